@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# One non-recursive build. Targets: all test demo lint install clean; see `make help`.
+# Knobs: V=1 shows commands, DEVELOPER=1 makes warnings errors, SAN=1 adds the address and
+# undefined-behaviour sanitizers, CC=clang, DESTDIR= and prefix= for install, O= for output.
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+VERSION := 0.1.0
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+AR ?= ar
+variant := $(if $(filter-out gcc,$(CC)),-$(notdir $(CC)))$(if $(SAN),-san)
+O ?= build/out$(variant)
+prefix ?= /usr
+sbindir ?= $(prefix)/sbin
+libexecdir ?= $(prefix)/lib/lifeboat
+mandir ?= $(prefix)/share/man
+sysconfdir ?= /etc
+
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := -std=gnu11 -Wall -Wextra -Wshadow=local -Wstrict-prototypes -Wmissing-prototypes \
+	-Wvla -fno-strict-aliasing -fstack-protector-strong -pthread $(CFLAGS)
+ifeq ($(CC),clang)
+ALL_CFLAGS := $(filter-out -Wshadow=local,$(ALL_CFLAGS)) -Wno-gnu-statement-expression
+endif
+ALL_CFLAGS += $(if $(DEVELOPER),-Werror)
+ALL_CPPFLAGS := -I. -D_GNU_SOURCE -DLIFEBOAT_VERSION='"$(VERSION)"' -D_FILE_OFFSET_BITS=64 \
+	$(CPPFLAGS)
+ALL_LDFLAGS := -pthread $(LDFLAGS)
+ifneq ($(SAN),)
+ALL_CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+ALL_LDFLAGS += -fsanitize=address,undefined
+else
+# The programs run where there is no shared library at all.
+STATIC := -static
+endif
+
+# Libraries of codecs and formats, linked from their static archives into the programs.
+LIBS_vmcore := -ldeflate -lz -llzo2 -lzstd
+LIBS_collector := -lblkid
+
+ifeq ($(V),1)
+Q :=
+say := @:
+else
+Q := @
+say := @printf '  %-7s %s\n'
+endif
+
+# What is built: a library a folder, in the order in which includes may point.
+modules := base crashnotes vmcore
+programs := $(O)/lifeboat-collect $(O)/lifeboat
+
+srcs_of = $(sort $(wildcard $(1)/*.c))
+objs_of = $(patsubst %.c,$(O)/%.o,$(1))
+
+lib_objs := $(foreach m,$(modules),$(call objs_of,$(call srcs_of,$(m))))
+libs := $(foreach m,vmcore crashnotes base,$(O)/lib$(m).a)
+collector_objs := $(call objs_of,$(filter-out collector/main.c,$(call srcs_of,collector)))
+loader_objs := $(call objs_of,$(filter-out loader/main.c,$(call srcs_of,loader)))
+unit_srcs := $(call srcs_of,tests/unit)
+unit_tests := $(patsubst %.c,$(O)/%,$(unit_srcs))
+fuzz_srcs := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+fuzz_replays := $(patsubst %.c,$(O)/%,$(fuzz_srcs))
+tool_srcs := $(sort $(wildcard tests/tools/*.c))
+tools := $(patsubst %.c,$(O)/%,$(tool_srcs))
+testlib_objs := $(call objs_of,$(call srcs_of,tests/lib))
+guest_srcs := $(sort $(wildcard tests/vm/guest/*.c))
+guest_tools := $(patsubst %.c,$(O)/%,$(guest_srcs))
+
+.PHONY: all
+all: $(programs)
+
+$(O)/%.o: %.c
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+define library
+$(O)/lib$(1).a: $(call objs_of,$(call srcs_of,$(1)))
+	$$(say) AR $$@
+	@mkdir -p $$(@D)
+	$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
+endef
+$(foreach m,$(modules),$(eval $(call library,$(m))))
+
+$(O)/libcollector.a: $(collector_objs)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/libloader.a: $(loader_objs)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/libtest.a: $(testlib_objs)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/lifeboat-collect: $(O)/collector/main.o $(O)/libcollector.a $(libs)
+	$(say) LD $@
+	$(Q)$(CC) $(STATIC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $^ $(LIBS_vmcore) $(LIBS_collector) -o $@
+
+$(O)/lifeboat: $(O)/loader/main.o $(O)/libloader.a $(libs)
+	$(say) LD $@
+	$(Q)$(CC) $(STATIC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $^ $(LIBS_vmcore) -o $@
+
+# Tests may use all of it.
+test_libs := $(O)/libcollector.a $(O)/libloader.a $(O)/libtest.a $(libs)
+
+$(unit_tests): $(O)/%: $(O)/%.o $(test_libs)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(filter %.o,$^) $(test_libs) -lcmocka $(LIBS_vmcore) \
+		$(LIBS_collector) -o $@
+
+$(tools): $(O)/%: $(O)/%.o $(test_libs)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(filter %.o,$^) $(test_libs) $(LIBS_vmcore) \
+		$(LIBS_collector) -o $@
+
+# A fuzz target as a plain program that replays its corpus; `make fuzz` links the fuzzer itself.
+$(fuzz_replays): $(O)/%: $(O)/%.o $(O)/tests/fuzz/replay.o $(test_libs)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(filter %.o,$^) $(test_libs) $(LIBS_vmcore) \
+		$(LIBS_collector) -o $@
+
+# Programs that run inside the guests of the lab: static, on their own.
+$(guest_tools): $(O)/%: %.c
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@
+
+.PHONY: unit-tests fuzz-replays test-tools guest-tools
+unit-tests: $(unit_tests)
+fuzz-replays: $(fuzz_replays)
+test-tools: $(tools)
+guest-tools: $(guest_tools)
+
+-include $(wildcard $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d)

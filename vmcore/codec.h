@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * codec: page compression, a const table with a row each: none, zlib, lzo, zstd.
+ *
+ * In the kdump-compressed format every page is compressed alone and its descriptor says with
+ * what, so codecs may mix inside one file. A context belongs to one thread, is made once and
+ * used for every page.
+ */
+#ifndef VMCORE_CODEC_H
+#define VMCORE_CODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+/* Flags of a page descriptor (diskdump_mod.h of makedumpfile; crash, diskdump.h). */
+enum codec_flag {
+	CODEC_FLAG_NONE = 0x00,
+	CODEC_FLAG_ZLIB = 0x01,
+	CODEC_FLAG_LZO = 0x02,
+	CODEC_FLAG_SNAPPY = 0x04,
+	CODEC_FLAG_ZSTD = 0x20,
+};
+
+struct codec {
+	const char *name; /* "zlib", for flags, configuration and manifest */
+	uint32_t flag; /* enum codec_flag */
+	int level_min, level_max, level_default; /* all 0 where there are no levels */
+
+	/* A context for pages of at most @page_size bytes at @level. Freed by destroy(). */
+	int (*create)(int level, size_t page_size, void **ret, struct err *err);
+	void (*destroy)(void *ctx); /* takes NULL */
+
+	/*
+	 * Compresses @size bytes into the @room bytes at @dst. Returns the compressed size, or 0
+	 * when it would not be smaller than @size or than room allows: store the page raw then.
+	 */
+	size_t (*compress)(void *ctx, const void *src, size_t size, void *dst, size_t room);
+
+	/* Inverse: 0 when exactly @size bytes came out, else ERR_CORRUPT. Never writes more. */
+	int (*decompress)(void *ctx, const void *src, size_t size, void *dst, size_t dst_size,
+			  struct err *err);
+};
+
+/* The row by name ("none", "zlib", "lzo", "zstd") or by flag; NULL when there is none. */
+const struct codec *codec_by_name(const char *name);
+const struct codec *codec_by_flag(uint32_t flag);
+
+/* Row @i, NULL behind the last: for help texts and tests. */
+const struct codec *codec_at(size_t i);
+
+/* Bytes of room at @dst that let compress() of @codec succeed on any page of @page_size. */
+size_t codec_room(const struct codec *codec, size_t page_size);
+
+/*
+ * "NAME" or "NAME:LEVEL" -> row and level. ERR_USAGE with the names or the range of levels
+ * in the text.
+ */
+int codec_parse(const char *spec, const struct codec **ret, int *level_ret, struct err *err);
+
+#endif

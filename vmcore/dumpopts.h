@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dumpopts: how a dump is to be made, from command-line words.
+ *
+ * The same words stand on lifeboat-collect's command line and behind core_collector in the
+ * configuration, and are makedumpfile's own with makedumpfile's meaning (makedumpfile(8)),
+ * plus long names of ours. Both programs read them here, so that what `lifeboat load` accepts
+ * is what the collector does.
+ */
+#ifndef VMCORE_DUMPOPTS_H
+#define VMCORE_DUMPOPTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+enum {
+	DUMP_LEVEL_ZERO = 1, /* pages of zeros */
+	DUMP_LEVEL_CACHE = 2, /* page cache without private data */
+	DUMP_LEVEL_PRIVATE = 4, /* page cache with private data */
+	DUMP_LEVEL_USER = 8, /* anonymous and hugetlb pages */
+	DUMP_LEVEL_FREE = 16, /* pages of the buddy allocator */
+	DUMP_LEVEL_MAX = 31,
+	DUMP_LEVELS_MAX = 8, /* entries of -d N,N,... */
+	DUMP_THREADS_MAX = 256,
+};
+
+enum dump_format {
+	DUMP_FORMAT_KDUMP, /* kdump-compressed, the default */
+	DUMP_FORMAT_ELF, /* -E */
+	DUMP_FORMAT_FLATTENED, /* -F */
+	DUMP_FORMAT_RAW,
+};
+
+struct dumpopts {
+	unsigned int levels[DUMP_LEVELS_MAX]; /* in the order to try; nlevels >= 1 */
+	size_t nlevels;
+	char codec[16]; /* "auto", or a name of codec.h */
+	int codec_level; /* the codec's default unless said */
+	enum dump_format format;
+	unsigned int threads; /* 0: one a CPU */
+	uint64_t memory; /* --memory, bytes; 0: from what is free */
+	int message_level; /* --message-level, makedumpfile's bits; 7 by default */
+	bool dump_dmesg; /* --dump-dmesg: only the log, as text */
+	bool force; /* -f: overwrite the output */
+	bool dry_run; /* --dry-run: plan and count, write nothing */
+	bool show_stats; /* --show-stats */
+	bool show_version; /* -v, --version */
+	bool show_help; /* -h, --help */
+	bool appliance; /* --appliance: the capture kernel's own run; never in core_collector */
+	int act; /* --act CODE: only carry out the action for that exit code; -1 if not */
+	const char *config; /* --config FILE; points into argv */
+	const char *operands[2]; /* INPUT, OUTPUT; point into argv */
+	size_t noperands;
+};
+
+/* Level 31, codec auto, kdump-compressed, one thread a CPU. */
+void dumpopts_default(struct dumpopts *o);
+
+/*
+ * Reads @argc words from @argv[1] on (argv[0] is the program's name). @o is to be set to
+ * defaults before; a later word overrides an earlier one. ERR_USAGE with the word in the
+ * text; ERR_UNSUPPORTED for an option of makedumpfile's that we know and do not have.
+ * What is only understood and of no effect here (-X on a machine without Xen, --num-threads
+ * with -F) is accepted as makedumpfile accepts it.
+ */
+int dumpopts_parse(struct dumpopts *o, int argc, char **argv, struct err *err);
+
+/*
+ * The words behind core_collector: "makedumpfile -l --message-level 7 -d 31" or
+ * "lifeboat-collect ...". Another program's name is ERR_UNSUPPORTED (told with that name),
+ * operands are ERR_USAGE.
+ */
+int dumpopts_parse_string(struct dumpopts *o, const char *words, struct err *err);
+
+/* Usage text of all options, for --help and the man page's check. */
+const char *dumpopts_help(void);
+
+#endif
