@@ -91,14 +91,17 @@ $(foreach m,$(modules),$(eval $(call library,$(m))))
 
 $(O)/libcollector.a: $(collector_objs)
 	$(say) AR $@
+	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(O)/libloader.a: $(loader_objs)
 	$(say) AR $@
+	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(O)/libtest.a: $(testlib_objs)
 	$(say) AR $@
+	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(O)/lifeboat-collect: $(O)/collector/main.o $(O)/libcollector.a $(libs)
