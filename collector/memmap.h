@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * memmap: where the dead kernel keeps its struct pages.
+ *
+ * A memory model is a row of a const table, chosen by which keys vmcoreinfo has. All of them
+ * come down to the same thing: sections of consecutive page frames, each with the virtual
+ * address of its first struct page.
+ */
+#ifndef COLLECTOR_MEMMAP_H
+#define COLLECTOR_MEMMAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "crashnotes/addr.h"
+
+struct err;
+struct kmem;
+
+enum {
+	MEMMAP_SECTIONS_MAX = 1 << 24, /* 2^24 of 128 MiB are 2 PiB */
+	MEMMAP_SECTION_BITS_MIN = 20, /* SECTION_SIZE_BITS taken: 1 MiB ... */
+	MEMMAP_SECTION_BITS_MAX = 36, /* ... to 64 GiB */
+};
+
+struct memmap_section {
+	pfn_t pfn; /* its first page frame */
+	uint64_t npages;
+	vaddr_t vaddr; /* of the struct page of that frame */
+};
+
+struct memmap {
+	const char *model; /* "sparsemem_extreme", "sparsemem" */
+	struct memmap_section *sections; /* ascending by pfn; owned */
+	size_t nsections;
+	uint64_t bad_sections; /* whose table could not be read: their pages are kept */
+};
+
+/*
+ * Finds the sections below page frame @max_pfn of the kernel behind @km, whose struct page
+ * takes @page_size bytes. ERR_NOTFOUND when no model's keys are there, ERR_CORRUPT or the
+ * reader's error when the tables make no sense. The caller deinits.
+ */
+int memmap_init(struct memmap *mm, const struct kmem *km, uint32_t page_size, pfn_t max_pfn,
+		struct err *err);
+void memmap_deinit(struct memmap *mm);
+
+#endif

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/order.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+
+int pfn_list_add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err)
+{
+	if (start >= end)
+		return 0;
+	if (list->n && list->ranges[list->n - 1].end == start) {
+		list->ranges[list->n - 1].end = end;
+		return 0;
+	}
+	if (list->n == PFN_LIST_MAX)
+		return err_set(err, ERR_LIMIT, "more than %d ranges of pages", PFN_LIST_MAX);
+	if (list->n == list->room) {
+		size_t room = list->room ? list->room * 2 : 64;
+		struct pfn_range *grown = realloc(list->ranges, room * sizeof(*grown));
+
+		if (!grown)
+			return err_set(err, ERR_NOMEM, "no memory for %zu ranges of pages", room);
+		list->ranges = grown;
+		list->room = room;
+	}
+	list->ranges[list->n++] = (struct pfn_range){start, end};
+	return 0;
+}
+
+void pfn_list_deinit(struct pfn_list *list)
+{
+	free(list->ranges);
+	*list = (struct pfn_list){0};
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct pfn_range *x = a, *y = b;
+
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+void pfn_list_normalise(struct pfn_list *list)
+{
+	size_t out = 0;
+
+	if (!list->n)
+		return;
+	qsort(list->ranges, list->n, sizeof(*list->ranges), by_start);
+	for (size_t i = 1; i < list->n; i++) {
+		struct pfn_range *last = &list->ranges[out];
+
+		if (list->ranges[i].start > last->end)
+			list->ranges[++out] = list->ranges[i];
+		else if (list->ranges[i].end > last->end)
+			last->end = list->ranges[i].end;
+	}
+	list->n = out + 1;
+}
+
+/* Adds [start, end) less all that @taken (normalised) covers. */
+static int add_less(struct pfn_list *ret, pfn_t start, pfn_t end, const struct pfn_list *taken,
+		    struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < taken->n && start < end && !rc; i++) {
+		const struct pfn_range *t = &taken->ranges[i];
+
+		if (t->end <= start)
+			continue;
+		if (t->start >= end)
+			break;
+		if (t->start > start)
+			rc = pfn_list_add(ret, start, t->start, err);
+		start = t->end;
+	}
+	return rc ? rc : pfn_list_add(ret, start, end, err);
+}
+
+int order_make(struct pfn_list *first, struct pfn_list *last, pfn_t max_pfn, struct pfn_list *ret,
+	       struct err *err)
+{
+	struct pfn_list both = {0};
+	int rc = 0;
+
+	*ret = (struct pfn_list){0};
+	pfn_list_normalise(first);
+	pfn_list_normalise(last);
+	for (size_t i = 0; i < first->n && !rc; i++) {
+		struct pfn_range r = first->ranges[i];
+
+		rc = pfn_list_add(ret, r.start, r.end < max_pfn ? r.end : max_pfn, err);
+		if (!rc)
+			rc = pfn_list_add(&both, r.start, r.end, err);
+	}
+	for (size_t i = 0; i < last->n && !rc; i++)
+		rc = pfn_list_add(&both, last->ranges[i].start, last->ranges[i].end, err);
+	if (!rc) {
+		pfn_list_normalise(&both);
+		rc = add_less(ret, 0, max_pfn, &both, err);
+	}
+	for (size_t i = 0; i < last->n && !rc; i++) {
+		struct pfn_range r = last->ranges[i];
+
+		rc = add_less(ret, r.start, r.end < max_pfn ? r.end : max_pfn, first, err);
+	}
+	pfn_list_deinit(&both);
+	if (rc)
+		pfn_list_deinit(ret);
+	return rc;
+}
+
+int rank_init(struct rank *r, const struct bitmap *kept, struct err *err)
+{
+	uint64_t sum = 0;
+
+	r->kept = kept;
+	r->nchunks = kept->nbits / RANK_CHUNK + 1;
+	r->before = calloc(r->nchunks, sizeof(*r->before));
+	if (!r->before)
+		return err_set(err, ERR_NOMEM, "no memory to index %llu pages",
+			       (unsigned long long)kept->nbits);
+	for (uint64_t c = 0; c < r->nchunks; c++) {
+		r->before[c] = sum;
+		sum += bitmap_count(kept, c * RANK_CHUNK, (c + 1) * RANK_CHUNK);
+	}
+	return 0;
+}
+
+void rank_deinit(struct rank *r)
+{
+	free(r->before);
+	r->before = NULL;
+}
+
+uint64_t rank_of(const struct rank *r, pfn_t pfn)
+{
+	uint64_t chunk = pfn / RANK_CHUNK;
+
+	if (chunk >= r->nchunks)
+		chunk = r->nchunks - 1;
+	return r->before[chunk] + bitmap_count(r->kept, chunk * RANK_CHUNK, pfn);
+}
+
+size_t order_next(struct order_walk *w, size_t max, pfn_t *pfns, uint64_t *indices)
+{
+	size_t n = 0;
+
+	while (n < max && w->range < w->order->n) {
+		const struct pfn_range *r = &w->order->ranges[w->range];
+
+		if (!w->started) {
+			w->pfn = r->start;
+			w->index = rank_of(w->rank, r->start);
+			w->started = 1;
+		}
+		w->pfn = bitmap_next(w->rank->kept, w->pfn, r->end);
+		if (w->pfn >= r->end) {
+			w->range++;
+			w->started = 0;
+			continue;
+		}
+		pfns[n] = w->pfn++;
+		indices[n++] = w->index++;
+	}
+	return n;
+}

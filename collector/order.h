@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * order: in which order the kept pages are written. Descriptors stand in PFN order in the
+ * file, page data may stand anywhere: so what a reader cannot do without goes first and a
+ * dump that is cut off keeps it. First the kernel image, last the struct pages themselves
+ * (most of a big idle machine's dump, and needed by no backtrace), between them the rest.
+ */
+#ifndef COLLECTOR_ORDER_H
+#define COLLECTOR_ORDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/bitmap.h"
+#include "crashnotes/addr.h"
+
+struct err;
+
+struct pfn_range {
+	pfn_t start, end; /* [start, end) */
+};
+
+/* A growing list of ranges; adjoining ones that are added in order are merged. */
+struct pfn_list {
+	struct pfn_range *ranges; /* owned */
+	size_t n, room;
+};
+
+enum {
+	PFN_LIST_MAX = 1 << 18, /* ranges taken at most: the list only serves the order */
+};
+
+/* ERR_NOMEM, or ERR_LIMIT when the list is full. An empty range is passed over. */
+int pfn_list_add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err);
+void pfn_list_deinit(struct pfn_list *list);
+
+/* Sorts by start and merges what overlaps. */
+void pfn_list_normalise(struct pfn_list *list);
+
+/*
+ * Fills @ret with ranges that cover [0, @max_pfn) exactly once: those of @first, then
+ * everything in neither list, then those of @last that are not in @first. Both lists are
+ * normalised on the way.
+ */
+int order_make(struct pfn_list *first, struct pfn_list *last, pfn_t max_pfn, struct pfn_list *ret,
+	       struct err *err);
+
+/* Rank of a page among the kept ones, in PFN order: its index among the descriptors. */
+struct rank {
+	const struct bitmap *kept; /* borrowed; must not change any more */
+	uint64_t *before; /* kept pages before each chunk */
+	uint64_t nchunks;
+};
+
+enum {
+	RANK_CHUNK = 1 << 15, /* pages */
+};
+
+int rank_init(struct rank *r, const struct bitmap *kept, struct err *err);
+void rank_deinit(struct rank *r);
+
+/* How many kept pages stand before @pfn. */
+uint64_t rank_of(const struct rank *r, pfn_t pfn);
+
+/* Walks the kept pages in the order of the ranges. */
+struct order_walk {
+	const struct pfn_list *order;
+	const struct rank *rank;
+	size_t range; /* the one it stands in */
+	pfn_t pfn; /* next frame to look at; meaningful once started */
+	uint64_t index; /* descriptor index of the next kept page from pfn on */
+	int started;
+};
+
+/*
+ * Hands out the next kept pages: up to @max of them into @pfns with their descriptor indices
+ * in @indices. Returns how many; 0 when all are out.
+ */
+size_t order_next(struct order_walk *w, size_t max, pfn_t *pfns, uint64_t *indices);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * plan: which pages go into the dump, in what order, and what was left out and why. Made
+ * once; from then on nothing more is allocated and the plan is only read.
+ */
+#ifndef COLLECTOR_PLAN_H
+#define COLLECTOR_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/bitmap.h"
+#include "collector/order.h"
+#include "collector/scan.h"
+
+struct err;
+struct kmem;
+
+enum {
+	PLAN_NOTES_MAX = 8,
+	PLAN_NOTE_MAX = 240,
+};
+
+/* Page frames taken at most: 2^36 of 4 KiB are 256 TiB, whose two bitmaps are 16 GiB of file. */
+#define PLAN_PFN_MAX (1ULL << 36)
+
+struct plan {
+	unsigned int level; /* as asked for */
+	unsigned int effective_level; /* less the classes that had to be switched off */
+	uint64_t page_size;
+	unsigned int page_shift;
+	pfn_t max_pfn; /* one above the last frame of memory */
+	struct bitmap kept;
+	uint64_t ram_pages; /* frames of which a byte was captured */
+	uint64_t kept_pages; /* bits set in kept */
+	struct scan_counts counts;
+	uint64_t image_pages; /* pages of the kernel image that were kept against their class */
+	uint64_t bad_sections;
+	const char *model; /* memory model, "" when the struct pages were not needed or found */
+	struct pfn_list order;
+	struct rank rank;
+	/* What is not as it should be: classes not excluded, and why. In words, for the log,
+	 * the manifest and the report. */
+	char notes[PLAN_NOTES_MAX][PLAN_NOTE_MAX];
+	size_t nnotes;
+};
+
+/*
+ * Plans a dump of @km at @level with @threads threads. Struct pages that cannot be found or
+ * understood are no error: what they would have excluded is kept, and a note says so.
+ * ERR_NOMEM, ERR_LIMIT, ERR_NODATA when there is no memory to dump at all.
+ * The caller deinits.
+ */
+int plan_init(struct plan *plan, const struct kmem *km, unsigned int level, unsigned int threads,
+	      struct err *err);
+void plan_deinit(struct plan *plan);
+
+/* Sets or clears in @words the bits of frames [@start, @start + 64 * @nwords) that are memory:
+ * bitmap1 of the dump file. @start is a multiple of 64. */
+void plan_ram_words(const struct plan *plan, const struct kmem *km, pfn_t start, uint64_t *words,
+		    size_t nwords);
+
+#endif
