@@ -13,10 +13,13 @@ struct cursor cursor_init(const void *data, size_t size, uint64_t base)
 
 int cursor_bytes(struct cursor *c, uint64_t size, const uint8_t **ret, struct err *err)
 {
-	if (size > cursor_left(c))
-		return err_set(err, ERR_NODATA, "offset %llu: %llu bytes wanted, %zu left",
-			       (unsigned long long)(c->base + c->pos), (unsigned long long)size,
-			       cursor_left(c));
+	if (size > cursor_left(c)) {
+		err_set(err, ERR_NODATA, "offset %llu: %llu bytes wanted, %zu left",
+			(unsigned long long)(c->base + c->pos), (unsigned long long)size,
+			cursor_left(c));
+		// A constant, so that the compiler sees that *ret is set where 0 is returned.
+		return ERR_NODATA;
+	}
 	*ret = c->start + c->pos;
 	c->pos += size;
 	return 0;
