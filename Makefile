@@ -2,7 +2,8 @@
 #
 # One non-recursive build. Targets: all test demo lint install clean; see `make help`.
 # Knobs: V=1 shows commands, DEVELOPER=1 makes warnings errors, SAN=1 adds the address and
-# undefined-behaviour sanitizers, CC=clang, DESTDIR= and prefix= for install, O= for output.
+# undefined-behaviour sanitizers, FUZZER=1 with CC=clang links the fuzz targets to libFuzzer
+# (scripts/fuzz does), CC=clang, DESTDIR= and prefix= for install, O= for output.
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -14,7 +15,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 AR ?= ar
-variant := $(if $(filter-out gcc,$(CC)),-$(notdir $(CC)))$(if $(SAN),-san)
+variant := $(if $(filter-out gcc,$(CC)),-$(notdir $(CC)))$(if $(SAN),-san)$(if $(FUZZER),-fuzz)
 O ?= build/out$(variant)
 prefix ?= /usr
 sbindir ?= $(prefix)/sbin
@@ -32,6 +33,10 @@ ALL_CFLAGS += $(if $(DEVELOPER),-Werror)
 ALL_CPPFLAGS := -I. -D_GNU_SOURCE -DLIFEBOAT_VERSION='"$(VERSION)"' -D_FILE_OFFSET_BITS=64 \
 	$(CPPFLAGS)
 ALL_LDFLAGS := -pthread $(LDFLAGS)
+ifneq ($(FUZZER),)
+SAN := 1
+ALL_CFLAGS += -fsanitize=fuzzer-no-link
+endif
 ifneq ($(SAN),)
 ALL_CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 ALL_LDFLAGS += -fsanitize=address,undefined
@@ -125,10 +130,12 @@ $(tools): $(O)/%: $(O)/%.o $(test_libs)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(filter %.o,$^) $(test_libs) $(LIBS_vmcore) \
 		$(LIBS_collector) -o $@
 
-# A fuzz target as a plain program that replays its corpus; `make fuzz` links the fuzzer itself.
-$(fuzz_replays): $(O)/%: $(O)/%.o $(O)/tests/fuzz/replay.o $(test_libs)
+# A fuzz target is a plain program that replays its corpus, unless FUZZER=1.
+fuzz_main := $(if $(FUZZER),,$(O)/tests/fuzz/replay.o)
+$(fuzz_replays): $(O)/%: $(O)/%.o $(fuzz_main) $(test_libs)
 	$(say) LD $@
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(filter %.o,$^) $(test_libs) $(LIBS_vmcore) \
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(if $(FUZZER),-fsanitize=fuzzer) \
+		$(filter %.o,$^) $(test_libs) $(LIBS_vmcore) \
 		$(LIBS_collector) -o $@
 
 # Programs that run inside the guests of the lab: static, on their own.
