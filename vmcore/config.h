@@ -25,6 +25,7 @@ enum {
 	CONFIG_LINE_MAX = 4096,
 	CONFIG_VALUE_MAX = 1024, /* one value, its zero included */
 	CONFIG_NOTES_MAX = 16,
+	CONFIG_UNSUPPORTED_MAX = 4,
 	CONFIG_NOTE_MAX = 256,
 };
 
@@ -60,6 +61,7 @@ struct config {
 	struct config_target target;
 	char path[CONFIG_VALUE_MAX]; /* default /var/crash */
 	struct dumpopts collect; /* of core_collector */
+	char core_collector[CONFIG_VALUE_MAX]; /* as written; "": not said */
 	enum config_action final_action;
 	enum config_action failure_action;
 
@@ -78,16 +80,21 @@ struct config {
 
 	struct config_note notes[CONFIG_NOTES_MAX];
 	size_t nnotes; /* may exceed CONFIG_NOTES_MAX: then the rest was not kept */
+
+	/* Right in kdump.conf, but not something this version does: see config_check(). */
+	struct config_note unsupported[CONFIG_UNSUPPORTED_MAX];
+	size_t nunsupported; /* may exceed CONFIG_UNSUPPORTED_MAX: then the rest was not kept */
 };
 
 /* All defaults: path /var/crash, level 31, codec auto, reboot. */
 void config_default(struct config *c);
 
 /*
- * Reads @size bytes of text (borrowed) called @name in messages, over the defaults. Strict:
- * an unknown key, a bad value or two targets are ERR_USAGE, "NAME:LINE: what, what to do".
+ * Sets @c to the defaults, then reads @size bytes of text (borrowed) called @name in
+ * messages. Strict: an unknown key, a bad value or two targets are ERR_USAGE, "NAME:LINE: what, what to do".
  * Forgiving (@strict false): such a line becomes a note and the rest counts, since a dump
- * must not be lost to a misspelt line. ERR_LIMIT beyond the limits above, in both.
+ * must not be lost to a misspelt line. ERR_LIMIT beyond the limits above, in both; @c then
+ * holds what stood before, and is fit for use.
  */
 int config_parse(struct config *c, const char *name, const char *text, size_t size, bool strict,
 		 struct err *err);
@@ -96,8 +103,16 @@ int config_parse(struct config *c, const char *name, const char *text, size_t si
 int config_load(struct config *c, const char *path, bool strict, struct err *err);
 
 /*
+ * 0, or ERR_UNSUPPORTED with "NAME:LINE: what" for the first thing asked for that this version
+ * can't do: a dump would not be where, or what, its owner believes. `lifeboat load` refuses;
+ * the collector, for which it is too late, does what it can.
+ */
+int config_check(const struct config *c, const char *name, struct err *err);
+
+/*
  * Calls @out for each setting as a line of the grammar, defaults included: what
- * `lifeboat config` prints and the initrd builder reads.
+ * `lifeboat config` prints and the initrd builder reads. A setting with an empty value is
+ * left out; what is printed reads back as the same configuration.
  */
 void config_print(const struct config *c,
 		  void (*out)(void *ctx, const char *key, const char *value), void *ctx);

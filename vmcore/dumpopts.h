@@ -25,6 +25,8 @@ enum {
 	DUMP_LEVEL_MAX = 31,
 	DUMP_LEVELS_MAX = 8, /* entries of -d N,N,... */
 	DUMP_THREADS_MAX = 256,
+	DUMP_WORDS_MAX = 64, /* of core_collector */
+	DUMP_WORDS_SIZE_MAX = 1024, /* and its bytes, the zero included */
 };
 
 enum dump_format {
@@ -40,7 +42,7 @@ struct dumpopts {
 	char codec[16]; /* "auto", or a name of codec.h */
 	int codec_level; /* the codec's default unless said */
 	enum dump_format format;
-	unsigned int threads; /* 0: one a CPU */
+	unsigned int threads; /* 0: one a CPU; never above DUMP_THREADS_MAX */
 	uint64_t memory; /* --memory, bytes; 0: from what is free */
 	int message_level; /* --message-level, makedumpfile's bits; 7 by default */
 	bool dump_dmesg; /* --dump-dmesg: only the log, as text */
@@ -61,19 +63,27 @@ void dumpopts_default(struct dumpopts *o);
 
 /*
  * Reads @argc words from @argv[1] on (argv[0] is the program's name). @o is to be set to
- * defaults before; a later word overrides an earlier one. ERR_USAGE with the word in the
- * text; ERR_UNSUPPORTED for an option of makedumpfile's that we know and do not have.
- * What is only understood and of no effect here (-X on a machine without Xen, --num-threads
- * with -F) is accepted as makedumpfile accepts it.
+ * defaults before; a later word overrides an earlier one; on failure it is left as it was.
+ * ERR_USAGE with the word in the text; ERR_UNSUPPORTED for an option of makedumpfile's that
+ * we know and do not have. What is only understood and of no effect here (-X on a machine
+ * without Xen, -x where the dump brings its vmcoreinfo, --num-threads with -F) is accepted as
+ * makedumpfile accepts it. How many operands are right is for the caller to say.
  */
 int dumpopts_parse(struct dumpopts *o, int argc, char **argv, struct err *err);
 
 /*
  * The words behind core_collector: "makedumpfile -l --message-level 7 -d 31" or
  * "lifeboat-collect ...". Another program's name is ERR_UNSUPPORTED (told with that name),
- * operands are ERR_USAGE.
+ * operands are ERR_USAGE. Behind the name makedumpfile no -d means level 0, as it does there;
+ * what else is not said keeps the value it has in @o.
  */
 int dumpopts_parse_string(struct dumpopts *o, const char *words, struct err *err);
+
+/*
+ * Whether this build can do all that was read: 0, or ERR_UNSUPPORTED with what it can't, for
+ * the formats whose names are known and whose writers are not there. Both programs ask.
+ */
+int dumpopts_check(const struct dumpopts *o, struct err *err);
 
 /* Usage text of all options, for --help and the man page's check. */
 const char *dumpopts_help(void);

@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "vmcore/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+
+enum {
+	DEVICE_TIMEOUT_DEFAULT = 30, /* seconds */
+	DEVICE_TIMEOUT_MAX = 3600, /* nothing waits without a limit */
+	KEY_MAX = 32, /* bytes of a key, its zero included; all keys are shorter */
+};
+
+enum key_kind {
+	KEY_TARGET,
+	KEY_TEXT, /* any text, kept as it is */
+	KEY_FILE, /* an absolute path, kept as it is */
+	KEY_PATH,
+	KEY_COLLECTOR,
+	KEY_FINAL_ACTION,
+	KEY_FAILURE_ACTION,
+	KEY_SECONDS,
+	KEY_ZERO_ONE,
+	KEY_YES_NO,
+	KEY_DRACUT,
+	KEY_NOTED, /* nothing to keep; the note says why */
+};
+
+struct key {
+	const char *name;
+	enum key_kind kind;
+	size_t offset; /* in struct config, of KEY_TEXT and KEY_FILE */
+	enum config_target_kind target; /* of KEY_TARGET */
+	const char *note; /* told whenever the key stands, or NULL */
+};
+
+#define TEXT(member)		KEY_TEXT, offsetof(struct config, member), 0, NULL
+#define TEXT_NOTE(member, note) KEY_TEXT, offsetof(struct config, member), 0, note
+#define FILE_(member)		KEY_FILE, offsetof(struct config, member), 0, NULL
+#define TARGET(kind)		KEY_TARGET, 0, CONFIG_TARGET_##kind, NULL
+#define NOTED(note)		KEY_NOTED, 0, 0, note
+#define PLAIN(kind)		kind, 0, 0, NULL
+
+#define NO_HOOKS   "hooks are not run by this version"
+#define NO_FENCE   "fence_kdump messages are not sent by this version"
+#define DEPRECATED "deprecated in kdump.conf, has no effect; remove it"
+
+/* Keys of kdump.conf(5), then ours. */
+static const struct key keys[] = {
+	{"ext2", TARGET(FS)},
+	{"ext3", TARGET(FS)},
+	{"ext4", TARGET(FS)},
+	{"xfs", TARGET(FS)},
+	{"btrfs", TARGET(FS)},
+	{"minix", TARGET(FS)},
+	{"virtiofs", TARGET(FS)},
+	{"vfat", TARGET(FS)},
+	{"raw", TARGET(RAW)},
+	{"nfs", TARGET(NFS)},
+	{"ssh", TARGET(SSH)},
+	{"sshkey", FILE_(sshkey)},
+	{"path", PLAIN(KEY_PATH)},
+	{"core_collector", PLAIN(KEY_COLLECTOR)},
+	{"kdump_pre", TEXT_NOTE(kdump_pre, NO_HOOKS)},
+	{"kdump_post", TEXT_NOTE(kdump_post, NO_HOOKS)},
+	{"kdump_emergency", TEXT_NOTE(kdump_emergency, NO_HOOKS)},
+	{"extra_bins", TEXT(extra_bins)},
+	{"extra_modules", TEXT(extra_modules)},
+	{"failure_action", PLAIN(KEY_FAILURE_ACTION)},
+	{"default", PLAIN(KEY_FAILURE_ACTION)},
+	{"final_action", PLAIN(KEY_FINAL_ACTION)},
+	{"force_rebuild", PLAIN(KEY_ZERO_ONE)},
+	{"force_no_rebuild", PLAIN(KEY_ZERO_ONE)},
+	{"dracut_args", PLAIN(KEY_DRACUT)},
+	{"fence_kdump_args", NOTED(NO_FENCE)},
+	{"fence_kdump_nodes", NOTED(NO_FENCE)},
+	{"auto_reset_crashkernel", PLAIN(KEY_YES_NO)},
+	{"net", NOTED(DEPRECATED)},
+	{"options", NOTED(DEPRECATED)},
+	{"link_delay", NOTED(DEPRECATED)},
+	{"disk_timeout", NOTED(DEPRECATED)},
+	{"debug_mem_level", NOTED(DEPRECATED)},
+	{"blacklist", NOTED(DEPRECATED)},
+
+	{"kernel", FILE_(kernel)},
+	{"initrd", FILE_(initrd)},
+	{"cmdline", TEXT(cmdline)},
+	{"cmdline_append", TEXT(cmdline_append)},
+	{"cmdline_remove", TEXT(cmdline_remove)},
+	{"device_timeout", PLAIN(KEY_SECONDS)},
+};
+
+static const char *const action_names[] = {
+	[CONFIG_ACTION_REBOOT] = "reboot",
+	[CONFIG_ACTION_HALT] = "halt",
+	[CONFIG_ACTION_POWEROFF] = "poweroff",
+	[CONFIG_ACTION_SHELL] = "shell",
+	[CONFIG_ACTION_DUMP_TO_ROOTFS] = "dump_to_rootfs",
+};
+
+struct parse {
+	struct config *c;
+	const char *name; /* of the file, for messages */
+	bool strict;
+	unsigned int line;
+	unsigned int target_line; /* 0: none yet */
+	unsigned int collector_line;
+};
+
+const char *config_action_name(enum config_action action)
+{
+	return action_names[action];
+}
+
+void config_default(struct config *c)
+{
+	*c = (struct config){
+		.target = {.kind = CONFIG_TARGET_LOCAL},
+		.path = "/var/crash",
+		.final_action = CONFIG_ACTION_REBOOT,
+		.failure_action = CONFIG_ACTION_REBOOT,
+		.device_timeout = DEVICE_TIMEOUT_DEFAULT,
+	};
+	dumpopts_default(&c->collect);
+}
+
+static void note_in(struct config_note *notes, size_t max, size_t *count, unsigned int line,
+		    const char *text)
+{
+	if (*count < max) {
+		notes[*count].line = line;
+		snprintf(notes[*count].text, sizeof(notes[*count].text), "%.*s",
+			 CONFIG_NOTE_MAX - 1, text);
+	}
+	++*count;
+}
+
+static void add_note(struct parse *p, unsigned int line, const char *text)
+{
+	note_in(p->c->notes, CONFIG_NOTES_MAX, &p->c->nnotes, line, text);
+}
+
+static void add_unsupported(struct parse *p, unsigned int line, const char *text)
+{
+	note_in(p->c->unsupported, CONFIG_UNSUPPORTED_MAX, &p->c->nunsupported, line, text);
+}
+
+/* A line that is wrong: the end when strict, else only a note, and the line does not count. */
+static int __attribute__((format(printf, 4, 5)))
+wrong(struct parse *p, unsigned int line, struct err *err, const char *fmt, ...)
+{
+	char text[CONFIG_NOTE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (p->strict)
+		return err_set(err, ERR_USAGE, "%s:%u: %s", p->name, line, text);
+	add_note(p, line, text);
+	return 0;
+}
+
+static bool is_space(char ch)
+{
+	return ch == ' ' || ch == '\t' || ch == '\r' || ch == '\v' || ch == '\f';
+}
+
+static bool is_control(char ch)
+{
+	return ((unsigned char)ch < 0x20 && !is_space(ch)) || ch == 0x7f;
+}
+
+static bool starts_with(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_device(const char *s)
+{
+	return s[0] == '/' || (starts_with(s, "LABEL=") && s[6]) ||
+	       (starts_with(s, "UUID=") && s[5]) || (starts_with(s, "PARTLABEL=") && s[10]) ||
+	       (starts_with(s, "PARTUUID=") && s[9]);
+}
+
+static int take_target(struct parse *p, const struct key *key, const char *value, struct err *err)
+{
+	struct config_target *t = &p->c->target;
+	const char *expected = NULL;
+
+	if (p->target_line)
+		return wrong(p, p->line, err,
+			     "%s: a second target, the first is in line %u; keep one of them",
+			     key->name, p->target_line);
+	if (key->target == CONFIG_TARGET_SSH && !strchr(value, '@'))
+		expected = "user@host";
+	else if (key->target == CONFIG_TARGET_NFS && !strstr(value, ":/"))
+		expected = "host:/export";
+	else if (key->target == CONFIG_TARGET_FS && strcmp(key->name, "virtiofs") == 0)
+		expected = NULL; // any tag
+	else if (key->target == CONFIG_TARGET_FS && !is_device(value))
+		expected = "a device under /dev, LABEL=... or UUID=...";
+	else if (key->target == CONFIG_TARGET_RAW && !is_device(value))
+		expected = "a device under /dev";
+	if (!expected && strpbrk(value, " \t\r\v\f"))
+		expected = "one word";
+	if (expected)
+		return wrong(p, p->line, err, "%s: expected %s, found '%.64s'", key->name, expected,
+			     value);
+	p->target_line = p->line;
+	t->kind = key->target;
+	if (t->kind == CONFIG_TARGET_FS)
+		snprintf(t->fstype, sizeof(t->fstype), "%s", key->name);
+	snprintf(t->where, sizeof(t->where), "%s", value);
+	if (t->kind == CONFIG_TARGET_NFS)
+		add_unsupported(p, p->line, "nfs: this version can't save to NFS");
+	if (t->kind == CONFIG_TARGET_SSH)
+		add_unsupported(p, p->line, "ssh: this version can't save over ssh");
+	return 0;
+}
+
+/* Relative to the target, so always absolute here: one slash in front, none twice or last. */
+static int take_path(struct parse *p, const char *value, struct err *err)
+{
+	char *out = p->c->path;
+	const char *end = value + strlen(value);
+	size_t n = 0;
+
+	for (const char *s = value; s < end;) {
+		size_t len = strcspn(s, "/");
+
+		if (len == 2 && s[0] == '.' && s[1] == '.')
+			return wrong(p, p->line, err,
+				     "path: must not contain '..', which could lead off the "
+				     "target");
+		s += len + 1;
+	}
+	// The slash put in front is the one byte that may not fit.
+	if (value[0] != '/' && strlen(value) + 1 >= CONFIG_VALUE_MAX)
+		return err_set(err, ERR_LIMIT, "%s:%u: path: longer than %d bytes", p->name,
+			       p->line, CONFIG_VALUE_MAX - 2);
+	out[n++] = '/';
+	for (const char *s = value; *s; s++) {
+		if (*s != '/' || out[n - 1] != '/')
+			out[n++] = *s;
+	}
+	if (n > 1 && out[n - 1] == '/')
+		n--;
+	out[n] = '\0';
+	return 0;
+}
+
+static int take_action(struct parse *p, const struct key *key, const char *value,
+		       enum config_action last, enum config_action *ret, struct err *err)
+{
+	char names[80] = "";
+	size_t used = 0;
+
+	for (enum config_action a = 0; a <= last; a++) {
+		if (strcmp(value, action_names[a]) == 0) {
+			*ret = a;
+			if (a == CONFIG_ACTION_DUMP_TO_ROOTFS)
+				add_note(p, p->line,
+					 "dump_to_rootfs is not done by this version: after a "
+					 "dump that failed comes the final action");
+			return 0;
+		}
+		used += snprintf(names + used, sizeof(names) - used, "%s%s",
+				 !a ? "" : (a == last ? " or " : ", "), action_names[a]);
+	}
+	return wrong(p, p->line, err, "%s: expected %s, found '%.64s'", key->name, names, value);
+}
+
+static int take_seconds(struct parse *p, const struct key *key, const char *value, struct err *err)
+{
+	unsigned int v = 0;
+	size_t n = strspn(value, "0123456789");
+
+	for (size_t i = 0; i < n && v <= DEVICE_TIMEOUT_MAX; i++)
+		v = v * 10 + (value[i] - '0');
+	if (!n || value[n] || v > DEVICE_TIMEOUT_MAX)
+		return wrong(p, p->line, err,
+			     "%s: expected a number of seconds from 0 to %d, found '%.64s'",
+			     key->name, DEVICE_TIMEOUT_MAX, value);
+	p->c->device_timeout = v;
+	return 0;
+}
+
+/* Words of dracut mean nothing to the builder of our initrd; one of them names a target. */
+static void take_dracut(struct parse *p, const char *value)
+{
+	if (strstr(value, "--mount"))
+		add_unsupported(p, p->line,
+				"dracut_args: --mount does not name a target here; write "
+				"\"<fstype> <device>\" instead");
+	else
+		add_note(p, p->line, "dracut_args: dracut does not make this initrd, no effect");
+}
+
+static int one_of(struct parse *p, const struct key *key, const char *value, const char *a,
+		  const char *b, struct err *err)
+{
+	if (strcmp(value, a) == 0 || strcmp(value, b) == 0)
+		return 0;
+	return wrong(p, p->line, err, "%s: expected %s or %s, found '%.64s'", key->name, a, b,
+		     value);
+}
+
+/* @value is never empty and shorter than CONFIG_VALUE_MAX. */
+static int take(struct parse *p, const struct key *key, const char *value, struct err *err)
+{
+	char note[CONFIG_NOTE_MAX];
+
+	if (key->note) {
+		snprintf(note, sizeof(note), "%s: %s", key->name, key->note);
+		add_note(p, p->line, note);
+	}
+	switch (key->kind) {
+	case KEY_TARGET:
+		return take_target(p, key, value, err);
+	case KEY_FILE:
+		if (value[0] != '/')
+			return wrong(p, p->line, err,
+				     "%s: expected a path that begins with '/', found '%.64s'",
+				     key->name, value);
+		// fall through
+	case KEY_TEXT:
+		snprintf((char *)p->c + key->offset, CONFIG_VALUE_MAX, "%s", value);
+		return 0;
+	case KEY_PATH:
+		return take_path(p, value, err);
+	case KEY_COLLECTOR:
+		snprintf(p->c->core_collector, sizeof(p->c->core_collector), "%s", value);
+		p->collector_line = p->line;
+		return 0;
+	case KEY_FINAL_ACTION:
+		return take_action(p, key, value, CONFIG_ACTION_POWEROFF, &p->c->final_action, err);
+	case KEY_FAILURE_ACTION:
+		return take_action(p, key, value, CONFIG_ACTION_DUMP_TO_ROOTFS,
+				   &p->c->failure_action, err);
+	case KEY_SECONDS:
+		return take_seconds(p, key, value, err);
+	case KEY_ZERO_ONE:
+		return one_of(p, key, value, "0", "1", err);
+	case KEY_YES_NO:
+		return one_of(p, key, value, "yes", "no", err);
+	case KEY_DRACUT:
+		take_dracut(p, value);
+		return 0;
+	case KEY_NOTED:
+		return 0;
+	}
+	return 0;
+}
+
+/* How many letters must be changed, added or taken away to make @b of @a. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[KEY_MAX];
+	size_t lb = strlen(b);
+
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < lb; j++) {
+			size_t best = diagonal + (a[i] != b[j]);
+
+			diagonal = row[j + 1];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (diagonal + 1 < best)
+				best = diagonal + 1;
+			row[j + 1] = best;
+		}
+	}
+	return row[lb];
+}
+
+static int unknown_key(struct parse *p, const char *name, struct err *err)
+{
+	const struct key *near = NULL;
+	size_t best = 3; // farther than two letters is another word
+
+	for (size_t i = 0; strlen(name) < KEY_MAX && i < ARRAY_SIZE(keys); i++) {
+		size_t d = distance(name, keys[i].name);
+
+		if (d < best) {
+			best = d;
+			near = &keys[i];
+		}
+	}
+	if (near)
+		return wrong(p, p->line, err, "%s: no such key; is '%s' meant?", name, near->name);
+	return wrong(p, p->line, err, "%.64s: no such key; lifeboat.conf(5) lists them", name);
+}
+
+/* One line of @len bytes without its end. */
+static int take_line(struct parse *p, const char *line, size_t len, struct err *err)
+{
+	char name[CONFIG_LINE_MAX], value[CONFIG_VALUE_MAX];
+	const char *comment, *end;
+	size_t n = 0;
+
+	if (len > CONFIG_LINE_MAX - 1)
+		return err_set(err, ERR_LIMIT, "%s:%u: the line is longer than %d bytes", p->name,
+			       p->line, CONFIG_LINE_MAX - 1);
+	comment = memchr(line, '#', len);
+	end = comment ? comment : line + len;
+	while (line < end && is_space(*line))
+		line++;
+	while (end > line && is_space(end[-1]))
+		end--;
+	if (line == end)
+		return 0;
+	for (const char *s = line; s < end; s++) {
+		if (is_control(*s))
+			return wrong(p, p->line, err,
+				     "a control character (byte 0x%02x); remove it",
+				     (unsigned char)*s);
+	}
+	while (line < end && !is_space(*line))
+		name[n++] = *line++;
+	name[n] = '\0';
+	while (line < end && is_space(*line))
+		line++;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (strcmp(name, keys[i].name) != 0)
+			continue;
+		if (line == end)
+			return wrong(p, p->line, err,
+				     "%s: a value is missing; add one or remove the line", name);
+		if (end - line > CONFIG_VALUE_MAX - 1)
+			return err_set(err, ERR_LIMIT, "%s:%u: %s: longer than %d bytes", p->name,
+				       p->line, name, CONFIG_VALUE_MAX - 1);
+		memcpy(value, line, end - line);
+		value[end - line] = '\0';
+		return take(p, &keys[i], value, err);
+	}
+	return unknown_key(p, name, err);
+}
+
+/* The last core_collector line is the one that counts, so it is read when all are known. */
+static int finish(struct parse *p, struct err *err)
+{
+	struct config *c = p->c;
+	struct err why = {0};
+	int rc;
+
+	if (!p->collector_line)
+		return 0;
+	rc = dumpopts_parse_string(&c->collect, c->core_collector, &why);
+	if (!rc)
+		rc = dumpopts_check(&c->collect, &why);
+	if (!rc)
+		return 0;
+	if (rc == ERR_UNSUPPORTED) {
+		// Who goes on all the same makes a dump of the kind that can be made.
+		c->collect.format = DUMP_FORMAT_KDUMP;
+		add_unsupported(p, p->collector_line, why.msg);
+		return 0;
+	}
+	dumpopts_default(&c->collect);
+	c->core_collector[0] = '\0';
+	return wrong(p, p->collector_line, err, "%.200s", why.msg);
+}
+
+int config_parse(struct config *c, const char *name, const char *text, size_t size, bool strict,
+		 struct err *err)
+{
+	struct parse p = {.c = c, .name = name, .strict = strict};
+	const char *end = text + size;
+
+	config_default(c);
+	if (size > CONFIG_SIZE_MAX)
+		return err_set(err, ERR_LIMIT, "%s: longer than %d bytes", name, CONFIG_SIZE_MAX);
+	while (text < end) {
+		const char *eol = memchr(text, '\n', end - text);
+		size_t len = (eol ? eol : end) - text;
+		int rc;
+
+		p.line++;
+		rc = take_line(&p, text, len, err);
+		if (rc) {
+			// What stood before the end holds.
+			finish(&p, NULL);
+			return rc;
+		}
+		text += len + (eol != NULL);
+	}
+	return finish(&p, err);
+}
+
+int config_load(struct config *c, const char *path, bool strict, struct err *err)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+	int rc;
+
+	config_default(c);
+	rc = io_read_file(path, CONFIG_SIZE_MAX, &text, &size, err);
+	if (rc)
+		return rc;
+	return config_parse(c, path, text, size, strict, err);
+}
+
+int config_check(const struct config *c, const char *name, struct err *err)
+{
+	if (!c->nunsupported)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED, "%s:%u: %s", name, c->unsupported[0].line,
+		       c->unsupported[0].text);
+}
+
+static const char *target_key(const struct config_target *t)
+{
+	switch (t->kind) {
+	case CONFIG_TARGET_FS:
+		return t->fstype;
+	case CONFIG_TARGET_RAW:
+		return "raw";
+	case CONFIG_TARGET_NFS:
+		return "nfs";
+	case CONFIG_TARGET_SSH:
+		return "ssh";
+	case CONFIG_TARGET_LOCAL:
+		break;
+	}
+	return NULL;
+}
+
+void config_print(const struct config *c,
+		  void (*out)(void *ctx, const char *key, const char *value), void *ctx)
+{
+	const char *target = target_key(&c->target);
+	char number[16];
+
+	if (target)
+		out(ctx, target, c->target.where);
+	out(ctx, "path", c->path);
+	out(ctx, "core_collector",
+	    c->core_collector[0] ? c->core_collector : "lifeboat-collect -d 31 --codec auto");
+	out(ctx, "final_action", config_action_name(c->final_action));
+	out(ctx, "failure_action", config_action_name(c->failure_action));
+	snprintf(number, sizeof(number), "%u", c->device_timeout);
+	out(ctx, "device_timeout", number);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *value = (const char *)c + keys[i].offset;
+
+		if ((keys[i].kind == KEY_TEXT || keys[i].kind == KEY_FILE) && value[0])
+			out(ctx, keys[i].name, value);
+	}
+}
