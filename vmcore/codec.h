@@ -28,6 +28,9 @@ struct codec {
 	uint32_t flag; /* enum codec_flag */
 	int level_min, level_max, level_default; /* all 0 where there are no levels */
 
+	/* Bytes of room that compress() can use for a page of @page_size: codec_room(). */
+	size_t (*room)(size_t page_size);
+
 	/* A context for pages of at most @page_size bytes at @level. Freed by destroy(). */
 	int (*create)(int level, size_t page_size, void **ret, struct err *err);
 	void (*destroy)(void *ctx); /* takes NULL */
@@ -38,7 +41,10 @@ struct codec {
 	 */
 	size_t (*compress)(void *ctx, const void *src, size_t size, void *dst, size_t room);
 
-	/* Inverse: 0 when exactly @size bytes came out, else ERR_CORRUPT. Never writes more. */
+	/*
+	 * Inverse: 0 when all of @src gave exactly @dst_size bytes, else ERR_CORRUPT. Never
+	 * writes more. The first call may allocate: ERR_NOMEM.
+	 */
 	int (*decompress)(void *ctx, const void *src, size_t size, void *dst, size_t dst_size,
 			  struct err *err);
 };
@@ -50,7 +56,10 @@ const struct codec *codec_by_flag(uint32_t flag);
 /* Row @i, NULL behind the last: for help texts and tests. */
 const struct codec *codec_at(size_t i);
 
-/* Bytes of room at @dst that let compress() of @codec succeed on any page of @page_size. */
+/*
+ * Bytes of room at @dst that compress() of @codec wants for a page of @page_size: with less it
+ * may take a copy more or give up early, but never writes beyond the room it was told.
+ */
 size_t codec_room(const struct codec *codec, size_t page_size);
 
 /*
