@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/manifest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "collector/pageclass.h"
+#include "collector/plan.h"
+#include "vmcore/codec.h"
+#include "vmcore/kmem.h"
+
+enum {
+	MANIFEST_VERSION = 1,
+	PROC_MAX = 64 << 10,
+};
+
+const char *manifest_status_name(enum manifest_status status)
+{
+	switch (status) {
+	case MANIFEST_FAILED:
+		return "failed";
+	case MANIFEST_DMESG:
+		return "dmesg-only";
+	case MANIFEST_INCOMPLETE:
+		return "incomplete";
+	case MANIFEST_COMPLETE:
+		return "complete";
+	}
+	return "?";
+}
+
+/* "Name:   123 kB" of a file of /proc; 0 when it is not there. */
+static uint64_t proc_kib(const char *path, const char *name)
+{
+	CLEANUP_FREE char *text = NULL;
+	const char *p;
+
+	if (io_read_file(path, PROC_MAX, &text, NULL, NULL))
+		return 0;
+	p = strstr(text, name);
+	return p ? strtoull(p + strlen(name), NULL, 10) : 0;
+}
+
+uint64_t manifest_peak_kib(void)
+{
+	return proc_kib("/proc/self/status", "VmHWM:");
+}
+
+static void utc(struct json *j, const char *key, uint64_t seconds)
+{
+	time_t t = seconds;
+	struct tm tm;
+	char text[32];
+
+	if (seconds && gmtime_r(&t, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		json_string(j, key, text);
+}
+
+static void put_crash(struct json *j, const struct manifest *m)
+{
+	static const char *const sources[] = {
+		[KMEM_FROM_NOTE] = "note",
+		[KMEM_FROM_SCAN] = "memory scan",
+	};
+
+	json_object(j, "crash");
+	if (m->km) {
+		json_string(j, "release", m->km->uts.release);
+		json_string(j, "version", m->km->uts.version);
+		json_string(j, "nodename", m->km->uts.nodename);
+		json_string(j, "machine", m->km->uts.machine);
+		json_u64(j, "cpus", m->km->ncpus);
+		json_u64(j, "time", m->km->crashtime);
+		utc(j, "time_utc", m->km->crashtime);
+		json_string(j, "vmcoreinfo", m->km->vi ? sources[m->km->source] : "none");
+	}
+	json_string(j, "panic", m->panic);
+	json_object_end(j);
+}
+
+static void put_dump(struct json *j, const struct manifest *m)
+{
+	json_object(j, "dump");
+	json_string(j, "file", m->file ? m->file : "");
+	json_string(j, "format", m->format ? m->format : "");
+	json_u64(j, "bytes", m->result.size);
+	json_string(j, "codec", m->codec ? m->codec->name : "");
+	json_u64(j, "level", m->plan->level);
+	json_u64(j, "effective_level", m->plan->effective_level);
+	json_u64(j, "page_size", m->plan->page_size);
+	json_u64(j, "max_pfn", m->plan->max_pfn);
+	json_string(j, "memory_model", m->plan->model);
+	json_object_end(j);
+
+	json_object(j, "digest");
+	json_string(j, "algorithm", "xxh64");
+	json_u64(j, "index_bytes", m->result.index_size);
+	json_hex64(j, "index", m->result.index_digest);
+	json_u64(j, "data_bytes", m->result.size - m->result.index_size);
+	json_hex64(j, "data", m->result.data_digest);
+	json_object_end(j);
+}
+
+static void put_pages(struct json *j, const struct manifest *m)
+{
+	json_object(j, "pages");
+	json_u64(j, "memory", m->plan->ram_pages);
+	json_u64(j, "kept", m->plan->kept_pages);
+	json_u64(j, "written", m->pages.pages);
+	json_u64(j, "zero", m->pages.zero_pages);
+	json_u64(j, "stored_raw", m->pages.raw_pages);
+	json_u64(j, "struct_page_unreadable", m->plan->counts.unreadable);
+	json_u64(j, "image_protected", m->plan->image_pages);
+	json_u64(j, "sections_unreadable", m->plan->bad_sections);
+	json_object(j, "excluded");
+	for (int c = PAGE_KEPT + 1; c < PAGE_CLASSES; c++)
+		json_u64(j, page_class_name(c), m->plan->counts.excluded[c]);
+	json_object_end(j);
+	json_object_end(j);
+}
+
+static void put_seconds(struct json *j, const struct manifest *m)
+{
+	static const char *const names[STAGES] = {
+		[STAGE_OPEN] = "open", [STAGE_TARGET] = "target", [STAGE_DMESG] = "dmesg",
+		[STAGE_PLAN] = "plan", [STAGE_PAGES] = "pages",	  [STAGE_COMMIT] = "commit",
+	};
+
+	json_object(j, "seconds");
+	for (int s = 0; s < STAGES; s++)
+		json_ms(j, names[s], m->stage_ms[s]);
+	json_ms(j, "total", m->total_ms);
+	if (m->km && m->km->crashtime && m->commit_time >= m->km->crashtime)
+		json_u64(j, "panic_to_commit", m->commit_time - m->km->crashtime);
+	json_object_end(j);
+}
+
+static void put_capture(struct json *j, const struct manifest *m)
+{
+	struct utsname un;
+
+	json_object(j, "capture");
+	if (!uname(&un))
+		json_string(j, "kernel", un.release);
+	json_u64(j, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
+	json_u64(j, "workers", m->pages.workers);
+	json_u64(j, "peak_memory_kib", manifest_peak_kib());
+	json_u64(j, "memory_total_kib", proc_kib("/proc/meminfo", "MemTotal:"));
+	json_u64(j, "memory_available_kib", proc_kib("/proc/meminfo", "MemAvailable:"));
+	json_u64(j, "read_errors", m->read_errors);
+	utc(j, "commit_time_utc", m->commit_time);
+	json_object_end(j);
+}
+
+size_t manifest_text(const struct manifest *m, char *buf, size_t room)
+{
+	struct json j;
+
+	json_init(&j, buf, room);
+	json_object(&j, NULL);
+	json_u64(&j, "manifest_version", MANIFEST_VERSION);
+	json_string(&j, "tool", "lifeboat-collect " LIFEBOAT_VERSION);
+	json_string(&j, "status", manifest_status_name(m->status));
+	json_string(&j, "reason", m->reason);
+	put_crash(&j, m);
+	if (m->plan) {
+		put_dump(&j, m);
+		put_pages(&j, m);
+	}
+	json_object(&j, "log");
+	json_string(&j, "file", "vmcore-dmesg.txt");
+	json_u64(&j, "bytes", m->dmesg.bytes);
+	json_u64(&j, "records", m->dmesg.records);
+	json_u64(&j, "lost", m->dmesg.lost);
+	json_object_end(&j);
+	put_seconds(&j, m);
+	put_capture(&j, m);
+	json_array(&j, "notes");
+	for (size_t i = 0; m->plan && i < m->plan->nnotes; i++)
+		json_string(&j, NULL, m->plan->notes[i]);
+	json_array_end(&j);
+	json_object_end(&j);
+	return j.overflow ? 0 : j.used;
+}

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/pipeline.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "collector/block.h"
+#include "collector/order.h"
+#include "collector/plan.h"
+#include "vmcore/codec.h"
+#include "vmcore/kmem.h"
+#include "vmcore/vmcore.h"
+
+struct queue {
+	struct block *head, *tail;
+};
+
+struct pipeline {
+	const struct pipeline_conf *conf;
+	pthread_mutex_t lock; // of all below
+	pthread_cond_t have_free, have_full;
+	struct queue free, full;
+	struct order_walk walk;
+	unsigned int running; // workers not yet done
+	bool stop; // the writer failed, or a worker did
+};
+
+struct worker {
+	struct pipeline *pl;
+	pthread_t thread;
+	struct vmcore_window window;
+	void *codec_ctx;
+	uint8_t *page; // a copy: old memory may still be written to by devices
+	pfn_t pfns[BLOCK_PAGES];
+	uint64_t indices[BLOCK_PAGES];
+};
+
+bool page_is_zero(const void *page, size_t size)
+{
+	const uint64_t *w = page;
+	size_t n = size / sizeof(*w);
+
+	// Most pages that are not zero say so in one of three places.
+	if (w[0] | w[n / 2] | w[n - 1])
+		return false;
+	for (size_t i = 0; i < n; i += 8) {
+		uint64_t any = w[i] | w[i + 1] | w[i + 2] | w[i + 3] | w[i + 4] | w[i + 5] |
+			       w[i + 6] | w[i + 7];
+
+		if (any)
+			return false;
+	}
+	return true;
+}
+
+static void push(struct queue *q, struct block *b)
+{
+	b->next = NULL;
+	if (q->tail)
+		q->tail->next = b;
+	else
+		q->head = b;
+	q->tail = b;
+}
+
+static struct block *pop(struct queue *q)
+{
+	struct block *b = q->head;
+
+	if (b) {
+		q->head = b->next;
+		if (!q->head)
+			q->tail = NULL;
+	}
+	return b;
+}
+
+/* A page of which only parts were captured: zeros elsewhere. */
+static void read_in_parts(const struct worker *w, paddr_t start)
+{
+	const struct kmem *km = w->pl->conf->km;
+	const struct vmcore_info *info = vmcore_info(km->vc);
+	paddr_t end = start + km->page_size;
+
+	memset(w->page, 0, km->page_size);
+	for (size_t i = 0; i < info->nranges; i++) {
+		const struct vmcore_range *r = &info->ranges[i];
+		paddr_t from = r->paddr > start ? r->paddr : start;
+		paddr_t to = r->paddr + r->filesz < end ? r->paddr + r->filesz : end;
+
+		// What cannot be read is counted by the vmcore and stays zero.
+		if (from < to)
+			vmcore_read(km->vc, from, w->page + (from - start), to - from, NULL);
+	}
+}
+
+/* Bytes worth mapping from page @i on: as far as the pages follow each other closely. */
+static size_t run_bytes(const struct worker *w, size_t i, size_t n, uint64_t page_size)
+{
+	uint64_t max = PIPELINE_WINDOW / page_size;
+	size_t last = i;
+
+	while (last + 1 < n && w->pfns[last + 1] > w->pfns[last] &&
+	       w->pfns[last + 1] - w->pfns[last] <= PIPELINE_GAP &&
+	       w->pfns[last + 1] - w->pfns[i] < max)
+		last++;
+	return (w->pfns[last] - w->pfns[i] + 1) * page_size;
+}
+
+static void pack_page(struct worker *w, struct block *b, struct block_page *bp)
+{
+	const struct pipeline_conf *conf = w->pl->conf;
+	size_t page_size = conf->km->page_size;
+	size_t size;
+
+	bp->offset = b->used;
+	if (conf->drop_zeros && page_is_zero(w->page, page_size)) {
+		bp->size = 0;
+		bp->flags = CODEC_FLAG_NONE;
+		return;
+	}
+	size = conf->codec->compress(w->codec_ctx, w->page, page_size, b->data + b->used,
+				     b->room - b->used);
+	bp->flags = conf->codec->flag;
+	if (!size || size >= page_size) {
+		memcpy(b->data + b->used, w->page, page_size);
+		size = page_size;
+		bp->flags = CODEC_FLAG_NONE;
+	}
+	bp->size = size;
+	b->used += size;
+}
+
+static void fill_block(struct worker *w, struct block *b, size_t n)
+{
+	const struct kmem *km = w->pl->conf->km;
+
+	b->npages = n;
+	b->used = 0;
+	for (size_t i = 0; i < n; i++) {
+		paddr_t paddr = w->pfns[i] << km->page_shift;
+		const uint8_t *old;
+		size_t len;
+
+		b->pages[i] = (struct block_page){.pfn = w->pfns[i], .index = w->indices[i]};
+		if (vmcore_window_get(&w->window, paddr, km->page_size,
+				      run_bytes(w, i, n, km->page_size), &old, &len, NULL))
+			read_in_parts(w, paddr);
+		else
+			memcpy(w->page, old, km->page_size);
+		pack_page(w, b, &b->pages[i]);
+	}
+}
+
+/* Waits for a free block and for pages to put into it; NULL when there is no more to do. */
+static struct block *take_work(struct worker *w, size_t *n)
+{
+	struct pipeline *pl = w->pl;
+	struct block *b = NULL;
+
+	pthread_mutex_lock(&pl->lock);
+	while (!pl->stop && !pl->free.head)
+		pthread_cond_wait(&pl->have_free, &pl->lock);
+	if (!pl->stop) {
+		*n = order_next(&pl->walk, BLOCK_PAGES, w->pfns, w->indices);
+		if (*n)
+			b = pop(&pl->free);
+	}
+	if (!b) {
+		pl->running--;
+		pthread_cond_signal(&pl->have_full);
+		// Others may be waiting for a block that is not needed any more.
+		pthread_cond_broadcast(&pl->have_free);
+	}
+	pthread_mutex_unlock(&pl->lock);
+	return b;
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	struct block *b;
+	size_t n;
+
+	while ((b = take_work(w, &n))) {
+		fill_block(w, b, n);
+		pthread_mutex_lock(&w->pl->lock);
+		push(&w->pl->full, b);
+		pthread_cond_signal(&w->pl->have_full);
+		pthread_mutex_unlock(&w->pl->lock);
+	}
+	return NULL;
+}
+
+static void count_block(const struct block *b, struct pipeline_stats *stats)
+{
+	stats->pages += b->npages;
+	stats->bytes += b->used;
+	for (size_t i = 0; i < b->npages; i++) {
+		if (!b->pages[i].size)
+			stats->zero_pages++;
+		else if (b->pages[i].flags == CODEC_FLAG_NONE)
+			stats->raw_pages++;
+	}
+}
+
+/* The next filled block; NULL when the workers are done. Ticks each second while it waits. */
+static struct block *next_full(struct pipeline *pl, const struct pipeline_out *out,
+			       const struct pipeline_stats *stats)
+{
+	struct block *b;
+
+	pthread_mutex_lock(&pl->lock);
+	while (!pl->full.head && pl->running) {
+		struct timespec until;
+
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		if (pthread_cond_timedwait(&pl->have_full, &pl->lock, &until) == ETIMEDOUT &&
+		    out->tick) {
+			pthread_mutex_unlock(&pl->lock);
+			out->tick(out->ctx, stats);
+			pthread_mutex_lock(&pl->lock);
+		}
+	}
+	b = pop(&pl->full);
+	pthread_mutex_unlock(&pl->lock);
+	return b;
+}
+
+static void give_back(struct pipeline *pl, struct block *b, bool stop)
+{
+	pthread_mutex_lock(&pl->lock);
+	push(&pl->free, b);
+	if (stop)
+		pl->stop = true;
+	pthread_cond_broadcast(&pl->have_free);
+	pthread_mutex_unlock(&pl->lock);
+}
+
+/* The writer's side: until the workers are done, or a write fails. */
+static int drain(struct pipeline *pl, const struct pipeline_out *out, struct pipeline_stats *stats,
+		 struct err *err)
+{
+	struct block *b;
+	int rc = 0;
+
+	while ((b = next_full(pl, out, stats))) {
+		if (!rc) {
+			rc = out->write(out->ctx, b, err);
+			if (!rc)
+				count_block(b, stats);
+			if (!rc && out->tick)
+				out->tick(out->ctx, stats);
+		}
+		give_back(pl, b, rc != 0);
+	}
+	return rc;
+}
+
+static size_t block_room(const struct codec *codec, uint64_t page_size)
+{
+	return BLOCK_PAGES * page_size + codec_room(codec, page_size);
+}
+
+uint64_t pipeline_memory(unsigned int workers, uint64_t page_size)
+{
+	uint64_t blocks = workers + PIPELINE_SPARE_BLOCKS;
+
+	return blocks * (sizeof(struct block) + (BLOCK_PAGES + 2) * page_size) +
+	       workers * (sizeof(struct worker) + 2 * page_size);
+}
+
+static void free_blocks(struct queue *q)
+{
+	struct block *b;
+
+	while ((b = pop(q))) {
+		free(b->data);
+		free(b);
+	}
+}
+
+/* As many blocks of the ring as memory allows: with few it is slower, with one it still works. */
+static int make_blocks(struct pipeline *pl, unsigned int n, struct err *err)
+{
+	size_t room = block_room(pl->conf->codec, pl->conf->km->page_size);
+
+	while (n--) {
+		struct block *b = calloc(1, sizeof(*b));
+
+		if (!b || !(b->data = malloc(room))) {
+			free(b);
+			break;
+		}
+		b->room = room;
+		push(&pl->free, b);
+	}
+	if (!pl->free.head)
+		return err_set(err, ERR_NOMEM, "no memory for a block of %zu bytes", room);
+	return 0;
+}
+
+static int worker_init(struct worker *w, struct pipeline *pl, struct err *err)
+{
+	const struct pipeline_conf *conf = pl->conf;
+	int rc;
+
+	w->pl = pl;
+	if (posix_memalign((void **)&w->page, 64, conf->km->page_size)) {
+		w->page = NULL;
+		return err_set(err, ERR_NOMEM, "no memory for a page");
+	}
+	rc = conf->codec->create(conf->codec_level, conf->km->page_size, &w->codec_ctx, err);
+	if (!rc)
+		rc = vmcore_window_init(&w->window, conf->km->vc, PIPELINE_WINDOW, err);
+	return rc;
+}
+
+static void worker_deinit(struct worker *w)
+{
+	if (!w->pl)
+		return;
+	vmcore_window_deinit(&w->window);
+	w->pl->conf->codec->destroy(w->codec_ctx);
+	free(w->page);
+}
+
+/* Sets up as many workers as memory allows, at least one. */
+static int make_workers(struct pipeline *pl, struct worker *workers, unsigned int *n,
+			struct err *err)
+{
+	unsigned int ready = 0;
+	int rc = 0;
+
+	while (ready < *n && !rc) {
+		rc = worker_init(&workers[ready], pl, err);
+		if (!rc)
+			ready++;
+		else
+			worker_deinit(&workers[ready]);
+	}
+	if (rc)
+		workers[ready].pl = NULL;
+	*n = ready;
+	return ready ? 0 : rc;
+}
+
+static unsigned int start_workers(struct pipeline *pl, struct worker *workers, unsigned int n)
+{
+	unsigned int started = 0;
+
+	pl->running = n;
+	while (started < n &&
+	       !pthread_create(&workers[started].thread, NULL, work, &workers[started]))
+		started++;
+	pthread_mutex_lock(&pl->lock);
+	pl->running -= n - started;
+	pthread_mutex_unlock(&pl->lock);
+	return started;
+}
+
+int pipeline_run(const struct pipeline_conf *conf, const struct pipeline_out *out,
+		 struct pipeline_stats *ret, struct err *err)
+{
+	struct pipeline pl = {
+		.conf = conf,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.have_free = PTHREAD_COND_INITIALIZER,
+		.have_full = PTHREAD_COND_INITIALIZER,
+		.walk = {.order = &conf->plan->order, .rank = &conf->plan->rank},
+	};
+	unsigned int n = conf->workers ? conf->workers : 1;
+	CLEANUP_FREE struct worker *workers = calloc(n, sizeof(*workers));
+	unsigned int started;
+	int rc;
+
+	*ret = (struct pipeline_stats){0};
+	if (!workers)
+		return err_set(err, ERR_NOMEM, "no memory for %u workers", n);
+	rc = make_workers(&pl, workers, &n, err);
+	if (!rc)
+		rc = make_blocks(&pl, n + PIPELINE_SPARE_BLOCKS, err);
+	if (!rc) {
+		started = start_workers(&pl, workers, n);
+		ret->workers = started;
+		if (!started)
+			rc = err_set(err, ERR_NOMEM, "not one worker thread could be started");
+		else
+			rc = drain(&pl, out, ret, err);
+		for (unsigned int i = 0; i < started; i++)
+			pthread_join(workers[i].thread, NULL);
+	}
+	for (unsigned int i = 0; i < n; i++)
+		worker_deinit(&workers[i]);
+	free_blocks(&pl.free);
+	free_blocks(&pl.full);
+	return rc;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pipeline: reads the kept pages, tests for zeros, compresses, and hands filled blocks to the
+ * writer. Workers take blocks of pages in the plan's order and finish them in any order: the
+ * descriptors' places are known from the plan, so nobody waits for a neighbour.
+ *
+ * A fixed ring of blocks (workers + 3) is all the memory there is; when the writer is slower
+ * than the workers they wait for a free block. All of it is allocated before the first page.
+ */
+#ifndef COLLECTOR_PIPELINE_H
+#define COLLECTOR_PIPELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct block;
+struct codec;
+struct err;
+struct kmem;
+struct plan;
+
+struct pipeline_conf {
+	const struct kmem *km;
+	const struct plan *plan;
+	const struct codec *codec;
+	int codec_level;
+	bool drop_zeros; /* a page of zeros becomes size 0 (dump level bit 1) */
+	unsigned int workers;
+};
+
+struct pipeline_stats {
+	uint64_t pages; /* handed to the writer */
+	uint64_t zero_pages; /* of those, zero */
+	uint64_t raw_pages; /* of those, stored as they are for they do not shrink */
+	uint64_t bytes; /* of page data handed over */
+	unsigned int workers; /* that really ran */
+};
+
+/* Where blocks go: called from the thread that called pipeline_run(), one at a time. */
+typedef int (*pipeline_write_fn)(void *ctx, const struct block *block, struct err *err);
+
+/* Called from that thread too, after each block and at least once a second. */
+typedef void (*pipeline_tick_fn)(void *ctx, const struct pipeline_stats *stats);
+
+struct pipeline_out {
+	pipeline_write_fn write;
+	pipeline_tick_fn tick; /* may be NULL */
+	void *ctx;
+};
+
+enum {
+	PIPELINE_SPARE_BLOCKS = 3,
+	PIPELINE_WINDOW = 4 << 20, /* bytes mapped at once, a worker */
+	PIPELINE_GAP = 32, /* pages not wanted that are mapped rather than jumped over */
+};
+
+/* Bytes that @workers need with pages of @page_size, codec contexts apart: for the budget. */
+uint64_t pipeline_memory(unsigned int workers, uint64_t page_size);
+
+/*
+ * Runs it to the end. The first failure of write() stops it and is returned; @ret is filled
+ * even then. ERR_NOMEM when the ring cannot be had even for one worker (fewer workers than
+ * asked for are no error).
+ */
+int pipeline_run(const struct pipeline_conf *conf, const struct pipeline_out *out,
+		 struct pipeline_stats *ret, struct err *err);
+
+/* True when the @size bytes (a multiple of 64) at @page, aligned to 8, are all zero. */
+bool page_is_zero(const void *page, size_t size);
+
+#endif

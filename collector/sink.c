@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/sink.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+
+int sink_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset, struct err *err)
+{
+	int rc = s->ops->write_at(s, buf, size, offset, err);
+
+	if (rc)
+		err_prepend(err, "%s", s->temp);
+	return rc;
+}
+
+int sink_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err)
+{
+	int rc = s->ops->read_at(s, buf, size, offset, err);
+
+	if (rc)
+		err_prepend(err, "%s", s->temp);
+	return rc;
+}
+
+int sink_reserve(struct sink *s, uint64_t size, struct err *err)
+{
+	int rc = s->ops->reserve(s, size, err);
+
+	if (rc)
+		err_prepend(err, "%s", s->temp);
+	return rc;
+}
+
+int sink_sync(struct sink *s, struct err *err)
+{
+	return s->ops->sync(s, err);
+}
+
+int sink_commit(struct sink *s, struct err *err)
+{
+	return s->ops->commit(s, err);
+}
+
+int sink_keep(struct sink *s, struct err *err)
+{
+	return s->ops->keep(s, err);
+}
+
+int sink_restart(struct sink *s, struct err *err)
+{
+	return s->ops->restart(s, err);
+}
+
+void sink_close(struct sink *s)
+{
+	if (s->ops)
+		s->ops->close(s);
+	s->ops = NULL;
+}
+
+int sink_small_create(const char *dir, const char *name, int *fd_ret, struct err *err)
+{
+	char path[SINK_PATH_MAX];
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		return err_set(err, ERR_LIMIT, "%s/%s: name too long", dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(err, "%s", path);
+	*fd_ret = fd;
+	return 0;
+}
+
+int sink_small_commit(const char *dir, const char *name, int fd, struct err *err)
+{
+	int rc = 0;
+
+	if (fsync(fd))
+		rc = err_sys(err, "%s/%s: fsync", dir, name);
+	if (close(fd) && !rc)
+		rc = err_sys(err, "%s/%s: close", dir, name);
+	return rc ? rc : io_sync_dir(dir, err);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sink: how the bytes of a dump leave the machine. A kind of sink is a row of functions, a
+ * file each. Nothing is a dump until sink_commit() has returned 0: before that it is called
+ * incomplete, on disk and in every message.
+ */
+#ifndef COLLECTOR_SINK_H
+#define COLLECTOR_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct sink;
+
+struct sink_ops {
+	const char *name; /* "file", "raw" */
+	int (*write_at)(struct sink *s, const void *buf, size_t size, uint64_t offset,
+			struct err *err);
+	int (*read_at)(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err);
+	int (*reserve)(struct sink *s, uint64_t size, struct err *err);
+	int (*sync)(struct sink *s, struct err *err);
+	int (*commit)(struct sink *s, struct err *err);
+	int (*keep)(struct sink *s, struct err *err);
+	int (*restart)(struct sink *s, struct err *err);
+	void (*close)(struct sink *s);
+};
+
+enum {
+	SINK_PATH_MAX = 4096,
+};
+
+struct sink {
+	const struct sink_ops *ops;
+	int fd;
+	char path[SINK_PATH_MAX]; /* the dump's own name; of a raw sink, the device */
+	char temp[SINK_PATH_MAX]; /* what it is called until it is complete */
+	bool force; /* an existing file of that name may be replaced */
+	uint64_t behind; /* bytes already on their way to the disk and out of the page cache */
+};
+
+/*
+ * A file @path, written as @temp in the same directory, mode 0600 from its first byte.
+ * ERR_USAGE when @path exists and @force is false; a left-over @temp is replaced.
+ */
+int sink_file_open(struct sink *s, const char *path, const char *temp, bool force, struct err *err);
+
+/* A block device, from its first byte on: the header says incomplete until it is committed. */
+int sink_raw_open(struct sink *s, const char *device, struct err *err);
+
+/* Writes, or reads back, @size bytes at @offset. ERR_NOSPC when the target is full. */
+int sink_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset, struct err *err);
+int sink_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err);
+
+/* Makes sure now that bytes [0, @size) have room, so that an index can always be finished. */
+int sink_reserve(struct sink *s, uint64_t size, struct err *err);
+
+/* All that was written is on the medium. */
+int sink_sync(struct sink *s, struct err *err);
+
+/* All of it is durable and has its own name, or an error and it has not. */
+int sink_commit(struct sink *s, struct err *err);
+
+/* What was written is made durable under the name that says it is incomplete. */
+int sink_keep(struct sink *s, struct err *err);
+
+/* Forgets all that was written, to begin again. */
+int sink_restart(struct sink *s, struct err *err);
+
+/* Releases it; what was neither committed nor kept is removed where that can be done. */
+void sink_close(struct sink *s);
+
+/*
+ * Small files beside the dump: creates @dir/@name, 0600. The caller writes to the descriptor
+ * and calls sink_small_commit(), which makes it durable and closes it in any case.
+ */
+int sink_small_create(const char *dir, const char *name, int *fd_ret, struct err *err);
+int sink_small_commit(const char *dir, const char *name, int fd, struct err *err);
+
+#endif

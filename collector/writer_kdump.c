@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The kdump-compressed format, header version 6, classic layout: docs/dump-format.md. */
+#include <stdlib.h>
+#include <string.h>
+#define XXH_STATIC_LINKING_ONLY
+#include <xxhash.h>
+
+#include "base/cleanup.h"
+#include "base/cursor.h"
+#include "base/err.h"
+#include "collector/block.h"
+#include "collector/plan.h"
+#include "collector/sink.h"
+#include "collector/writer.h"
+#include "crashnotes/vmcoreinfo.h"
+#include "vmcore/codec.h"
+#include "vmcore/dumpopts.h"
+#include "vmcore/kdump_format.h"
+#include "vmcore/kmem.h"
+#include "vmcore/vmcore.h"
+
+enum {
+	BITMAP_CHUNK = 8192, // words of a bitmap made and written at a time: 64 KiB
+	READ_BACK = 64 << 10,
+};
+
+struct writer {
+	struct writer_conf conf;
+	uint64_t block_size;
+	uint64_t sub_hdr_blocks, bitmap_blocks; // of the header's fields
+	uint64_t bitmap_offset, desc_offset;
+	uint64_t index_size; // where page data begins
+	uint64_t tail; // where the next page data goes
+	uint64_t zero_page; // offset of the one page of zeros, 0 when there is none
+	uint64_t pages;
+	uint8_t *header; // block 0
+	uint8_t descs[BLOCK_PAGES * KDUMP_DESC_SIZE];
+	XXH64_state_t data_hash;
+};
+
+static void lay_out(struct writer *w)
+{
+	const struct vmcore_info *info = vmcore_info(w->conf.km->vc);
+	const struct plan *plan = w->conf.plan;
+	uint64_t bs = w->block_size = plan->page_size;
+	uint64_t bytes = (plan->max_pfn + 7) / 8;
+	uint64_t sub = KDUMP_SUB_HEADER_SIZE + info->notes_size;
+
+	w->sub_hdr_blocks = (sub + bs - 1) / bs;
+	w->bitmap_blocks = 2 * ((bytes + bs - 1) / bs);
+	w->bitmap_offset = (1 + w->sub_hdr_blocks) * bs;
+	w->desc_offset = w->bitmap_offset + w->bitmap_blocks * bs;
+	w->index_size = w->desc_offset + plan->kept_pages * KDUMP_DESC_SIZE;
+	w->tail = w->index_size;
+}
+
+static void fill_header(struct writer *w)
+{
+	const struct kmem *km = w->conf.km;
+	const struct plan *plan = w->conf.plan;
+	uint8_t *h = w->header;
+	uint8_t *uts = h + KDUMP_H_UTSNAME;
+
+	memcpy(h + KDUMP_H_SIGNATURE, KDUMP_SIGNATURE, 8);
+	store_le32(h + KDUMP_H_VERSION, KDUMP_VERSION);
+	memcpy(uts + 0 * KDUMP_UTS_LEN, km->uts.sysname, KDUMP_UTS_LEN);
+	memcpy(uts + 1 * KDUMP_UTS_LEN, km->uts.nodename, KDUMP_UTS_LEN);
+	memcpy(uts + 2 * KDUMP_UTS_LEN, km->uts.release, KDUMP_UTS_LEN);
+	memcpy(uts + 3 * KDUMP_UTS_LEN, km->uts.version, KDUMP_UTS_LEN);
+	memcpy(uts + 4 * KDUMP_UTS_LEN, km->uts.machine, KDUMP_UTS_LEN);
+	memcpy(uts + 5 * KDUMP_UTS_LEN, km->uts.domainname, KDUMP_UTS_LEN);
+	store_le64(h + KDUMP_H_TV_SEC, km->crashtime);
+	store_le32(h + KDUMP_H_STATUS, w->conf.codec->flag | KDUMP_STATUS_INCOMPLETE);
+	store_le32(h + KDUMP_H_BLOCK_SIZE, w->block_size);
+	store_le32(h + KDUMP_H_SUB_HDR_SIZE, w->sub_hdr_blocks);
+	store_le32(h + KDUMP_H_BITMAP_BLOCKS, w->bitmap_blocks);
+	store_le32(h + KDUMP_H_MAX_MAPNR, plan->max_pfn < UINT32_MAX ? plan->max_pfn : UINT32_MAX);
+	// Readers take a dump of no CPU for a broken one.
+	store_le32(h + KDUMP_H_NR_CPUS, km->ncpus ? km->ncpus : 1);
+}
+
+static int write_sub_header(struct writer *w, struct err *err)
+{
+	const struct kmem *km = w->conf.km;
+	const struct vmcore_info *info = vmcore_info(km->vc);
+	CLEANUP_FREE uint8_t *s = calloc(w->sub_hdr_blocks, w->block_size);
+	uint64_t notes = w->block_size + KDUMP_SUB_HEADER_SIZE;
+	int64_t phys_base = 0;
+
+	if (!s)
+		return err_set(err, ERR_NOMEM, "no memory for %zu bytes of notes",
+			       info->notes_size);
+	if (km->vi)
+		vmcoreinfo_number(km->vi, "phys_base", &phys_base);
+	store_le64(s + KDUMP_S_PHYS_BASE, phys_base);
+	store_le32(s + KDUMP_S_DUMP_LEVEL, w->conf.plan->level);
+	if (km->vmcoreinfo_size) {
+		store_le64(s + KDUMP_S_OFFSET_VMCOREINFO, notes + km->vmcoreinfo_offset);
+		store_le64(s + KDUMP_S_SIZE_VMCOREINFO, km->vmcoreinfo_size);
+	}
+	store_le64(s + KDUMP_S_OFFSET_NOTE, notes);
+	store_le64(s + KDUMP_S_SIZE_NOTE, info->notes_size);
+	store_le64(s + KDUMP_S_MAX_MAPNR_64, w->conf.plan->max_pfn);
+	memcpy(s + KDUMP_SUB_HEADER_SIZE, info->notes, info->notes_size);
+	return sink_write_at(w->conf.sink, s, w->sub_hdr_blocks * w->block_size, w->block_size,
+			     err);
+}
+
+/* bitmap1 is made from the ranges of memory as it is written: it is never held. */
+static int write_bitmaps(struct writer *w, struct err *err)
+{
+	CLEANUP_FREE uint64_t *chunk = malloc(BITMAP_CHUNK * sizeof(*chunk));
+	const struct bitmap *kept = &w->conf.plan->kept;
+	uint64_t second = w->bitmap_offset + w->bitmap_blocks / 2 * w->block_size;
+	int rc = 0;
+
+	if (!chunk)
+		return err_set(err, ERR_NOMEM, "no memory for a bitmap's chunk");
+	for (uint64_t i = 0; i < kept->nwords && !rc; i += BITMAP_CHUNK) {
+		size_t n = kept->nwords - i < BITMAP_CHUNK ? kept->nwords - i : BITMAP_CHUNK;
+
+		plan_ram_words(w->conf.plan, w->conf.km, i * 64, chunk, n);
+		rc = sink_write_at(w->conf.sink, chunk, n * 8, w->bitmap_offset + i * 8, err);
+		if (!rc)
+			rc = sink_write_at(w->conf.sink, kept->words + i, n * 8, second + i * 8,
+					   err);
+	}
+	return rc;
+}
+
+static int append(struct writer *w, const void *data, size_t size, struct err *err)
+{
+	int rc = sink_write_at(w->conf.sink, data, size, w->tail, err);
+
+	if (rc)
+		return rc;
+	XXH64_update(&w->data_hash, data, size);
+	w->tail += size;
+	return 0;
+}
+
+/* All pages of zeros share one descriptor target, the first page of data. */
+static int write_zero_page(struct writer *w, struct err *err)
+{
+	CLEANUP_FREE void *zero = calloc(1, w->block_size);
+
+	if (!zero)
+		return err_set(err, ERR_NOMEM, "no memory for a page");
+	w->zero_page = w->tail;
+	return append(w, zero, w->block_size, err);
+}
+
+static void kdump_destroy(struct writer *w)
+{
+	if (!w)
+		return;
+	free(w->header);
+	free(w);
+}
+
+static int kdump_create(const struct writer_conf *conf, struct writer **ret, struct err *err)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	int rc;
+
+	if (!w)
+		return err_set(err, ERR_NOMEM, "no memory for the writer");
+	w->conf = *conf;
+	lay_out(w);
+	XXH64_reset(&w->data_hash, 0);
+	w->header = calloc(1, w->block_size);
+	if (!w->header) {
+		kdump_destroy(w);
+		return err_set(err, ERR_NOMEM, "no memory for the header");
+	}
+	fill_header(w);
+	rc = sink_reserve(conf->sink, w->index_size, err);
+	if (!rc)
+		rc = sink_write_at(conf->sink, w->header, w->block_size, 0, err);
+	if (!rc)
+		rc = write_sub_header(w, err);
+	if (!rc)
+		rc = write_bitmaps(w, err);
+	if (!rc && (conf->plan->level & DUMP_LEVEL_ZERO))
+		rc = write_zero_page(w, err);
+	if (rc) {
+		kdump_destroy(w);
+		return rc;
+	}
+	*ret = w;
+	return 0;
+}
+
+static void fill_desc(const struct writer *w, uint8_t *desc, const struct block_page *page,
+		      uint64_t base)
+{
+	bool zero = page->size == 0;
+
+	store_le64(desc + KDUMP_D_OFFSET, zero ? w->zero_page : base + page->offset);
+	store_le32(desc + KDUMP_D_SIZE, zero ? w->block_size : page->size);
+	store_le32(desc + KDUMP_D_FLAGS, page->flags);
+	store_le64(desc + KDUMP_D_PAGE_FLAGS, 0);
+}
+
+static int kdump_write_block(struct writer *w, const struct block *block, struct err *err)
+{
+	uint64_t base = w->tail;
+	int rc = block->used ? append(w, block->data, block->used, err) : 0;
+
+	// Pages of a block mostly have consecutive descriptors: one write a run.
+	for (size_t i = 0, n; i < block->npages && !rc; i += n) {
+		uint64_t first = block->pages[i].index;
+
+		for (n = 0; i + n < block->npages && block->pages[i + n].index == first + n; n++)
+			fill_desc(w, w->descs + n * KDUMP_DESC_SIZE, &block->pages[i + n], base);
+		rc = sink_write_at(w->conf.sink, w->descs, n * KDUMP_DESC_SIZE,
+				   w->desc_offset + first * KDUMP_DESC_SIZE, err);
+	}
+	if (!rc)
+		w->pages += block->npages;
+	return rc;
+}
+
+/* The digest of the index, from what the file says: descriptors came in any order. */
+static int digest_index(const struct writer *w, uint64_t *ret, struct err *err)
+{
+	CLEANUP_FREE uint8_t *buf = malloc(READ_BACK);
+	XXH64_state_t hash;
+	int rc = 0;
+
+	if (!buf)
+		return err_set(err, ERR_NOMEM, "no memory to read the index back");
+	XXH64_reset(&hash, 0);
+	for (uint64_t done = 0; done < w->index_size && !rc;) {
+		uint64_t left = w->index_size - done;
+		size_t n = left < READ_BACK ? left : READ_BACK;
+
+		rc = sink_read_at(w->conf.sink, buf, n, done, err);
+		if (!rc)
+			XXH64_update(&hash, buf, n);
+		done += n;
+	}
+	if (!rc)
+		*ret = XXH64_digest(&hash);
+	return rc;
+}
+
+static int kdump_finish(struct writer *w, int complete, struct writer_result *ret, struct err *err)
+{
+	int rc = 0;
+
+	if (complete) {
+		// The mark must never reach the medium before what it vouches for.
+		rc = sink_sync(w->conf.sink, err);
+		if (rc)
+			return rc;
+		store_le32(w->header + KDUMP_H_STATUS, w->conf.codec->flag);
+		rc = sink_write_at(w->conf.sink, w->header, w->block_size, 0, err);
+	}
+	ret->size = w->tail;
+	ret->index_size = w->index_size;
+	ret->pages = w->pages;
+	ret->data_digest = XXH64_digest(&w->data_hash);
+	if (!rc)
+		rc = digest_index(w, &ret->index_digest, err);
+	return rc;
+}
+
+const struct writer_ops writer_kdump = {
+	.name = "kdump",
+	.create = kdump_create,
+	.write_block = kdump_write_block,
+	.finish = kdump_finish,
+	.destroy = kdump_destroy,
+};
