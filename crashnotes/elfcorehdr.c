@@ -71,7 +71,8 @@ static void put_ehdr(uint8_t *p, const struct elfcorehdr_spec *spec)
 	store_le16(p + offsetof(Elf64_Ehdr, e_type), ET_CORE);
 	store_le16(p + offsetof(Elf64_Ehdr, e_machine), spec->machine);
 	store_le32(p + offsetof(Elf64_Ehdr, e_version), EV_CURRENT);
-	store_le64(p + offsetof(Elf64_Ehdr, e_phoff), EHDR_SIZE);
+	// The format wants 0 where there is no table.
+	store_le64(p + offsetof(Elf64_Ehdr, e_phoff), n ? EHDR_SIZE : 0);
 	store_le16(p + offsetof(Elf64_Ehdr, e_ehsize), EHDR_SIZE);
 	store_le16(p + offsetof(Elf64_Ehdr, e_phentsize), PHDR_SIZE);
 	store_le16(p + offsetof(Elf64_Ehdr, e_phnum), extended(spec) ? PN_XNUM : n);
