@@ -455,10 +455,12 @@ static int finish(struct parse *p, struct err *err)
 	if (!p->collector_line)
 		return 0;
 	rc = dumpopts_parse_string(&c->collect, c->core_collector, &why);
-	if (!rc)
+	if (!rc) {
 		rc = dumpopts_check(&c->collect, &why);
-	if (!rc)
-		return 0;
+		if (!rc)
+			return 0;
+		err_prepend(&why, "core_collector");
+	}
 	if (rc == ERR_UNSUPPORTED) {
 		// Who goes on all the same makes a dump of the kind that can be made.
 		c->collect.format = DUMP_FORMAT_KDUMP;
