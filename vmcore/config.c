@@ -247,7 +247,8 @@ static int take_path(struct parse *p, const char *value, struct err *err)
 		if (*s != '/' || out[n - 1] != '/')
 			out[n++] = *s;
 	}
-	if (n > 1 && out[n - 1] == '/')
+	// Behind a last slash may stand spaces, which no line of the grammar can end in.
+	while (n > 1 && (out[n - 1] == '/' || is_space(out[n - 1])))
 		n--;
 	out[n] = '\0';
 	return 0;
