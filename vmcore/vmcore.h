@@ -32,7 +32,7 @@ struct vmcore_range {
 	uint64_t memsz;
 	uint64_t filesz;
 	uint64_t offset;
-	vaddr_t vaddr; /* as the header says; of use only to find phys_base */
+	vaddr_t vaddr; /* as the header says; 0 where it says nothing */
 };
 
 /* What is known once a file is open; owned by the vmcore, valid until it is closed. */
@@ -44,10 +44,17 @@ struct vmcore_info {
 	size_t notes_size;
 	const struct vmcore_range *ranges; /* sorted by paddr, never overlapping, memsz > 0 */
 	size_t nranges;
+	/* The kernel image's own segment, if any: its memory is in a range too, but under the
+	 * linear mapping; this is what phys_base can be told from. */
+	bool has_text;
+	vaddr_t text_vaddr;
+	paddr_t text_paddr;
 	/* What was odd but has a defined meaning (docs/vmcore-input.md), in words for the log. */
 	char warnings[VMCORE_WARNINGS_MAX][VMCORE_WARNING_MAX];
 	size_t nwarnings; /* may exceed VMCORE_WARNINGS_MAX: then the rest was not kept */
-	bool truncated; /* the file ends before a range does; filesz was cut to what is there */
+	/* The file ends before a segment does and sizes were cut to what is there, or its writer
+	 * marked it as incomplete. */
+	bool truncated;
 };
 
 struct vmcore;
@@ -75,9 +82,10 @@ int vmcore_read(struct vmcore *vc, paddr_t paddr, void *buf, size_t size, struct
 /*
  * A window: a stretch of the file mapped for reading without a copy. One thread owns one
  * window. /proc/vmcore maps eagerly, about 9 us a call and 20 to 75 ns a page, so a window
- * is moved seldom and sized to what is wanted. Where a place cannot be mapped (an offset that
- * is not a multiple of the page size, a file system without mmap), the window reads into a
- * buffer of its own instead: the caller sees no difference.
+ * is moved seldom and sized to what is wanted. Where a place cannot be mapped (a page of the
+ * file that is not wholly the range's own, a file system without mmap), the window reads into
+ * a buffer of its own instead: the caller sees no difference. Bytes have no alignment in
+ * memory that their physical address would suggest. See vmcore/sigbus.h for pages that trap.
  */
 struct vmcore_window {
 	struct vmcore *vc;
@@ -85,13 +93,18 @@ struct vmcore_window {
 	paddr_t paddr; /* of data[0] */
 	const uint8_t *data; /* NULL before the first move */
 	size_t len; /* bytes valid at data */
-	void *map; /* private: the reserved address space */
+	uint8_t *map; /* private: reserved address space, NULL when there is none (yet) */
 	size_t map_size;
-	uint8_t *bounce; /* private: buffer of the fallback */
-	size_t bounce_size;
+	uint8_t *bounce; /* private: buffer of the fallback, size_max bytes, touched as needed */
+	unsigned int map_failures; /* private: after a few of them mapping is given up */
+	int guard; /* private: slot of vmcore/sigbus.h, or negative */
 };
 
-/* @size_max is rounded up to the page size of this machine; nothing is mapped yet. */
+/*
+ * @size_max is rounded up to the page size of this machine. Address space is reserved here,
+ * so that no later call allocates; no memory is used yet. @vc must outlive the window, and
+ * the struct must not be copied or moved between init and deinit.
+ */
 int vmcore_window_init(struct vmcore_window *w, struct vmcore *vc, size_t size_max,
 		       struct err *err);
 void vmcore_window_deinit(struct vmcore_window *w);
@@ -101,7 +114,8 @@ void vmcore_window_deinit(struct vmcore_window *w);
  * size_max), moving the window when they are not inside it already; when it moves, it maps
  * from @paddr on up to @ahead bytes (>= @need, cut to size_max and to the end of the range's
  * file data). *@len_ret is how many bytes are valid from @paddr. The pointer holds until the
- * next call. ERR_NOTFOUND when @need bytes are not in one range's file data.
+ * next call. ERR_NOTFOUND when @need bytes are not in one range's file data, ERR_LIMIT when
+ * @need is greater than size_max.
  */
 int vmcore_window_get(struct vmcore_window *w, paddr_t paddr, size_t need, size_t ahead,
 		      const uint8_t **ret, size_t *len_ret, struct err *err);

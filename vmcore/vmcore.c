@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "vmcore/vmcore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "vmcore/vmcore_priv.h"
+
+enum {
+	BAD_PAGE_SIZE = 4096, /* step by which a failed read is tried again */
+};
+
+// Probed in this order.
+static const struct vmcore_format *const formats[] = {
+	&vmcore_format_elf,
+};
+
+void vmcore_warn(struct vmcore *vc, const char *fmt, ...)
+{
+	struct vmcore_info *info = &vc->info;
+	va_list ap;
+
+	if (info->nwarnings < VMCORE_WARNINGS_MAX) {
+		va_start(ap, fmt);
+		vsnprintf(info->warnings[info->nwarnings], VMCORE_WARNING_MAX, fmt, ap);
+		va_end(ap);
+	}
+	info->nwarnings++;
+}
+
+// The size of what is open at vc->fd, which must be something that can be read at any place.
+static int find_size(struct vmcore *vc, struct err *err)
+{
+	struct stat st;
+	uint64_t size;
+
+	if (fstat(vc->fd, &st) < 0)
+		return err_sys(err, "fstat");
+	if (S_ISREG(st.st_mode)) {
+		size = st.st_size;
+	} else if (S_ISBLK(st.st_mode)) {
+		off_t end = lseek(vc->fd, 0, SEEK_END);
+
+		if (end < 0)
+			return err_sys(err, "seek to the end");
+		size = end;
+	} else {
+		return err_set(err, ERR_UNSUPPORTED, "neither a regular file nor a block device");
+	}
+	if (!size)
+		return err_set(err, ERR_NODATA, "the file is empty");
+	// /proc/vmcore adds up what the elfcorehdr claims in an u64; no offset above this can be
+	// read.
+	if (size > INT64_MAX)
+		size = INT64_MAX;
+	vc->info.file_size = size;
+	return 0;
+}
+
+static int find_format(struct vmcore *vc, struct err *err)
+{
+	CLEANUP_FREE uint8_t *head = malloc(VMCORE_PROBE_SIZE);
+	ssize_t size;
+
+	if (!head)
+		return err_set(err, ERR_NOMEM, "no memory for %d bytes", VMCORE_PROBE_SIZE);
+	size = io_pread(vc->fd, head, VMCORE_PROBE_SIZE, 0, err);
+	if (size < 0)
+		return size;
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		if (!formats[i]->probe(head, size))
+			continue;
+		vc->format = formats[i];
+		vc->info.format = formats[i]->name;
+		return 0;
+	}
+	return err_set(err, ERR_UNSUPPORTED,
+		       "not a dump in a known format: an ELF core begins with 7f 45 4c 46, "
+		       "this with %02x %02x %02x %02x",
+		       head[0], size > 1 ? head[1] : 0, size > 2 ? head[2] : 0,
+		       size > 3 ? head[3] : 0);
+}
+
+int vmcore_open(const char *path, struct vmcore **ret, struct err *err)
+{
+	struct vmcore *vc = calloc(1, sizeof(*vc));
+	int rc;
+
+	if (!vc)
+		return err_set(err, ERR_NOMEM, "%s: no memory for %zu bytes", path, sizeof(*vc));
+	// O_NONBLOCK: a fifo is refused, not waited for.
+	vc->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (vc->fd < 0) {
+		rc = err_sys(err, "%s", path);
+		vmcore_close(vc);
+		return rc;
+	}
+	rc = find_size(vc, err);
+	if (!rc)
+		rc = find_format(vc, err);
+	if (!rc)
+		rc = vc->format->open(vc, err);
+	if (rc) {
+		err_prepend(err, "%s", path);
+		vmcore_close(vc);
+		return rc;
+	}
+	vc->info.notes = vc->notes;
+	vc->info.ranges = vc->ranges;
+	*ret = vc;
+	return 0;
+}
+
+void vmcore_close(struct vmcore *vc)
+{
+	if (!vc)
+		return;
+	if (vc->format && vc->format->close)
+		vc->format->close(vc);
+	if (vc->fd >= 0)
+		close(vc->fd);
+	free(vc->notes);
+	free(vc->ranges);
+	free(vc);
+}
+
+const struct vmcore_info *vmcore_info(const struct vmcore *vc)
+{
+	return &vc->info;
+}
+
+const struct vmcore_range *vmcore_find(const struct vmcore *vc, paddr_t paddr)
+{
+	size_t low = 0, high = vc->info.nranges;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct vmcore_range *r = &vc->ranges[mid];
+
+		if (paddr < r->paddr)
+			high = mid;
+		else if (paddr - r->paddr >= r->memsz)
+			low = mid + 1;
+		else
+			return r;
+	}
+	return NULL;
+}
+
+int vmcore_pread(struct vmcore *vc, uint64_t offset, void *buf, size_t size, struct err *err)
+{
+	struct err why;
+	ssize_t n = io_pread(vc->fd, buf, size, offset, &why);
+	size_t step = size;
+
+	// A bad page fails the whole read: go on in steps so that only its own bytes are lost.
+	for (size_t done = 0; done < size; done += step) {
+		uint8_t *to = (uint8_t *)buf + done;
+
+		if (n < 0 || done) {
+			step = BAD_PAGE_SIZE - (offset + done) % BAD_PAGE_SIZE;
+			if (step > size - done)
+				step = size - done;
+			n = io_pread(vc->fd, to, step, offset + done, &why);
+		}
+		if (n < 0 && (why.sys == EIO || why.sys == EFAULT)) {
+			memset(to, 0, step);
+			atomic_fetch_add_explicit(&vc->read_errors, 1, memory_order_relaxed);
+		} else if (n < 0) {
+			if (err)
+				*err = why;
+			return n;
+		} else if ((size_t)n < step) {
+			return err_set(err, ERR_NODATA,
+				       "offset %llu: %zu bytes wanted, the file ends after %zd; it "
+				       "was longer when it was opened",
+				       (unsigned long long)(offset + done), step, n);
+		}
+	}
+	return 0;
+}
+
+int vmcore_read(struct vmcore *vc, paddr_t paddr, void *buf, size_t size, struct err *err)
+{
+	uint8_t *to = buf;
+
+	while (size) {
+		const struct vmcore_range *r = vmcore_find(vc, paddr);
+		uint64_t skip, n;
+		int rc;
+
+		if (!r)
+			return err_set(err, ERR_NOTFOUND,
+				       "physical address %#llx is not in the dump",
+				       (unsigned long long)paddr);
+		skip = paddr - r->paddr;
+		n = r->memsz - skip < size ? r->memsz - skip : size;
+		if (skip < r->filesz) {
+			if (n > r->filesz - skip)
+				n = r->filesz - skip;
+			rc = vc->format->read(vc, r, skip, to, n, err);
+			if (rc) {
+				err_prepend(err, "physical address %#llx",
+					    (unsigned long long)paddr);
+				return rc;
+			}
+		} else {
+			memset(to, 0, n);
+		}
+		to += n;
+		size -= n;
+		paddr += n; // Cannot wrap into a range: the formats refuse those that end at 2^64.
+	}
+	return 0;
+}
+
+uint64_t vmcore_read_errors(const struct vmcore *vc)
+{
+	return atomic_load_explicit(&((struct vmcore *)vc)->read_errors, memory_order_relaxed);
+}

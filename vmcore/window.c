@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * window: memory of the dead kernel mapped where it lies in the file.
+ *
+ * The address space is reserved once, and each move maps over it with MAP_FIXED: one system
+ * call, and no other thread can get in between. Only pages of the file that are wholly the
+ * range's own are mapped. At the ends of a range of /proc/vmcore a page may hold memory that
+ * was never described as RAM, and such a page is not to be mapped, only read up to the end.
+ */
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "vmcore/sigbus.h"
+#include "vmcore/vmcore_priv.h"
+
+enum {
+	BOUNCE_AHEAD = 64 << 10, /* bytes read at once where nothing can be mapped */
+	MAP_FAILURES_MAX = 4, /* then the file is taken for one that cannot be mapped */
+};
+
+static size_t page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t round_down(uint64_t v)
+{
+	return v & ~(uint64_t)(page_size() - 1);
+}
+
+// Only where it cannot wrap: sizes below 2^63.
+static uint64_t round_up(uint64_t v)
+{
+	return round_down(v + page_size() - 1);
+}
+
+static void *reserve(size_t size, int prot)
+{
+	void *p = mmap(NULL, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+int vmcore_window_init(struct vmcore_window *w, struct vmcore *vc, size_t size_max, struct err *err)
+{
+	*w = (struct vmcore_window){.vc = vc, .guard = -1};
+	if (!size_max || size_max > SIZE_MAX / 4)
+		return err_set(err, ERR_LIMIT, "window of %zu bytes", size_max);
+	w->size_max = round_up(size_max);
+	// One page more, since what is wanted may begin inside a page.
+	w->map_size = w->size_max + page_size();
+	w->bounce = reserve(w->size_max, PROT_READ | PROT_WRITE);
+	if (vc->format->mappable)
+		w->map = reserve(w->map_size, PROT_NONE);
+	if (!w->bounce || (vc->format->mappable && !w->map)) {
+		err_sys(err, "window of %zu bytes", w->size_max);
+		vmcore_window_deinit(w);
+		return ERR_NOMEM;
+	}
+	if (w->map)
+		w->guard = sigbus_add(w->map, w->map_size, &vc->read_errors);
+	return 0;
+}
+
+void vmcore_window_deinit(struct vmcore_window *w)
+{
+	sigbus_drop(w->guard);
+	if (w->map)
+		munmap(w->map, w->map_size);
+	if (w->bounce)
+		munmap(w->bounce, w->size_max);
+	*w = (struct vmcore_window){.guard = -1};
+}
+
+/*
+ * A mapping that failed. The kernel may have removed what was there before it asked the file,
+ * and another thread may have got that place meanwhile: it must not be touched again. The
+ * rest of the reservation is still ours and goes back.
+ */
+static void map_failed(struct vmcore_window *w, size_t size)
+{
+	sigbus_drop(w->guard);
+	w->guard = -1;
+	if (size < w->map_size)
+		munmap(w->map + size, w->map_size - size);
+	w->map = NULL;
+	if (++w->map_failures >= MAP_FAILURES_MAX)
+		return;
+	w->map = reserve(w->map_size, PROT_NONE);
+	if (w->map)
+		w->guard = sigbus_add(w->map, w->map_size, &w->vc->read_errors);
+}
+
+// Tries to map @want bytes of @r from @skip on, fewer down to @need; false when it cannot be.
+static bool move_mapped(struct vmcore_window *w, const struct vmcore_range *r, uint64_t skip,
+			size_t need, size_t want)
+{
+	uint64_t offset = r->offset + skip;
+	uint64_t first = round_down(offset), end = round_up(offset + want);
+	uint64_t data_end = round_down(r->offset + r->filesz);
+
+	if (!w->map || first < r->offset)
+		return false;
+	if (end > data_end)
+		end = data_end;
+	if (end <= offset || end - offset < need)
+		return false;
+	if (mmap(w->map, end - first, PROT_READ, MAP_PRIVATE | MAP_FIXED, w->vc->fd, first) ==
+	    MAP_FAILED) {
+		map_failed(w, end - first);
+		return false;
+	}
+	sigbus_moved(w->guard);
+	w->data = w->map + (offset - first);
+	w->len = end - offset < want ? end - offset : want;
+	return true;
+}
+
+static int move_read(struct vmcore_window *w, const struct vmcore_range *r, uint64_t skip,
+		     size_t need, size_t want, struct err *err)
+{
+	// At a page that is only partly the range's, no more than the page: then mapping goes on.
+	size_t most = w->map ? page_size() : BOUNCE_AHEAD;
+	int rc;
+
+	if (want > most)
+		want = need > most ? need : most;
+	rc = w->vc->format->read(w->vc, r, skip, w->bounce, want, err);
+	if (rc)
+		return rc;
+	w->data = w->bounce;
+	w->len = want;
+	return 0;
+}
+
+static int move(struct vmcore_window *w, paddr_t paddr, size_t need, size_t ahead, struct err *err)
+{
+	const struct vmcore_range *r = vmcore_find(w->vc, paddr);
+	uint64_t skip = r ? paddr - r->paddr : 0;
+	size_t want = ahead > need ? ahead : need;
+	int rc;
+
+	if (!r || skip >= r->filesz || r->filesz - skip < need)
+		return err_set(err, ERR_NOTFOUND,
+			       "physical address %#llx: %zu bytes wanted, %llu in the file",
+			       (unsigned long long)paddr, need,
+			       r && skip < r->filesz ? (unsigned long long)(r->filesz - skip)
+						     : 0ULL);
+	if (want > w->size_max)
+		want = w->size_max;
+	if (want > r->filesz - skip)
+		want = r->filesz - skip;
+	w->data = NULL;
+	w->len = 0;
+	if (!move_mapped(w, r, skip, need, want)) {
+		rc = move_read(w, r, skip, need, want, err);
+		if (rc) {
+			err_prepend(err, "physical address %#llx", (unsigned long long)paddr);
+			return rc;
+		}
+	}
+	w->paddr = paddr;
+	return 0;
+}
+
+int vmcore_window_get(struct vmcore_window *w, paddr_t paddr, size_t need, size_t ahead,
+		      const uint8_t **ret, size_t *len_ret, struct err *err)
+{
+	uint64_t skip = paddr - w->paddr;
+	int rc;
+
+	if (need > w->size_max)
+		return err_set(err, ERR_LIMIT, "%zu bytes of a window of %zu wanted", need,
+			       w->size_max);
+	if (paddr < w->paddr || skip >= w->len || w->len - skip < need ||
+	    sigbus_spoiled(w->guard)) {
+		rc = move(w, paddr, need, ahead, err);
+		if (rc)
+			return rc;
+		skip = 0;
+	}
+	*ret = w->data + skip;
+	*len_ret = w->len - skip;
+	return 0;
+}
