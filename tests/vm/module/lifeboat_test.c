@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * lifeboat_test: plants a pattern in kernel memory and makes a real oops on a CPU of choice,
+ * for the tests with real crashes. Built by `scripts/kernel module`.
+ *
+ * On load it prints "lifeboat_test: pattern kmalloc 0xADDRESS size N" and the same for a
+ * static array. The pattern is computed, so that the module's file does not hold it: word i
+ * is pattern_word(i).
+ *
+ * Writing the number of a CPU to /sys/kernel/debug/lifeboat_test/oops stores to a NULL pointer
+ * on that CPU.
+ */
+#include <linux/debugfs.h>
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/workqueue.h>
+
+#define PATTERN_SIZE 4096
+
+struct pattern {
+	u64 words[PATTERN_SIZE / sizeof(u64)];
+};
+
+static struct pattern fixed_pattern;
+static struct pattern *heap_pattern;
+static struct dentry *dir;
+
+/* Word i of what is planted: told to the tests by this line and nothing else. */
+static u64 pattern_word(u64 i)
+{
+	return (i + 1) * 0x9e3779b97f4a7c15ULL ^ 0x6c62272e07bb0142ULL;
+}
+
+static void plant(const char *name, struct pattern *p)
+{
+	u64 i;
+
+	for (i = 0; i < ARRAY_SIZE(p->words); i++)
+		p->words[i] = pattern_word(i);
+	pr_notice("lifeboat_test: pattern %s 0x%px size %zu\n", name, p, sizeof(*p));
+}
+
+/* Not inlined, so that its name is in the trace. */
+static noinline long lifeboat_test_oops(void *unused)
+{
+	int *null = NULL;
+
+	/* The compiler must not know that this is NULL: it would put a trap instead. */
+	OPTIMIZER_HIDE_VAR(null);
+	*null = 1;
+	return 0;
+}
+
+static int oops_set(void *data, u64 cpu)
+{
+	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
+		return -ENODEV;
+	pr_notice("lifeboat_test: oops on CPU %llu\n", cpu);
+	return work_on_cpu(cpu, lifeboat_test_oops, NULL);
+}
+DEFINE_DEBUGFS_ATTRIBUTE(oops_fops, NULL, oops_set, "%llu\n");
+
+static int __init lifeboat_test_init(void)
+{
+	heap_pattern = kmalloc(sizeof(*heap_pattern), GFP_KERNEL);
+	if (!heap_pattern)
+		return -ENOMEM;
+	plant("kmalloc", heap_pattern);
+	plant("static", &fixed_pattern);
+	dir = debugfs_create_dir("lifeboat_test", NULL);
+	debugfs_create_file_unsafe("oops", 0200, dir, NULL, &oops_fops);
+	return 0;
+}
+
+static void __exit lifeboat_test_exit(void)
+{
+	debugfs_remove(dir);
+	kfree(heap_pattern);
+}
+
+module_init(lifeboat_test_init);
+module_exit(lifeboat_test_exit);
+MODULE_DESCRIPTION("Planted pattern and oops for the tests of Lifeboat");
+MODULE_LICENSE("GPL");
