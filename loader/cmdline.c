@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "loader/cmdline.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+enum {
+	/* "elfcorehdr=0x..." and a space that kexec_file_load(2) puts in front (x86, bzImage64). */
+	ELFCOREHDR_MAX = 30,
+};
+
+static const struct cmdline_arch archs[] = {
+	{
+		.machine = "x86_64",
+		/*
+		 * nr_cpus=1: on x86 further CPUs of the capture kernel may send INIT to the one that
+		 * crashed, when it was not CPU 0, and each costs memory of the reservation. The
+		 * collector then works with one thread.
+		 */
+		.add = "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory mce=off numa=off "
+		       "panic=10 acpi_no_memhotplug transparent_hugepage=never nokaslr hest_disable "
+		       "cma=0 hugetlb_cma=0 pcie_ports=compat novmcoredd kfence.sample_interval=0 "
+		       "initramfs_options=size=90%",
+		// The boot protocol's cmdline_size does not count the zero, the loader's check does.
+		.max = CMDLINE_MAX - 1 - ELFCOREHDR_MAX,
+	},
+};
+
+/*
+ * Names that are never taken over: memory that the capture kernel does not have, the boot
+ * loader's own words, silence, and what would run another program than our /init or panic again.
+ */
+static const char strip[] = "crashkernel hugepages hugepagesz default_hugepagesz slub_debug quiet "
+			    "log_buf_len swiotlb cma hugetlb_cma BOOT_IMAGE initrd rdinit "
+			    "panic_on_warn";
+
+struct word {
+	const char *s;
+	size_t len;
+	size_t name_len; /* up to the '=' */
+};
+
+const struct cmdline_arch *cmdline_arch(const char *machine)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(archs); i++) {
+		if (strcmp(archs[i].machine, machine) == 0)
+			return &archs[i];
+	}
+	return NULL;
+}
+
+/* The next word of *@text, which goes on behind it; false at the end. */
+static bool next_word(const char **text, struct word *w)
+{
+	const char *s = *text;
+	bool quoted = false;
+
+	while (isspace((unsigned char)*s))
+		s++;
+	*w = (struct word){.s = s};
+	for (; *s && (quoted || !isspace((unsigned char)*s)); s++) {
+		if (*s == '"')
+			quoted = !quoted;
+		if (*s == '=' && !w->name_len)
+			w->name_len = s - w->s;
+	}
+	w->len = s - w->s;
+	if (!w->name_len)
+		w->name_len = w->len;
+	*text = s;
+	return w->len != 0;
+}
+
+static bool same_name(const struct word *a, const struct word *b)
+{
+	if (a->name_len != b->name_len)
+		return false;
+	for (size_t i = 0; i < a->name_len; i++) {
+		char x = a->s[i] == '-' ? '_' : a->s[i];
+		char y = b->s[i] == '-' ? '_' : b->s[i];
+
+		if (x != y)
+			return false;
+	}
+	return true;
+}
+
+/* Does @list hold the name of @w, or the very word, where it says "name=value"? */
+static bool listed(const char *list, const struct word *w, bool names_only)
+{
+	struct word item;
+
+	while (next_word(&list, &item)) {
+		if (!same_name(&item, w))
+			continue;
+		if (names_only || item.name_len == item.len)
+			return true;
+		if (item.len == w->len && memcmp(item.s, w->s, w->len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void add_word(char *buf, size_t *used, const struct word *w)
+{
+	int n;
+
+	if (*used >= CMDLINE_MAX)
+		return;
+	n = snprintf(buf + *used, CMDLINE_MAX - *used, "%s%.*s", *used ? " " : "", (int)w->len,
+		     w->s);
+	*used += n;
+}
+
+static void add_running(const struct cmdline_parts *p, char *buf, size_t *used)
+{
+	const char *text = p->running;
+	struct word w;
+
+	while (next_word(&text, &w)) {
+		// What follows is for init, and ours must not be.
+		if (w.len == 2 && memcmp(w.s, "--", 2) == 0)
+			return;
+		if (!listed(strip, &w, true) && !listed(p->arch->add, &w, true) &&
+		    !listed(p->remove, &w, false))
+			add_word(buf, used, &w);
+	}
+}
+
+static void add_proven(const struct cmdline_parts *p, char *buf, size_t *used)
+{
+	const char *text = p->arch->add;
+	struct word w;
+
+	while (next_word(&text, &w)) {
+		if (!listed(p->remove, &w, false))
+			add_word(buf, used, &w);
+	}
+}
+
+int cmdline_build(const struct cmdline_parts *p, char *buf, struct err *err)
+{
+	const char *text = p->append;
+	size_t used = 0;
+	struct word w;
+
+	buf[0] = '\0';
+	if (p->whole[0]) {
+		add_word(buf, &used, &(struct word){.s = p->whole, .len = strlen(p->whole)});
+	} else {
+		add_running(p, buf, &used);
+		add_proven(p, buf, &used);
+	}
+	while (next_word(&text, &w))
+		add_word(buf, &used, &w);
+	if (used + 1 > p->arch->max)
+		return err_set(
+			err, ERR_LIMIT,
+			"the command line of the capture kernel is longer than the %zu bytes "
+			"it may have; take words out with cmdline_remove, or give a shorter "
+			"one with cmdline",
+			p->arch->max - 1);
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * command: what every subcommand of `lifeboat` is, one a file.
+ */
+#ifndef LOADER_COMMAND_H
+#define LOADER_COMMAND_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "loader/kexecfile.h"
+#include "vmcore/config.h"
+
+struct err;
+
+/* Where a command works; a test gives it a machine of its own. */
+struct context {
+	const char *root; /* before every path; "" */
+	const char *config; /* path of the configuration, below root */
+	bool config_said; /* named by the user: then it must be there */
+	FILE *out; /* answers */
+	FILE *diag; /* notes that are no failure */
+	kexecfile_call *kexec;
+};
+
+/*
+ * Runs the command: 0, a negative enum err_code with @err filled for main() to tell, or a
+ * positive exit code whose cause was the answer itself (status: 1, not armed).
+ */
+typedef int command_run(const struct context *ctx, struct err *err);
+
+command_run command_config;
+command_run command_load;
+command_run command_reload;
+command_run command_status;
+command_run command_unload;
+
+/*
+ * Reads the configuration, strictly. Where no file was named and the usual one is not there,
+ * the defaults. ERR_USAGE for whatever is wrong with it; notes go to ctx->diag after @who.
+ */
+int command_read_config(const struct context *ctx, const char *who, struct config *c,
+			struct err *err);
+
+#endif

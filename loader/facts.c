@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "loader/facts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+
+enum {
+	SMALL_FILE_MAX = 64 << 10,
+	CAP_SYS_BOOT_BIT = 22, /* linux/capability.h */
+};
+
+int facts_path(char *buf, size_t size, const char *root, const char *path, struct err *err)
+{
+	if ((size_t)snprintf(buf, size, "%s%s", root, path) < size)
+		return 0;
+	return err_set(err, ERR_LIMIT, "%.64s...: a path longer than %zu bytes", path, size - 1);
+}
+
+/* The text of a small file, or NULL; the caller frees. */
+static char *read_text(const char *root, const char *path)
+{
+	char full[FACTS_PATH_MAX];
+	char *text;
+
+	if (facts_path(full, sizeof(full), root, path, NULL) ||
+	    io_read_file(full, SMALL_FILE_MAX, &text, NULL, NULL))
+		return NULL;
+	return text;
+}
+
+/* A decimal number in a file, -1 when there is none. */
+static int64_t read_number(const char *root, const char *path)
+{
+	CLEANUP_FREE char *text = read_text(root, path);
+	long long v;
+
+	if (!text || sscanf(text, "%19lld", &v) != 1 || v < 0)
+		return -1;
+	return v;
+}
+
+/* Since 6.19 the files are in a directory of their own; the old names lead there, for now. */
+static int64_t read_kexec(const char *root, const char *name)
+{
+	char path[64];
+	int64_t v;
+
+	snprintf(path, sizeof(path), "/sys/kernel/kexec/%s", name);
+	v = read_number(root, path);
+	if (v >= 0)
+		return v;
+	snprintf(path, sizeof(path), "/sys/kernel/kexec_%s", name);
+	return read_number(root, path);
+}
+
+static bool read_capability(const char *root)
+{
+	CLEANUP_FREE char *text = read_text(root, "/proc/self/status");
+	const char *line = text ? strstr(text, "\nCapEff:") : NULL;
+	unsigned long long caps;
+
+	return line && sscanf(line, "\nCapEff: %llx", &caps) == 1 && caps >> CAP_SYS_BOOT_BIT & 1;
+}
+
+/* "none [integrity] confidentiality": the one in brackets holds. */
+static void read_lockdown(struct facts *f, const char *root)
+{
+	CLEANUP_FREE char *text = read_text(root, "/sys/kernel/security/lockdown");
+	const char *open = text ? strchr(text, '[') : NULL;
+	const char *close = open ? strchr(open, ']') : NULL;
+
+	f->lockdown[0] = '\0';
+	if (close)
+		snprintf(f->lockdown, sizeof(f->lockdown), "%.*s", (int)(close - open - 1),
+			 open + 1);
+}
+
+void facts_refresh_loaded(struct facts *f, const char *root)
+{
+	f->crash_loaded = read_kexec(root, "crash_loaded");
+}
+
+int facts_gather(struct facts *f, const char *root, struct err *err)
+{
+	CLEANUP_FREE char *release = read_text(root, "/proc/sys/kernel/osrelease");
+	CLEANUP_FREE char *cmdline = read_text(root, "/proc/cmdline");
+	struct utsname uts;
+
+	if (!release)
+		return err_set(err, ERR_NOTFOUND,
+			       "%s/proc/sys/kernel/osrelease can't be read; is /proc mounted?",
+			       root);
+	if (uname(&uts) < 0)
+		return err_sys(err, "uname");
+	*f = (struct facts){.crash_loaded = -1};
+	snprintf(f->release, sizeof(f->release), "%.*s", (int)strcspn(release, "\n"), release);
+	snprintf(f->machine, sizeof(f->machine), "%.64s", uts.machine);
+	f->may_load = read_capability(root);
+	f->crash_size = read_kexec(root, "crash_size");
+	facts_refresh_loaded(f, root);
+	f->load_disabled = read_number(root, "/proc/sys/kernel/kexec_load_disabled");
+	f->load_limit = read_number(root, "/proc/sys/kernel/kexec_load_limit_panic");
+	read_lockdown(f, root);
+	// As the kernel looks for it: anywhere in the line.
+	f->asked = cmdline && strstr(cmdline, "crashkernel=");
+	return 0;
+}
+
+int facts_check_reservation(const struct facts *f, uint64_t need, struct err *err)
+{
+	if (f->crash_size < 0)
+		return err_set(
+			err, ERR_NOTFOUND,
+			"this kernel has no /sys/kernel/kexec_crash_size: it was built without "
+			"CONFIG_KEXEC_FILE and CONFIG_CRASH_DUMP; boot one that has them");
+	if (!f->crash_size && f->asked)
+		return err_set(
+			err, ERR_NOTFOUND,
+			"no memory is reserved although crashkernel= was given: the kernel "
+			"found no room for it or did not like its form; see `dmesg | grep -i "
+			"crashkernel`, change the size and reboot");
+	if (!f->crash_size)
+		return err_set(err, ERR_NOTFOUND,
+			       "no memory is reserved: add crashkernel=256M to the kernel command "
+			       "line and reboot");
+	if (need > (uint64_t)f->crash_size)
+		return err_set(err, ERR_LIMIT,
+			       "kernel and initrd need %llu MiB, and %llu MiB are reserved: give "
+			       "crashkernel= a larger size and reboot, or make the initrd smaller",
+			       facts_mib(need), facts_mib(f->crash_size));
+	return 0;
+}

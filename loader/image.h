@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * image: the files that are loaded, where they are and what is in them.
+ */
+#ifndef LOADER_IMAGE_H
+#define LOADER_IMAGE_H
+
+#include <stdint.h>
+
+#include "loader/facts.h"
+
+struct err;
+
+#define IMAGE_INITRD_DIR "/var/lib/lifeboat"
+
+struct image {
+	char path[FACTS_PATH_MAX]; /* without the root */
+	uint64_t size;
+	uint64_t memory; /* bytes it takes in the reservation; a kernel unpacks itself */
+	uint32_t crc; /* CRC-32 of its bytes, as zlib's */
+	char release[FACTS_WORD_MAX]; /* of a kernel that tells it; or "" */
+};
+
+/*
+ * Opens and reads a file: *@ret_fd is at its start, the caller closes it. @path is below
+ * @root. ERR_SYS when it can't be read, ERR_CORRUPT when it is empty or no plain file.
+ */
+int image_open(struct image *img, const char *root, const char *path, int *ret_fd, struct err *err);
+
+/* Opens the kernel: @path, or where the one called @release is found if @path is "". */
+int image_open_kernel(struct image *img, const char *root, const char *path, const char *release,
+		      int *ret_fd, struct err *err);
+
+/* The same for the initrd; by default the one made by lifeboat-mkinitrd. */
+int image_open_initrd(struct image *img, const char *root, const char *path, const char *release,
+		      int *ret_fd, struct err *err);
+
+#endif

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* lifeboat load, reload, unload: puts the capture kernel in place, or takes it away. */
+#include "loader/command.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "loader/cmdline.h"
+#include "loader/state.h"
+
+/* All that a load needs, made ready before anything is changed. */
+struct load {
+	struct config config;
+	struct facts facts;
+	struct image kernel, initrd, config_file;
+	int kernel_fd, initrd_fd;
+	char cmdline[CMDLINE_MAX];
+	struct state state;
+};
+
+static struct load *load_create(void)
+{
+	struct load *l = calloc(1, sizeof(*l));
+
+	if (l)
+		l->kernel_fd = l->initrd_fd = -1;
+	return l;
+}
+
+static void load_destroy(struct load *l)
+{
+	if (!l)
+		return;
+	cleanup_close_(&l->kernel_fd);
+	cleanup_close_(&l->initrd_fd);
+	free(l);
+}
+
+static int prepare_config(struct load *l, const struct context *ctx, const char *who,
+			  struct err *err)
+{
+	struct err why = {0};
+	int fd = -1;
+	int rc = command_read_config(ctx, who, &l->config, err);
+
+	if (rc)
+		return rc;
+	// Nobody is to believe in a dump that this version can't make.
+	if (config_check(&l->config, ctx->config, &why))
+		return err_set(err, ERR_USAGE, "%s", why.msg);
+	// For status, which tells when it was edited since. An empty or missing one is told too.
+	if (image_open(&l->config_file, ctx->root, ctx->config, &fd, NULL) == 0)
+		cleanup_close_(&fd);
+	return 0;
+}
+
+static int prepare_images(struct load *l, const struct context *ctx, struct err *err)
+{
+	const char *release;
+	int rc = image_open_kernel(&l->kernel, ctx->root, l->config.kernel, l->facts.release,
+				   &l->kernel_fd, err);
+
+	if (rc)
+		return rc;
+	release = l->kernel.release[0] ? l->kernel.release : l->facts.release;
+	rc = image_open_initrd(&l->initrd, ctx->root, l->config.initrd, release, &l->initrd_fd,
+			       err);
+	if (rc)
+		return rc;
+	return facts_check_reservation(&l->facts, l->kernel.memory + l->initrd.memory, err);
+}
+
+static int prepare_cmdline(struct load *l, const struct context *ctx, struct err *err)
+{
+	CLEANUP_FREE char *running = NULL;
+	char path[FACTS_PATH_MAX];
+	struct cmdline_parts parts = {
+		.arch = cmdline_arch(l->facts.machine),
+		.whole = l->config.cmdline,
+		.append = l->config.cmdline_append,
+		.remove = l->config.cmdline_remove,
+	};
+	int rc;
+
+	if (!parts.arch)
+		return err_set(err, ERR_UNSUPPORTED, "machines of type %s are not known yet",
+			       l->facts.machine);
+	rc = facts_path(path, sizeof(path), ctx->root, "/proc/cmdline", err);
+	if (!rc)
+		rc = io_read_file(path, FACTS_CMDLINE_MAX, &running, NULL, err);
+	if (rc)
+		return rc;
+	parts.running = running;
+	return cmdline_build(&parts, l->cmdline, err);
+}
+
+static int prepare(struct load *l, const struct context *ctx, const char *who, struct err *err)
+{
+	int rc = prepare_config(l, ctx, who, err);
+
+	if (rc)
+		return rc;
+	rc = facts_gather(&l->facts, ctx->root, err);
+	if (rc)
+		return rc;
+	// What would be refused at the door is told before anything is read.
+	if (!l->facts.may_load || l->facts.load_disabled == 1 || l->facts.load_limit == 0)
+		return kexecfile_explain(EPERM, &l->facts, &(struct kexecfile_request){0}, err);
+	// First of all, since it takes a reboot and no file helps.
+	rc = facts_check_reservation(&l->facts, 0, err);
+	if (rc)
+		return rc;
+	rc = prepare_images(l, ctx, err);
+	if (rc)
+		return rc;
+	return prepare_cmdline(l, ctx, err);
+}
+
+static void record_file(struct state_file *f, const struct image *img)
+{
+	memcpy(f->path, img->path, sizeof(f->path));
+	f->size = img->size;
+	f->crc = img->crc;
+}
+
+/* The load succeeded: a record that can't be kept is worth a note, not a failure. */
+static void record(struct load *l, const struct context *ctx, const char *who)
+{
+	struct state *s = &l->state;
+	struct err why = {0};
+
+	s->time = time(NULL);
+	record_file(&s->kernel, &l->kernel);
+	record_file(&s->initrd, &l->initrd);
+	record_file(&s->config, &l->config_file);
+	memcpy(s->release, l->kernel.release, sizeof(s->release));
+	memcpy(s->cmdline, l->cmdline, sizeof(s->cmdline));
+	if (state_write(s, ctx->root, &why))
+		fprintf(ctx->diag,
+			"lifeboat: %s: note: status will know nothing of this load: %s\n", who,
+			why.msg);
+}
+
+/* The call. An older image is dropped by the kernel itself before it takes the new one. */
+static int call(struct load *l, const struct context *ctx, struct err *err)
+{
+	struct kexecfile_request req = {
+		.kernel = &l->kernel,
+		.initrd = &l->initrd,
+		.cmdline_len = strlen(l->cmdline),
+	};
+	bool recorded = state_read(&l->state, ctx->root, NULL) == 0;
+	int sys;
+	int rc = state_remove(ctx->root, err);
+
+	if (rc)
+		return rc;
+	if (ctx->kexec(l->kernel_fd, l->initrd_fd, req.cmdline_len + 1, l->cmdline,
+		       KEXECFILE_ON_CRASH) < 0) {
+		sys = errno;
+		// Refused at the door: then the older one, and its record, hold on.
+		facts_refresh_loaded(&l->facts, ctx->root);
+		if (recorded && l->facts.crash_loaded == 1)
+			state_write(&l->state, ctx->root, NULL);
+		return kexecfile_explain(sys, &l->facts, &req, err);
+	}
+	facts_refresh_loaded(&l->facts, ctx->root);
+	if (l->facts.crash_loaded == 0)
+		return err_set(err, ERR_CORRUPT,
+			       "the kernel took the image and says that none is loaded; another "
+			       "program may have unloaded it; try again");
+	return 0;
+}
+
+static int load_as(const char *who, const struct context *ctx, struct err *err)
+{
+	struct load *l = load_create();
+	int rc;
+
+	if (!l)
+		return err_set(err, ERR_NOMEM, "no memory to load");
+	// A mistake in a new configuration must not disarm what the old one armed.
+	rc = prepare(l, ctx, who, err);
+	if (!rc)
+		rc = call(l, ctx, err);
+	if (!rc) {
+		record(l, ctx, who);
+		fprintf(ctx->out, "loaded %s and %s (%llu MiB of the %llu MiB reserved)\n",
+			l->kernel.path, l->initrd.path,
+			facts_mib(l->kernel.memory + l->initrd.memory),
+			facts_mib(l->facts.crash_size));
+	}
+	load_destroy(l);
+	return rc;
+}
+
+int command_load(const struct context *ctx, struct err *err)
+{
+	return load_as("load", ctx, err);
+}
+
+/*
+ * No unload of its own in between: since 6.3 that would count against
+ * kernel.kexec_load_limit_panic, and could use up what the load needs.
+ */
+int command_reload(const struct context *ctx, struct err *err)
+{
+	return load_as("reload", ctx, err);
+}
+
+static int unload(const struct context *ctx, const struct facts *facts, struct err *err)
+{
+	int rc = state_remove(ctx->root, err);
+
+	if (rc)
+		return rc;
+	if (ctx->kexec(-1, -1, 0, NULL, KEXECFILE_UNLOAD | KEXECFILE_ON_CRASH) < 0)
+		return kexecfile_explain(errno, facts, &(struct kexecfile_request){0}, err);
+	return 0;
+}
+
+int command_unload(const struct context *ctx, struct err *err)
+{
+	struct facts facts;
+	int rc = facts_gather(&facts, ctx->root, err);
+
+	if (rc)
+		return rc;
+	if (!facts.may_load)
+		return kexecfile_explain(EPERM, &facts, &(struct kexecfile_request){0}, err);
+	rc = unload(ctx, &facts, err);
+	if (rc)
+		return rc;
+	fprintf(ctx->out, "unloaded\n");
+	return 0;
+}

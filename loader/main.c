@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* lifeboat: what an administrator runs on the living system. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "loader/command.h"
+
+enum {
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+};
+
+struct command {
+	const char *name;
+	const char *summary;
+	command_run *run;
+};
+
+static command_run command_help;
+static command_run command_version;
+
+static const struct command commands[] = {
+	{"load", "put the capture kernel in place", command_load},
+	{"unload", "take it away", command_unload},
+	{"reload", "the same anew, after a change of kernel, initrd or configuration",
+	 command_reload},
+	{"status", "tell whether it is in place and up to date; exit 0 armed, 1 not",
+	 command_status},
+	{"config", "print the configuration as it was understood", command_config},
+	{"version", "print the version", command_version},
+	{"help", "print this text", command_help},
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out, "Usage: lifeboat [--config FILE] COMMAND\n"
+		     "Keep a capture kernel ready, to save the memory of this one if it dies.\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+	fprintf(out, "\nThe configuration is " CONFIG_FILE " unless --config says otherwise.\n"
+		     "Exit codes: 0 done, 1 failed or not armed, 2 usage or configuration.\n");
+}
+
+static int command_help(const struct context *ctx, struct err *err)
+{
+	(void)err;
+	usage(ctx->out);
+	return 0;
+}
+
+static int command_version(const struct context *ctx, struct err *err)
+{
+	(void)err;
+	fprintf(ctx->out, "lifeboat " LIFEBOAT_VERSION "\n");
+	return 0;
+}
+
+static const struct command *find(const char *name)
+{
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	if (strcmp(name, "--version") == 0 || strcmp(name, "-v") == 0)
+		name = "version";
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static int wrong(const char *what, const char *word)
+{
+	fprintf(stderr, "lifeboat: %s%s; see `lifeboat help`\n", what, word);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct context ctx = {
+		.root = "",
+		.config = CONFIG_FILE,
+		.out = stdout,
+		.diag = stderr,
+		.kexec = kexecfile_syscall,
+	};
+	const struct command *command = NULL;
+	struct err err = {0};
+	int rc;
+
+	for (int i = 1; i < argc; i++) {
+		if (strncmp(argv[i], "--config=", 9) == 0 && argv[i][9]) {
+			ctx.config = argv[i] + 9;
+		} else if (strcmp(argv[i], "--config") == 0) {
+			if (++i == argc)
+				return wrong("--config needs a file", "");
+			ctx.config = argv[i];
+		} else if (command) {
+			return wrong("one word too many: ", argv[i]);
+		} else {
+			command = find(argv[i]);
+			if (!command)
+				return wrong("no such command: ", argv[i]);
+			continue;
+		}
+		ctx.config_said = true;
+	}
+	if (!command)
+		return wrong("a command is missing", "");
+	rc = command->run(&ctx, &err);
+	if (rc >= 0 && (fflush(stdout) || ferror(stdout)))
+		rc = err_sys(&err, "the answer can't be written");
+	if (rc >= 0)
+		return rc;
+	fprintf(stderr, "lifeboat: %s: %s\n", command->name, err.msg);
+	return rc == ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
+}

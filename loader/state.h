@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * state: the record of what was loaded last, kept until the next boot (the kernel itself only
+ * tells that something is). A line "key value" for each thing, 0600.
+ */
+#ifndef LOADER_STATE_H
+#define LOADER_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loader/cmdline.h"
+#include "loader/facts.h"
+
+struct err;
+
+#define STATE_DIR  "/run/lifeboat"
+#define STATE_FILE STATE_DIR "/state"
+
+struct state_file {
+	char path[FACTS_PATH_MAX]; /* "": there was none */
+	uint64_t size;
+	uint32_t crc;
+};
+
+struct state {
+	uint64_t time; /* of the load, seconds since 1970 */
+	struct state_file kernel, initrd, config;
+	char release[FACTS_WORD_MAX]; /* of the kernel; or "" */
+	char cmdline[CMDLINE_MAX];
+};
+
+/* Writes the record below @root, whole or not at all. */
+int state_write(const struct state *s, const char *root, struct err *err);
+
+/* Reads it; ERR_NOTFOUND when there is none, ERR_CORRUPT when it can't be understood. */
+int state_read(struct state *s, const char *root, struct err *err);
+
+/* Takes it away, before what it tells is no longer so. No record is no error. */
+int state_remove(const char *root, struct err *err);
+
+#endif
