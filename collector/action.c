@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/action.h"
+
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "collector/log.h"
+#include "vmcore/config.h"
+
+static int go_down(enum config_action action, struct err *err)
+{
+	int how = RB_AUTOBOOT;
+
+	if (action == CONFIG_ACTION_HALT)
+		how = RB_HALT_SYSTEM;
+	else if (action == CONFIG_ACTION_POWEROFF)
+		how = RB_POWER_OFF;
+	sync();
+	reboot(how);
+	return err_sys(err, "%s", config_action_name(action));
+}
+
+static void run_shell(struct log *log)
+{
+	pid_t pid;
+
+	log_line(log, LOG_ERROR, "failure_action shell: the machine goes on when the shell ends");
+	pid = fork();
+	if (pid == 0) {
+		execl("/bin/sh", "sh", (char *)NULL);
+		_exit(127);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+int action_run(const struct config *c, int code, struct log *log, struct err *err)
+{
+	enum config_action action = code == EXIT_COMPLETE ? c->final_action : c->failure_action;
+
+	log_line(log, LOG_COMMON, "%s: %s",
+		 code == EXIT_COMPLETE ? "final_action" : "failure_action",
+		 config_action_name(action));
+	if (action == CONFIG_ACTION_SHELL) {
+		run_shell(log);
+		action = c->final_action;
+	}
+	// Not built yet; `lifeboat load` has said so. The machine comes back all the same.
+	if (action == CONFIG_ACTION_DUMP_TO_ROOTFS)
+		action = c->final_action;
+	return go_down(action, err);
+}

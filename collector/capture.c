@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/capture.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "collector/action.h"
+#include "collector/dmesg.h"
+#include "collector/dump.h"
+#include "collector/log.h"
+#include "collector/manifest.h"
+#include "collector/plan.h"
+#include "collector/sink.h"
+#include "collector/target.h"
+#include "vmcore/config.h"
+#include "vmcore/kmem.h"
+#include "vmcore/vmcore.h"
+
+#define DUMP_NAME      "vmcore"
+#define DUMP_TEMP_NAME "vmcore-incomplete"
+#define DMESG_NAME     "vmcore-dmesg.txt"
+#define MANIFEST_NAME  "manifest.json"
+#define LOG_NAME       "collect.log"
+/* Users' scripts know a dump on a local disk by this name. */
+#define LOCAL_HOST "127.0.0.1"
+
+enum {
+	SAME_SECOND_MAX = 100, // directories of one second
+};
+
+struct capture {
+	const struct config *config;
+	struct log *log;
+	struct vmcore *vc;
+	struct kmem km;
+	bool km_ready;
+	struct target target;
+	bool target_ready;
+	char dir[TARGET_PATH_MAX]; // of this crash; "" when there is none
+	bool dmesg_saved;
+	struct plan plan;
+	struct manifest m;
+	uint64_t start_ms, stage_start_ms;
+};
+
+static void stage(struct capture *c, enum manifest_stage s)
+{
+	uint64_t now = log_now_ms();
+
+	c->m.stage_ms[s] += now - c->stage_start_ms;
+	c->stage_start_ms = now;
+}
+
+/* The first failure is the reason; those that follow from it are only logged. */
+static void failed(struct capture *c, const struct err *err)
+{
+	log_line(c->log, LOG_ERROR, "%s", err->msg);
+	if (!c->m.reason[0])
+		snprintf(c->m.reason, sizeof(c->m.reason), "%s", err->msg);
+}
+
+static int open_core(struct capture *c, const char *input, struct err *err)
+{
+	const struct vmcore_info *info;
+	struct err why = {0};
+	int rc = vmcore_open(input, &c->vc, err);
+
+	if (rc)
+		return rc;
+	info = vmcore_info(c->vc);
+	for (size_t i = 0; i < info->nwarnings && i < VMCORE_WARNINGS_MAX; i++)
+		log_line(c->log, LOG_ERROR, "warning: %s: %s", input, info->warnings[i]);
+	rc = kmem_init(&c->km, c->vc, &why, err);
+	c->km_ready = true;
+	c->m.km = &c->km;
+	if (rc)
+		log_line(c->log, LOG_ERROR, "warning: %s", err->msg);
+	else if (!c->km.xlat)
+		log_line(c->log, LOG_ERROR, "warning: no address translation: %s", why.msg);
+	else if (c->km.source == KMEM_FROM_SCAN)
+		log_line(c->log, LOG_ERROR,
+			 "warning: no usable VMCOREINFO note; found its text in memory");
+	log_line(c->log, LOG_COMMON, "%s of Linux %s, %u CPUs, %zu ranges of memory", input,
+		 c->km.uts.release, c->km.ncpus, info->nranges);
+	return 0;
+}
+
+/* <path>/127.0.0.1-2026-11-21-03:44:59: made anew for each crash. */
+static int make_crash_dir(struct capture *c, struct err *err)
+{
+	time_t when = c->km.crashtime ? (time_t)c->km.crashtime : time(NULL);
+	char stamp[32];
+	struct tm tm;
+	int rc;
+
+	if (!gmtime_r(&when, &tm) || !strftime(stamp, sizeof(stamp), "%Y-%m-%d-%H:%M:%S", &tm))
+		snprintf(stamp, sizeof(stamp), "%" PRIu64, c->km.crashtime);
+	for (int i = 0; i < SAME_SECOND_MAX; i++) {
+		char suffix[8] = "";
+
+		if (i)
+			snprintf(suffix, sizeof(suffix), ".%d", i);
+		if (snprintf(c->dir, sizeof(c->dir), "%s/" LOCAL_HOST "-%s%s", c->target.dir, stamp,
+			     suffix) >= (int)sizeof(c->dir)) {
+			c->dir[0] = '\0';
+			return err_set(err, ERR_LIMIT, "%s: name too long", c->target.dir);
+		}
+		if (access(c->dir, F_OK))
+			break;
+	}
+	rc = target_make_dir(c->dir, err);
+	if (!rc)
+		rc = io_sync_dir(c->target.dir, err);
+	if (rc)
+		c->dir[0] = '\0';
+	return rc;
+}
+
+static int save_dmesg(struct capture *c, struct err *err)
+{
+	struct dmesg dmesg = {0};
+	struct err late = {0};
+	int fd, rc, done;
+
+	rc = sink_small_create(c->dir, DMESG_NAME, &fd, err);
+	if (rc)
+		return rc;
+	rc = dmesg_write(&c->km, fd, &dmesg, err);
+	if (rc)
+		err_prepend(err, "%s/" DMESG_NAME, c->dir);
+	done = sink_small_commit(c->dir, DMESG_NAME, fd, rc ? &late : err);
+	c->m.dmesg = dmesg.stats;
+	snprintf(c->m.panic, sizeof(c->m.panic), "%s", dmesg.panic);
+	if (rc || done)
+		return rc ? rc : done;
+	c->dmesg_saved = true;
+	log_line(c->log, LOG_COMMON,
+		 "log saved: %" PRIu64 " records, %" PRIu64 " bytes, %" PRIu64 " lost; %s",
+		 dmesg.stats.records, dmesg.stats.bytes, dmesg.stats.lost,
+		 dmesg.panic[0] ? dmesg.panic : "no panic line in it");
+	return 0;
+}
+
+/* The last place for the log: whoever watches the console or the serial line has it. */
+static void dmesg_to_console(struct capture *c)
+{
+	struct dmesg dmesg = {0};
+	struct err err = {0};
+
+	if (c->dmesg_saved || !c->km_ready)
+		return;
+	log_line(c->log, LOG_ERROR, "the log could not be saved; it follows");
+	if (dmesg_write_tail(&c->km, c->log->fd, &dmesg, &err))
+		log_line(c->log, LOG_ERROR, "%s", err.msg);
+	else
+		log_line(c->log, LOG_ERROR, "end of the log");
+	if (!c->m.panic[0])
+		snprintf(c->m.panic, sizeof(c->m.panic), "%s", dmesg.panic);
+}
+
+static int open_sink(struct capture *c, struct sink *sink, struct err *err)
+{
+	char path[SINK_PATH_MAX], temp[SINK_PATH_MAX];
+
+	if (c->config->target.kind == CONFIG_TARGET_RAW)
+		return sink_raw_open(sink, c->target.device, err);
+	snprintf(path, sizeof(path), "%s/" DUMP_NAME, c->dir);
+	snprintf(temp, sizeof(temp), "%s/" DUMP_TEMP_NAME, c->dir);
+	return sink_file_open(sink, path, temp, true, err);
+}
+
+static int save_dump(struct capture *c, struct err *err)
+{
+	struct sink sink;
+	struct dump d = {
+		.km = &c->km,
+		.opts = &c->config->collect,
+		.log = c->log,
+		.sink = &sink,
+		.plan = &c->plan,
+		.m = &c->m,
+	};
+	int rc = dumpopts_check(&c->config->collect, err);
+
+	// Told when it was loaded; now a dump in another format beats none.
+	if (rc)
+		log_line(c->log, LOG_ERROR, "warning: %s; writing kdump-compressed", err->msg);
+	rc = open_sink(c, &sink, err);
+	if (rc)
+		return rc;
+	rc = dump_run(&d, err);
+	sink_close(&sink);
+	c->m.file = c->m.status == MANIFEST_COMPLETE	 ? DUMP_NAME
+		    : c->m.status == MANIFEST_INCOMPLETE ? DUMP_TEMP_NAME
+							 : "";
+	dump_report(&d);
+	if (!d.planned)
+		c->m.plan = NULL;
+	return rc;
+}
+
+static void save_text(struct capture *c, const char *name, const char *text, size_t len)
+{
+	struct err err = {0};
+	int fd, rc, done;
+
+	rc = sink_small_create(c->dir, name, &fd, &err);
+	if (!rc) {
+		rc = io_write(fd, text, len, &err);
+		done = sink_small_commit(c->dir, name, fd, rc ? NULL : &err);
+		rc = rc ? rc : done;
+	}
+	if (rc)
+		log_line(c->log, LOG_ERROR, "%s/%s: %s", c->dir, name, err.msg);
+}
+
+static void save_manifest(struct capture *c)
+{
+	CLEANUP_FREE char *buf = malloc(MANIFEST_SIZE_MAX);
+	size_t len;
+
+	if (!buf)
+		return;
+	c->m.total_ms = log_now_ms() - c->start_ms;
+	len = manifest_text(&c->m, buf, MANIFEST_SIZE_MAX);
+	if (len && c->dir[0])
+		save_text(c, MANIFEST_NAME, buf, len);
+}
+
+/* Target, log, dump: stops at what makes the rest impossible. */
+static int save_all(struct capture *c, struct err *err)
+{
+	int rc = target_open(&c->target, c->config, err);
+
+	stage(c, STAGE_TARGET);
+	if (rc)
+		return rc;
+	c->target_ready = true;
+	if (c->config->target.kind != CONFIG_TARGET_RAW) {
+		rc = make_crash_dir(c, err);
+		if (rc)
+			return rc;
+		// No log is no reason not to take the dump, which holds it too.
+		if (save_dmesg(c, err))
+			failed(c, err);
+		else
+			c->m.status = MANIFEST_DMESG;
+		stage(c, STAGE_DMESG);
+	}
+	return save_dump(c, err);
+}
+
+static void let_go(struct capture *c)
+{
+	struct err err = {0};
+
+	if (c->dir[0]) {
+		save_manifest(c);
+		save_text(c, LOG_NAME, c->log->kept, c->log->used);
+	}
+	if (c->target_ready && target_close(&c->target, &err)) {
+		failed(c, &err);
+		// Everything was fsynced by name; only the file system itself may be dirty.
+		sync();
+	}
+}
+
+static int exit_code(const struct capture *c)
+{
+	switch (c->m.status) {
+	case MANIFEST_COMPLETE:
+		return EXIT_COMPLETE;
+	case MANIFEST_INCOMPLETE:
+		return EXIT_INCOMPLETE;
+	case MANIFEST_DMESG:
+	case MANIFEST_FAILED:
+		break;
+	}
+	return EXIT_FAILED;
+}
+
+int capture_run(const struct config *config, const char *input, struct log *log)
+{
+	CLEANUP_FREE struct capture *c = calloc(1, sizeof(*c));
+	struct err err = {0};
+	int rc;
+
+	if (!c) {
+		log_line(log, LOG_ERROR, "no memory to begin with");
+		return EXIT_FAILED;
+	}
+	c->config = config;
+	c->log = log;
+	c->start_ms = c->stage_start_ms = log_now_ms();
+	rc = open_core(c, input, &err);
+	stage(c, STAGE_OPEN);
+	if (!rc)
+		rc = save_all(c, &err);
+	if (rc)
+		failed(c, &err);
+	dmesg_to_console(c);
+	if (c->m.status == MANIFEST_COMPLETE)
+		log_line(log, LOG_COMMON, "committed %s", c->dir[0] ? c->dir : c->target.device);
+	else
+		log_line(log, LOG_ERROR, "%s: %s", manifest_status_name(c->m.status),
+			 c->m.status == MANIFEST_INCOMPLETE ? "what was saved is in " DUMP_TEMP_NAME
+							    : "no dump was saved");
+	let_go(c);
+	rc = exit_code(c);
+	if (c->m.plan)
+		plan_deinit(&c->plan);
+	if (c->km_ready)
+		kmem_deinit(&c->km);
+	vmcore_close(c->vc);
+	return rc;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dump: one dump of an open vmcore to an open sink: plan, pages, commit; with a smaller level
+ * when the target is full and the options name one, and an incomplete but valid dump when
+ * there is none left.
+ */
+#ifndef COLLECTOR_DUMP_H
+#define COLLECTOR_DUMP_H
+
+#include <stdbool.h>
+
+#include "collector/manifest.h"
+
+struct dumpopts;
+struct err;
+struct kmem;
+struct log;
+struct plan;
+struct sink;
+
+struct dump {
+	const struct kmem *km;
+	const struct dumpopts *opts;
+	struct log *log;
+	struct sink *sink; /* opened by the caller, NULL with dry_run; closed by the caller */
+	struct plan *plan; /* storage of the caller; valid after dump_run() when planned */
+	bool planned;
+	struct manifest *m; /* filled: status, reason, plan, pages, result, stage times */
+};
+
+/*
+ * Makes the dump. 0: complete and committed (or with dry_run: planned). A negative code with
+ * m->status MANIFEST_INCOMPLETE: what could be written is kept under the incomplete name.
+ * Otherwise nothing of use was written. The caller calls plan_deinit() when planned is set.
+ */
+int dump_run(struct dump *d, struct err *err);
+
+/* Lines of the report: pages kept and dropped by class, sizes, times. */
+void dump_report(const struct dump *d);
+
+/* Threads to use: what the options say, else the CPUs, cut to what the memory budget holds. */
+unsigned int dump_threads(const struct dumpopts *o, uint64_t page_size);
+
+#endif

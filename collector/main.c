@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* lifeboat-collect: brings the memory of a dead kernel ashore. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "collector/action.h"
+#include "collector/capture.h"
+#include "collector/dmesg.h"
+#include "collector/dump.h"
+#include "collector/log.h"
+#include "collector/manifest.h"
+#include "collector/plan.h"
+#include "collector/sink.h"
+#include "vmcore/config.h"
+#include "vmcore/dumpopts.h"
+#include "vmcore/kmem.h"
+#include "vmcore/sigbus.h"
+#include "vmcore/vmcore.h"
+
+#define PROC_VMCORE "/proc/vmcore"
+
+static int usage(struct log *log, const char *what)
+{
+	log_line(log, LOG_ERROR, "%s; --help lists the options", what);
+	return EXIT_CONFIG;
+}
+
+/* The log as text, to a new file. */
+static int dump_dmesg(const struct kmem *km, const struct dumpopts *o, struct log *log,
+		      struct err *err)
+{
+	CLEANUP_CLOSE int fd = -1;
+	struct dmesg dmesg;
+	int rc;
+
+	fd = open(o->operands[1], O_WRONLY | O_CREAT | O_CLOEXEC | (o->force ? O_TRUNC : O_EXCL),
+		  0600);
+	if (fd < 0)
+		return err_sys(err, "%s", o->operands[1]);
+	rc = dmesg_write(km, fd, &dmesg, err);
+	if (!rc && fsync(fd))
+		rc = err_sys(err, "%s: fsync", o->operands[1]);
+	if (!rc)
+		log_line(log, LOG_COMMON, "the log is saved to %s", o->operands[1]);
+	return rc;
+}
+
+static int open_output(struct sink *sink, const struct dumpopts *o, struct err *err)
+{
+	const char *path = o->operands[1];
+	char temp[SINK_PATH_MAX];
+	struct stat st;
+
+	if (!stat(path, &st) && S_ISBLK(st.st_mode))
+		return sink_raw_open(sink, path, err);
+	if (snprintf(temp, sizeof(temp), "%s-incomplete", path) >= (int)sizeof(temp))
+		return err_set(err, ERR_LIMIT, "%s: name too long", path);
+	return sink_file_open(sink, path, temp, o->force, err);
+}
+
+static int make_dump(const struct kmem *km, const struct dumpopts *o, struct log *log,
+		     enum manifest_status *status, struct err *err)
+{
+	CLEANUP_FREE struct plan *plan = calloc(1, sizeof(*plan));
+	CLEANUP_FREE struct sink *sink = calloc(1, sizeof(*sink));
+	struct manifest m = {0};
+	struct dump d = {.km = km, .opts = o, .log = log, .sink = sink, .plan = plan, .m = &m};
+	int rc;
+
+	if (!plan || !sink)
+		return err_set(err, ERR_NOMEM, "no memory to begin with");
+	rc = dumpopts_check(o, err);
+	if (!rc && !o->dry_run)
+		rc = open_output(sink, o, err);
+	if (rc)
+		return rc;
+	rc = dump_run(&d, err);
+	sink_close(sink);
+	*status = m.status;
+	dump_report(&d);
+	if (m.status == MANIFEST_COMPLETE)
+		log_line(log, LOG_COMMON, "the dump is saved to %s", o->operands[1]);
+	else if (m.status == MANIFEST_INCOMPLETE)
+		log_line(log, LOG_ERROR, "what was saved is in %s-incomplete", o->operands[1]);
+	if (d.planned)
+		plan_deinit(plan);
+	return rc;
+}
+
+static int code_of(int rc, enum manifest_status status)
+{
+	if (!rc)
+		return EXIT_COMPLETE;
+	if (status == MANIFEST_INCOMPLETE)
+		return EXIT_INCOMPLETE;
+	return rc == ERR_USAGE || rc == ERR_UNSUPPORTED ? EXIT_CONFIG : EXIT_FAILED;
+}
+
+/* INPUT OUTPUT: on any file, by flags. */
+static int run_by_flags(const struct dumpopts *o, struct log *log)
+{
+	enum manifest_status status = MANIFEST_FAILED;
+	const char *input = o->operands[0];
+	const struct vmcore_info *info;
+	struct vmcore *vc = NULL;
+	struct err err = {0}, why = {0};
+	struct kmem km;
+	int rc = vmcore_open(input, &vc, &err);
+
+	if (rc) {
+		log_line(log, LOG_ERROR, "%s", err.msg);
+		return EXIT_FAILED;
+	}
+	info = vmcore_info(vc);
+	for (size_t i = 0; i < info->nwarnings && i < VMCORE_WARNINGS_MAX; i++)
+		log_line(log, LOG_ERROR, "warning: %s: %s", input, info->warnings[i]);
+	if (kmem_init(&km, vc, &why, &err))
+		log_line(log, LOG_ERROR, "warning: %s", err.msg);
+	else if (!km.xlat)
+		log_line(log, LOG_ERROR, "warning: no address translation: %s", why.msg);
+	if (o->dump_dmesg)
+		rc = dump_dmesg(&km, o, log, &err);
+	else
+		rc = make_dump(&km, o, log, &status, &err);
+	if (rc)
+		log_line(log, LOG_ERROR, "%s", err.msg);
+	kmem_deinit(&km);
+	vmcore_close(vc);
+	return code_of(rc, status);
+}
+
+/* Reads the configuration; in the capture kernel a bad line costs that line only. */
+static int read_config(struct config *c, const struct dumpopts *o, struct log *log)
+{
+	const char *path = o->config ? o->config : CONFIG_FILE;
+	struct err err = {0};
+	bool forgiving = o->appliance || o->act >= 0;
+	int rc = config_load(c, path, !forgiving, &err);
+
+	for (size_t i = 0; i < c->nnotes && i < CONFIG_NOTES_MAX; i++)
+		log_line(log, LOG_ERROR, "warning: %s:%u: %s", path, c->notes[i].line,
+			 c->notes[i].text);
+	if (rc)
+		log_line(log, LOG_ERROR, "%s", err.msg);
+	return rc;
+}
+
+static int run_by_config(const struct dumpopts *o, struct log *log)
+{
+	CLEANUP_FREE struct config *c = calloc(1, sizeof(*c));
+	struct err err = {0};
+	int rc;
+
+	if (!c)
+		return EXIT_FAILED;
+	config_default(c);
+	rc = read_config(c, o, log);
+	if (o->act >= 0) {
+		// Even without a configuration: its defaults bring the machine back.
+		action_run(c, o->act, log, &err);
+		log_line(log, LOG_ERROR, "%s", err.msg);
+		return EXIT_FAILED;
+	}
+	if (rc && !o->appliance)
+		return EXIT_CONFIG;
+	rc = capture_run(c, o->noperands ? o->operands[0] : PROC_VMCORE, log);
+	return rc;
+}
+
+static int run(const struct dumpopts *o, struct log *log)
+{
+	size_t wanted = o->dry_run ? 1 : 2;
+
+	if (o->show_help || o->show_version) {
+		if (o->show_help)
+			fputs(dumpopts_help(), stdout);
+		else
+			puts("lifeboat-collect " LIFEBOAT_VERSION);
+		return fflush(stdout) ? EXIT_FAILED : EXIT_COMPLETE;
+	}
+	if (o->act >= 0 || o->appliance || o->config || !o->noperands)
+		return o->noperands > 1 ? usage(log, "with a configuration there is no OUTPUT")
+					: run_by_config(o, log);
+	if (o->noperands < wanted)
+		return usage(log, "INPUT and OUTPUT are needed");
+	return run_by_flags(o, log);
+}
+
+int main(int argc, char **argv)
+{
+	CLEANUP_FREE struct log *log = calloc(1, sizeof(*log));
+	struct dumpopts o;
+	struct err err = {0};
+
+	if (!log)
+		return EXIT_FAILED;
+	log_init(log, STDERR_FILENO, LOG_PROGRESS | LOG_COMMON | LOG_ERROR);
+	umask(077);
+	dumpopts_default(&o);
+	if (dumpopts_parse(&o, argc, argv, &err)) {
+		log_line(log, LOG_ERROR, "%s", err.msg);
+		return EXIT_CONFIG;
+	}
+	log->level = o.message_level | LOG_ERROR;
+	if (sigbus_install(&err))
+		log_line(log, LOG_ERROR, "warning: %s", err.msg);
+	return run(&o, log);
+}
