@@ -144,10 +144,23 @@ $(guest_tools): $(O)/%: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -static $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@
 
-.PHONY: unit-tests fuzz-replays test-tools guest-tools
+# What judges our dumps must not be built of our own parts: neither our libraries nor headers.
+oracle_dir := $(O)/tests/oracle
+oracle_tools := $(oracle_dir)/kdumpcmp $(oracle_dir)/kdumpfile_hash
+
+$(oracle_dir)/kdumpcmp: $(patsubst %,$(oracle_dir)/%.o,kdumpcmp kdwalk kdcheck kdread coreread)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $^ -lz -llzo2 -lzstd -o $@
+
+$(oracle_dir)/kdumpfile_hash: $(oracle_dir)/kdumpfile_hash.o
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $^ -lkdumpfile -laddrxlat -o $@
+
+.PHONY: unit-tests fuzz-replays test-tools guest-tools oracle-tools
 unit-tests: $(unit_tests)
 fuzz-replays: $(fuzz_replays)
 test-tools: $(tools)
 guest-tools: $(guest_tools)
+oracle-tools: $(oracle_tools)
 
 -include $(wildcard $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d)
