@@ -155,7 +155,7 @@ int state_remove(const char *root, struct err *err)
 
 	if (rc)
 		return rc;
-	if (unlink(file) < 0 && errno != ENOENT)
+	if (unlink(file) < 0 && errno != ENOENT && errno != ENOTDIR)
 		return err_sys(err, "%s", STATE_FILE);
 	return 0;
 }

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* lifeboat's commands on a machine laid out in a directory, with a system call of the test's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "loader/cmdline.h"
+#include "loader/command.h"
+#include "loader/state.h"
+
+#define RELEASE "6.1.0-test"
+#define LOADED	"/sys/kernel/kexec_crash_loaded"
+
+/* The machine of the test that runs; the fake call has no other way to know it. */
+static struct machine {
+	char root[64];
+	int fails_with; /* errno of the next calls, 0: they succeed */
+	bool forgets; /* says yes and loads nothing */
+	bool drops; /* frees the older image before it fails */
+	unsigned int calls;
+	unsigned long flags;
+	char cmdline[CMDLINE_MAX];
+	char *out, *diag; /* of the last command */
+} m;
+
+static void put_bytes(const char *path, const void *data, size_t size)
+{
+	char full[512];
+	CLEANUP_CLOSE int fd = -1;
+
+	snprintf(full, sizeof(full), "%s%s", m.root, path);
+	for (char *p = full + strlen(m.root) + 1; (p = strchr(p, '/')); p++) {
+		*p = '\0';
+		assert_true(mkdir(full, 0755) == 0 || errno == EEXIST);
+		*p = '/';
+	}
+	fd = open(full, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(io_write(fd, data, size, NULL), 0);
+}
+
+static void put(const char *path, const char *text)
+{
+	put_bytes(path, text, strlen(text));
+}
+
+static void drop(const char *path)
+{
+	char full[512];
+
+	snprintf(full, sizeof(full), "%s%s", m.root, path);
+	assert_int_equal(unlink(full), 0);
+}
+
+static bool there(const char *path)
+{
+	char full[512];
+
+	snprintf(full, sizeof(full), "%s%s", m.root, path);
+	return access(full, F_OK) == 0;
+}
+
+/* A header as a bzImage has it: takes @init_size bytes, tells @release. */
+static void put_kernel(const char *path, const char *release, uint32_t init_size)
+{
+	uint8_t head[0x400] = {0};
+
+	memcpy(head + 0x202, "HdrS", 4);
+	head[0x20e] = 0x00;
+	head[0x20f] = 0x01; // the version stands at 0x300
+	memcpy(head + 0x300, release, strlen(release));
+	memcpy(head + 0x300 + strlen(release), " (x) #1", 7);
+	for (int i = 0; i < 4; i++)
+		head[0x260 + i] = init_size >> (8 * i);
+	put_bytes(path, head, sizeof(head));
+}
+
+static long fake_kexec(int kernel_fd, int initrd_fd, unsigned long len, const char *cmdline,
+		       unsigned long flags)
+{
+	m.calls++;
+	m.flags = flags;
+	if (m.drops)
+		put(LOADED, "0\n");
+	if (m.fails_with) {
+		errno = m.fails_with;
+		return -1;
+	}
+	if (flags == (KEXECFILE_ON_CRASH | KEXECFILE_UNLOAD)) {
+		put(LOADED, "0\n");
+		return 0;
+	}
+	assert_true(kernel_fd >= 0 && initrd_fd >= 0);
+	assert_int_equal(lseek(kernel_fd, 0, SEEK_CUR), 0);
+	assert_int_equal(len, strlen(cmdline) + 1);
+	strcpy(m.cmdline, cmdline);
+	if (!m.forgets)
+		put(LOADED, "1\n");
+	return 0;
+}
+
+static int run(command_run *command, struct err *err)
+{
+	size_t n;
+	int rc;
+
+	free(m.out);
+	free(m.diag);
+	m.out = m.diag = NULL;
+	*err = (struct err){0};
+	FILE *out = open_memstream(&m.out, &n), *diag = open_memstream(&m.diag, &n);
+	const struct context ctx = {.root = m.root,
+				    .config = CONFIG_FILE,
+				    .out = out,
+				    .diag = diag,
+				    .kexec = fake_kexec};
+
+	rc = command(&ctx, err);
+	fclose(out);
+	fclose(diag);
+	return rc;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st, (void)flag, (void)ftw;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	m = (struct machine){.root = "/tmp/lifeboat-test-XXXXXX"};
+	if (!mkdtemp(m.root))
+		return -1;
+	put("/proc/sys/kernel/osrelease", RELEASE "\n");
+	put("/proc/sys/kernel/kexec_load_disabled", "0\n");
+	put("/proc/cmdline", "root=/dev/vda1 console=ttyS0 quiet crashkernel=64M\n");
+	put("/proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\n");
+	put("/sys/kernel/kexec_crash_size", "67108864\n");
+	put(LOADED, "0\n");
+	put_kernel("/boot/vmlinuz-" RELEASE, RELEASE, 40 << 20);
+	put("/var/lib/lifeboat/initrd-" RELEASE ".img", "an initrd");
+	put("/run/x", "");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(m.out);
+	free(m.diag);
+	return nftw(m.root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void fails(command_run *command, int code, const char *part)
+{
+	struct err err;
+	unsigned int calls = m.calls;
+
+	assert_int_equal(run(command, &err), code);
+	if (!strstr(err.msg, part))
+		fail_msg("'%s' is not in '%s'", part, err.msg);
+	// What can be known before is told before.
+	assert_int_equal(m.calls, calls);
+}
+
+static void succeeds(command_run *command)
+{
+	struct err err;
+
+	if (run(command, &err))
+		fail_msg("%s", err.msg);
+}
+
+static void test_load_status_unload(void **state)
+{
+	char path[512];
+	struct stat st;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(run(command_status, &err), 1);
+	assert_string_equal(m.out, "armed: no; run `lifeboat load`\nreserved: 64 MiB\n");
+
+	succeeds(command_load);
+	assert_int_equal(m.flags, KEXECFILE_ON_CRASH);
+	assert_int_equal(strncmp(m.cmdline, "root=/dev/vda1 console=ttyS0 irqpoll ", 37), 0);
+	assert_string_equal(m.out,
+			    "loaded /boot/vmlinuz-" RELEASE " and /var/lib/lifeboat/initrd-" RELEASE
+			    ".img (41 MiB of the 64 MiB reserved)\n");
+	assert_string_equal(m.diag, "");
+	snprintf(path, sizeof(path), "%s%s", m.root, STATE_FILE);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+
+	assert_int_equal(run(command_status, &err), 0);
+	assert_non_null(strstr(m.out, "armed: yes\nreserved: 64 MiB\n"));
+	assert_non_null(strstr(m.out, "\nrelease: " RELEASE "\n"));
+	assert_non_null(
+		strstr(m.out, "\nkernel: /boot/vmlinuz-" RELEASE ", unchanged since the load\n"));
+	assert_non_null(strstr(m.out, "\nconfig: none, the defaults\n"));
+	assert_non_null(strstr(m.out, "\ncmdline: root=/dev/vda1 console=ttyS0 irqpoll "));
+
+	succeeds(command_unload);
+	assert_int_equal(m.flags, KEXECFILE_ON_CRASH | KEXECFILE_UNLOAD);
+	assert_false(there(STATE_FILE));
+	assert_int_equal(run(command_status, &err), 1);
+}
+
+static void test_status_tells_changes(void **state)
+{
+	struct err err;
+
+	(void)state;
+	put(CONFIG_FILE, "path /x\n");
+	succeeds(command_load);
+	assert_int_equal(run(command_status, &err), 0);
+	assert_null(strstr(m.out, "CHANGED"));
+	// As long as before, one byte different.
+	put("/var/lib/lifeboat/initrd-" RELEASE ".img", "am initrd");
+	put(CONFIG_FILE, "path /y\n");
+	drop("/boot/vmlinuz-" RELEASE);
+	assert_int_equal(run(command_status, &err), 0);
+	assert_non_null(strstr(m.out, ".img, CHANGED since the load"));
+	assert_non_null(strstr(m.out, "config: " CONFIG_FILE ", CHANGED since the load"));
+	assert_non_null(strstr(m.out, "kernel: /boot/vmlinuz-" RELEASE ", can't be read any more"));
+}
+
+static void test_status_of_a_new_configuration(void **state)
+{
+	struct err err;
+
+	(void)state;
+	succeeds(command_load);
+	put(CONFIG_FILE, "path /y\n");
+	assert_int_equal(run(command_status, &err), 0);
+	assert_non_null(strstr(m.out, "config: " CONFIG_FILE ", NEW since the load"));
+}
+
+static void test_status_without_a_record(void **state)
+{
+	struct err err;
+
+	(void)state;
+	put(LOADED, "1\n");
+	assert_int_equal(run(command_status, &err), 0);
+	assert_non_null(strstr(m.out, "record: none"));
+	put(STATE_FILE, "nonsense\n");
+	assert_int_equal(run(command_status, &err), 0);
+	assert_non_null(strstr(m.out, "record: none"));
+}
+
+static void test_files_of_newer_kernels(void **state)
+{
+	struct err err;
+
+	(void)state;
+	drop("/sys/kernel/kexec_crash_size");
+	drop(LOADED);
+	put("/sys/kernel/kexec/crash_size", "268435456\n");
+	put("/sys/kernel/kexec/crash_loaded", "1\n");
+	assert_int_equal(run(command_status, &err), 0);
+	assert_non_null(strstr(m.out, "reserved: 256 MiB"));
+}
+
+static void test_machine_is_not_ready(void **state)
+{
+	struct err err;
+
+	(void)state;
+	put("/sys/kernel/kexec_crash_size", "0\n");
+	fails(command_load, ERR_NOTFOUND, "although crashkernel= was given");
+	put("/proc/cmdline", "root=/dev/vda1\n");
+	fails(command_load, ERR_NOTFOUND, "no memory is reserved: add crashkernel=256M");
+	assert_int_equal(run(command_status, &err), 1);
+	assert_non_null(strstr(m.out, "armed: no\nreserved: nothing; no memory is reserved"));
+	drop("/sys/kernel/kexec_crash_size");
+	fails(command_load, ERR_NOTFOUND, "CONFIG_KEXEC_FILE");
+	put("/proc/sys/kernel/kexec_load_disabled", "1\n");
+	fails(command_load, ERR_SYS, "kexec_load_disabled is 1");
+	put("/proc/self/status", "Name:\tx\nCapEff:\t0000000000000000\n");
+	fails(command_load, ERR_SYS, "CAP_SYS_BOOT");
+	fails(command_unload, ERR_SYS, "CAP_SYS_BOOT");
+	drop("/proc/sys/kernel/osrelease");
+	fails(command_load, ERR_NOTFOUND, "is /proc mounted?");
+}
+
+static void test_images(void **state)
+{
+	(void)state;
+	drop("/var/lib/lifeboat/initrd-" RELEASE ".img");
+	fails(command_load, ERR_NOTFOUND, "run lifeboat-mkinitrd");
+	put("/var/lib/lifeboat/initrd-" RELEASE ".img", "");
+	fails(command_load, ERR_CORRUPT, "is empty");
+	put("/var/lib/lifeboat/initrd-" RELEASE ".img", "an initrd");
+	put_kernel("/boot/vmlinuz-" RELEASE, RELEASE, 64 << 20);
+	fails(command_load, ERR_LIMIT, "kernel and initrd need 65 MiB, and 64 MiB are reserved");
+	drop("/boot/vmlinuz-" RELEASE);
+	fails(command_load, ERR_NOTFOUND, "no kernel " RELEASE " in /boot");
+	// Elsewhere, and no bzImage: what it is is for the kernel to say.
+	put("/usr/lib/modules/" RELEASE "/vmlinuz", "not a kernel");
+	m.fails_with = ENOEXEC;
+	m.calls = 0;
+	struct err err;
+
+	assert_int_equal(run(command_load, &err), ERR_SYS);
+	assert_int_equal(m.calls, 1);
+	assert_non_null(strstr(err.msg, "/usr/lib/modules/" RELEASE "/vmlinuz is not a kernel"));
+}
+
+static void test_configured_images(void **state)
+{
+	(void)state;
+	put(CONFIG_FILE, "kernel /k\ncmdline_append loglevel=7\ncmdline_remove console\n");
+	fails(command_load, ERR_SYS, "/k: No such file");
+	put_kernel("/k", "6.9-capture", 1 << 20);
+	// The initrd belongs to the kernel that is loaded, not to the one that runs.
+	fails(command_load, ERR_NOTFOUND, "/var/lib/lifeboat/initrd-6.9-capture.img");
+	put("/var/lib/lifeboat/initrd-6.9-capture.img", "i");
+	succeeds(command_load);
+	assert_null(strstr(m.cmdline, "console"));
+	assert_string_equal(m.cmdline + strlen(m.cmdline) - 11, " loglevel=7");
+	put(CONFIG_FILE, "kernel /k\ninitrd /nowhere\n");
+	fails(command_load, ERR_SYS, "/nowhere: No such file");
+	put(CONFIG_FILE, "kernel /boot\n");
+	fails(command_load, ERR_CORRUPT, "/boot: is not a plain file");
+}
+
+static void test_configuration(void **state)
+{
+	(void)state;
+	put(CONFIG_FILE, "path /x\nfrobnicate yes\n");
+	fails(command_load, ERR_USAGE, CONFIG_FILE ":2: frobnicate: no such key");
+	fails(command_config, ERR_USAGE, CONFIG_FILE ":2: ");
+	put(CONFIG_FILE, "path /x\nssh a@b\n");
+	fails(command_load, ERR_USAGE, CONFIG_FILE ":2: ssh: this version can't save over ssh");
+	put(CONFIG_FILE, "core_collector scp\n");
+	fails(command_load, ERR_USAGE, CONFIG_FILE ":1: core_collector: 'scp' is never run");
+	put(CONFIG_FILE, "kdump_post /x\n");
+	succeeds(command_load);
+	assert_non_null(strstr(m.diag, "lifeboat: load: note: "));
+	assert_non_null(strstr(m.diag, CONFIG_FILE ":1: kdump_post: hooks are not run"));
+	succeeds(command_config);
+	assert_non_null(strstr(m.out, "kdump_post /x\n"));
+	assert_non_null(strstr(m.out, "path /var/crash\n"));
+}
+
+static void test_refused_loads_and_the_record(void **state)
+{
+	struct err err;
+
+	(void)state;
+	succeeds(command_load);
+	// At the door: the older image is still there, and so is its record.
+	m.fails_with = EBUSY;
+	assert_int_equal(run(command_reload, &err), ERR_SYS);
+	assert_non_null(strstr(err.msg, "another program"));
+	assert_true(there(STATE_FILE));
+	assert_int_equal(run(command_status, &err), 0);
+	// Later: the kernel has dropped it.
+	m.fails_with = ENOEXEC;
+	m.drops = true;
+	assert_int_equal(run(command_reload, &err), ERR_SYS);
+	assert_false(there(STATE_FILE));
+}
+
+static void test_reload_keeps_what_works(void **state)
+{
+	(void)state;
+	succeeds(command_load);
+	put(CONFIG_FILE, "pth /x\n");
+	fails(command_reload, ERR_USAGE, "is 'path' meant?");
+	assert_true(there(STATE_FILE));
+	put(CONFIG_FILE, "path /x\n");
+	m.calls = 0;
+	succeeds(command_reload);
+	// One call: an unload would count against kernel.kexec_load_limit_panic.
+	assert_int_equal(m.calls, 1);
+}
+
+static void test_said_yes_and_did_nothing(void **state)
+{
+	struct err err;
+
+	(void)state;
+	m.forgets = true;
+	assert_int_equal(run(command_load, &err), ERR_CORRUPT);
+	assert_non_null(strstr(err.msg, "says that none is loaded"));
+	assert_false(there(STATE_FILE));
+}
+
+static void test_record_that_cant_be_kept(void **state)
+{
+	(void)state;
+	put("/run/lifeboat", "a file where the directory should be");
+	succeeds(command_load);
+	assert_non_null(strstr(m.diag, "note: status will know nothing of this load: "));
+}
+
+static void test_state_truncated_everywhere(void **state)
+{
+	static const char text[] = "version 1\ntime 12\nkernel 10 0000abcd /k with space\n"
+				   "initrd 20 0000abcd /i\nrelease r\ncmdline a b c\n";
+	struct state s;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(text) - 1; n++) {
+		int rc;
+
+		put_bytes(STATE_FILE, text, n);
+		rc = state_read(&s, m.root, NULL);
+		assert_true(rc == 0 || rc == ERR_CORRUPT);
+	}
+	put(STATE_FILE, text);
+	assert_int_equal(state_read(&s, m.root, NULL), 0);
+	assert_string_equal(s.kernel.path, "/k with space");
+	assert_int_equal(s.kernel.crc, 0xabcd);
+	assert_string_equal(s.cmdline, "a b c");
+	put(STATE_FILE, "version 2\nkernel 1 00000000 /k\n");
+	assert_int_equal(state_read(&s, m.root, NULL), ERR_CORRUPT);
+	put(STATE_FILE, "version 1\nkernel 99999999999999999999999 zz /k\n");
+	assert_int_equal(state_read(&s, m.root, NULL), ERR_CORRUPT);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_load_status_unload),
+		TEST(test_status_tells_changes),
+		TEST(test_status_of_a_new_configuration),
+		TEST(test_status_without_a_record),
+		TEST(test_files_of_newer_kernels),
+		TEST(test_machine_is_not_ready),
+		TEST(test_images),
+		TEST(test_configured_images),
+		TEST(test_configuration),
+		TEST(test_refused_loads_and_the_record),
+		TEST(test_reload_keeps_what_works),
+		TEST(test_said_yes_and_did_nothing),
+		TEST(test_record_that_cant_be_kept),
+		TEST(test_state_truncated_everywhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
