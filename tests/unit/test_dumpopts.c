@@ -31,6 +31,29 @@ static int cli(struct dumpopts *o, const char *line, struct err *err)
 	return dumpopts_parse(o, argc, argv, err);
 }
 
+/* Not memcmp(): there are gaps between the members. */
+static void same(const struct dumpopts *a, const struct dumpopts *b)
+{
+	assert_memory_equal(a->levels, b->levels, sizeof(a->levels));
+	assert_int_equal(a->nlevels, b->nlevels);
+	assert_string_equal(a->codec, b->codec);
+	assert_int_equal(a->codec_level, b->codec_level);
+	assert_int_equal(a->format, b->format);
+	assert_int_equal(a->threads, b->threads);
+	assert_int_equal(a->memory, b->memory);
+	assert_int_equal(a->message_level, b->message_level);
+	assert_int_equal(a->dump_dmesg, b->dump_dmesg);
+	assert_int_equal(a->force, b->force);
+	assert_int_equal(a->dry_run, b->dry_run);
+	assert_int_equal(a->show_stats, b->show_stats);
+	assert_int_equal(a->show_version, b->show_version);
+	assert_int_equal(a->show_help, b->show_help);
+	assert_int_equal(a->appliance, b->appliance);
+	assert_int_equal(a->act, b->act);
+	assert_ptr_equal(a->config, b->config);
+	assert_int_equal(a->noperands, b->noperands);
+}
+
 static void good(struct dumpopts *o, const char *line)
 {
 	struct err err = {0};
@@ -181,7 +204,7 @@ static void test_bad_words(void **state)
 		assert_string_equal(err.msg, cases[i].msg);
 		// What failed has changed nothing.
 		dumpopts_default(&before);
-		assert_memory_equal(&o, &before, sizeof(o));
+		same(&o, &before);
 		assert_int_equal(cli(&o, cases[i].line, NULL), cases[i].code);
 	}
 }
@@ -260,7 +283,7 @@ static void test_core_collector_errors(void **state)
 		dumpopts_default(&before);
 		assert_int_equal(dumpopts_parse_string(&o, cases[i].words, &err), cases[i].code);
 		assert_string_equal(err.msg, cases[i].msg);
-		assert_memory_equal(&o, &before, sizeof(o));
+		same(&o, &before);
 	}
 }
 
