@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <gelf.h>
 
 #include "base/cleanup.h"
 #include "base/cursor.h"
@@ -125,6 +125,61 @@ static void test_plain(void **state)
 	assert_memory_equal(note.desc, "OSRELEASE=6.1\n", 14);
 	assert_int_equal(elfnote_next(&it, &note, NULL), 0);
 	vmcore_close(vc);
+}
+
+// libelf, which shares no line with our reader, finds the same segments.
+static void compare_with_libelf(const char *text)
+{
+	struct err err = {0};
+	struct vmcore *vc = NULL;
+	CLEANUP_CLOSE int fd = mkcore_memfd(text, &err);
+	size_t n, loads = 0;
+	GElf_Ehdr eh;
+	Elf *elf;
+
+	assert_true(fd >= 0);
+	assert_int_equal(open_fd(fd, &vc, &err), 0);
+	assert_int_not_equal(elf_version(EV_CURRENT), EV_NONE);
+	elf = elf_begin(fd, ELF_C_READ, NULL);
+	assert_non_null(elf);
+	assert_non_null(gelf_getehdr(elf, &eh));
+	assert_int_equal(eh.e_type, ET_CORE);
+	assert_int_equal(eh.e_machine, vmcore_info(vc)->machine);
+	assert_int_equal(elf_getphdrnum(elf, &n), 0);
+	for (size_t i = 0; i < n; i++) {
+		const struct vmcore_range *r = &vmcore_info(vc)->ranges[loads];
+		GElf_Phdr ph;
+
+		assert_non_null(gelf_getphdr(elf, i, &ph));
+		if (ph.p_type == PT_NOTE)
+			assert_int_equal(ph.p_filesz, vmcore_info(vc)->notes_size);
+		if (ph.p_type != PT_LOAD)
+			continue;
+		assert_true(loads++ < vmcore_info(vc)->nranges);
+		assert_int_equal(ph.p_paddr, r->paddr);
+		assert_int_equal(ph.p_vaddr, r->vaddr);
+		assert_int_equal(ph.p_memsz, r->memsz);
+		assert_int_equal(ph.p_filesz, r->filesz);
+		if (ph.p_filesz)
+			assert_int_equal(ph.p_offset, r->offset);
+	}
+	assert_int_equal(loads, vmcore_info(vc)->nranges);
+	elf_end(elf);
+	vmcore_close(vc);
+}
+
+static void test_libelf(void **state)
+{
+	(void)state;
+	compare_with_libelf("prstatus pid=1 rip=0xffffffff81000000\n"
+			    "vmcoreinfo <<END\nOSRELEASE=6.1\nEND\n"
+			    "load paddr=0x1000 size=0x9e000 vaddr=0xffff888000001000\n"
+			    "load paddr=1M size=1G vaddr=0xffff888000100000 filesz=4K\n"
+			    "load paddr=4G size=1G filesz=0 vaddr=0xffff888100000000\n");
+	compare_with_libelf("machine aarch64\nload paddr=0 size=16 count=0xfffe stride=32\n");
+	compare_with_libelf("load paddr=0 size=16 count=0xffff stride=32\n");
+	compare_with_libelf("load paddr=0 size=16 count=0x10000 stride=32\n");
+	compare_with_libelf("load paddr=0 size=16 count=2 stride=32\nxnum\n");
 }
 
 static void test_other_machines(void **state)
@@ -578,23 +633,15 @@ static void test_shrunk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),
-		cmocka_unit_test(test_other_machines),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_read_across),
-		cmocka_unit_test(test_empty_segments),
-		cmocka_unit_test(test_same_place),
-		cmocka_unit_test(test_kernel_text),
-		cmocka_unit_test(test_twice),
-		cmocka_unit_test(test_overlaps_all),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_cut_everywhere),
-		cmocka_unit_test(test_notes),
-		cmocka_unit_test(test_impossible_address),
-		cmocka_unit_test(test_lies),
-		cmocka_unit_test(test_xnum),
-		cmocka_unit_test(test_many_warnings),
-		cmocka_unit_test(test_not_a_file),
+		cmocka_unit_test(test_plain),	       cmocka_unit_test(test_libelf),
+		cmocka_unit_test(test_other_machines), cmocka_unit_test(test_find),
+		cmocka_unit_test(test_read_across),    cmocka_unit_test(test_empty_segments),
+		cmocka_unit_test(test_same_place),     cmocka_unit_test(test_kernel_text),
+		cmocka_unit_test(test_twice),	       cmocka_unit_test(test_overlaps_all),
+		cmocka_unit_test(test_truncated),      cmocka_unit_test(test_cut_everywhere),
+		cmocka_unit_test(test_notes),	       cmocka_unit_test(test_impossible_address),
+		cmocka_unit_test(test_lies),	       cmocka_unit_test(test_xnum),
+		cmocka_unit_test(test_many_warnings),  cmocka_unit_test(test_not_a_file),
 		cmocka_unit_test(test_shrunk),
 	};
 
