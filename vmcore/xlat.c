@@ -89,6 +89,11 @@ bool xlat_next(const struct xlat *x, vaddr_t va, vaddr_t end, struct xlat_leaf *
 	return false;
 }
 
+void xlat_tables(const struct xlat *x, size_t max, xlat_table_fn visit, void *ctx)
+{
+	x->arch->tables(x, max, visit, ctx);
+}
+
 unsigned int xlat_levels(const struct xlat *x)
 {
 	return x->levels;

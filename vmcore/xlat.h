@@ -68,6 +68,18 @@ int xlat_paddr(const struct xlat *x, vaddr_t va, paddr_t *ret, struct err *err);
  */
 bool xlat_next(const struct xlat *x, vaddr_t va, vaddr_t end, struct xlat_leaf *ret);
 
+/*
+ * Visits a table of the kernel's own address space: lends its @size bytes at *@words, which
+ * need hold only until the next visit. A negative code passes over what hangs on the table.
+ */
+typedef int (*xlat_table_fn)(void *ctx, paddr_t table, size_t size, const uint8_t **words);
+
+/*
+ * Visits the root and every table that hangs on its kernel part, each at least once, at most
+ * @max in all: the pages without which nothing else of the dead kernel can be found.
+ */
+void xlat_tables(const struct xlat *x, size_t max, xlat_table_fn visit, void *ctx);
+
 /* Levels of the page tables (4 or 5 on x86_64), for logs. */
 unsigned int xlat_levels(const struct xlat *x);
 

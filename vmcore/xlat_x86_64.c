@@ -12,6 +12,7 @@
  */
 #include <elf.h>
 
+#include "base/cursor.h"
 #include "base/err.h"
 #include "crashnotes/vmcoreinfo.h"
 #include "vmcore/xlat_priv.h"
@@ -121,6 +122,45 @@ static int x86_64_walk(const struct xlat *x, vaddr_t va, struct xlat_leaf *ret, 
 		table = entry & x->addr_mask;
 	}
 	return err_set(err, ERR_CORRUPT, "%#llx: no leaf", (unsigned long long)va);
+}
+
+/* What a visit of all tables carries along. */
+struct tour {
+	const struct xlat *x;
+	xlat_table_fn visit;
+	void *ctx;
+	size_t left; // tables that may still be visited
+};
+
+/* The table at @table, @level levels above the PTEs, from entry @first on, and what hangs on it. */
+static void visit_table(struct tour *t, unsigned int level, paddr_t table, unsigned int first)
+{
+	paddr_t below[1 << INDEX_BITS];
+	const uint8_t *words;
+	unsigned int n = 0;
+
+	if (!t->left)
+		return;
+	t->left--;
+	if (t->visit(t->ctx, table, 1 << PAGE_SHIFT, &words) || level == 0)
+		return;
+	// Copied out first: what was lent is gone with the next visit.
+	for (unsigned int i = first; i < 1 << INDEX_BITS; i++) {
+		uint64_t entry = load_le64(words + i * sizeof(entry));
+
+		if ((entry & ENTRY_PRESENT) && !(entry & ENTRY_LARGE))
+			below[n++] = entry & t->x->addr_mask;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		visit_table(t, level - 1, below[i], 0);
+}
+
+static void x86_64_tables(const struct xlat *x, size_t max, xlat_table_fn visit, void *ctx)
+{
+	struct tour t = {x, visit, ctx, max};
+
+	// The upper half of the root is the kernel's, in every process.
+	visit_table(&t, x->levels - 1, x->root, 1 << (INDEX_BITS - 1));
 }
 
 static void x86_64_hint_add(struct xlat_hint *hint, vaddr_t vaddr, paddr_t paddr)
@@ -236,5 +276,6 @@ const struct xlat_arch xlat_x86_64 = {
 	.machine = EM_X86_64,
 	.setup = x86_64_setup,
 	.walk = x86_64_walk,
+	.tables = x86_64_tables,
 	.hint_add = x86_64_hint_add,
 };
