@@ -103,7 +103,7 @@ static int make_crash_dir(struct capture *c, struct err *err)
 	if (!gmtime_r(&when, &tm) || !strftime(stamp, sizeof(stamp), "%Y-%m-%d-%H:%M:%S", &tm))
 		snprintf(stamp, sizeof(stamp), "%" PRIu64, c->km.crashtime);
 	for (int i = 0; i < SAME_SECOND_MAX; i++) {
-		char suffix[8] = "";
+		char suffix[16] = "";
 
 		if (i)
 			snprintf(suffix, sizeof(suffix), ".%d", i);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* lifeboat-collect: brings the memory of a dead kernel ashore. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,8 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	log_init(log, STDERR_FILENO, LOG_PROGRESS | LOG_COMMON | LOG_ERROR);
 	umask(077);
+	// A limit on file sizes is a full target, to be told and handled like one.
+	signal(SIGXFSZ, SIG_IGN);
 	dumpopts_default(&o);
 	if (dumpopts_parse(&o, argc, argv, &err)) {
 		log_line(log, LOG_ERROR, "%s", err.msg);

@@ -59,17 +59,31 @@ void pfn_list_normalise(struct pfn_list *list)
 	list->n = out + 1;
 }
 
+/* Index of the first range of @list (normalised) that ends behind @pfn. */
+static size_t first_behind(const struct pfn_list *list, pfn_t pfn)
+{
+	size_t low = 0, high = list->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (list->ranges[mid].end <= pfn)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 /* Adds [start, end) less all that @taken (normalised) covers. */
 static int add_less(struct pfn_list *ret, pfn_t start, pfn_t end, const struct pfn_list *taken,
 		    struct err *err)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < taken->n && start < end && !rc; i++) {
+	for (size_t i = first_behind(taken, start); i < taken->n && start < end && !rc; i++) {
 		const struct pfn_range *t = &taken->ranges[i];
 
-		if (t->end <= start)
-			continue;
 		if (t->start >= end)
 			break;
 		if (t->start > start)
@@ -77,6 +91,31 @@ static int add_less(struct pfn_list *ret, pfn_t start, pfn_t end, const struct p
 		start = t->end;
 	}
 	return rc ? rc : pfn_list_add(ret, start, end, err);
+}
+
+void pfn_list_append(struct pfn_list *list, const struct pfn_list *more)
+{
+	for (size_t i = 0; i < more->n; i++)
+		if (pfn_list_add(list, more->ranges[i].start, more->ranges[i].end, NULL))
+			break;
+}
+
+int pfn_list_subtract(struct pfn_list *list, struct pfn_list *less, struct err *err)
+{
+	struct pfn_list ret = {0};
+	int rc = 0;
+
+	pfn_list_normalise(list);
+	pfn_list_normalise(less);
+	for (size_t i = 0; i < list->n && !rc; i++)
+		rc = add_less(&ret, list->ranges[i].start, list->ranges[i].end, less, err);
+	if (rc) {
+		pfn_list_deinit(&ret);
+		return rc;
+	}
+	pfn_list_deinit(list);
+	*list = ret;
+	return 0;
 }
 
 int order_make(struct pfn_list *first, struct pfn_list *last, pfn_t max_pfn, struct pfn_list *ret,

@@ -2,8 +2,9 @@
 /*
  * order: in which order the kept pages are written. Descriptors stand in PFN order in the
  * file, page data may stand anywhere: so what a reader cannot do without goes first and a
- * dump that is cut off keeps it. First the kernel image, last the struct pages themselves
- * (most of a big idle machine's dump, and needed by no backtrace), between them the rest.
+ * dump that is cut off keeps it. First the kernel image, its page tables and what it set aside
+ * at boot (per-CPU areas, node data), last the struct pages themselves (most of a big idle
+ * machine's dump, and needed by no backtrace), between them the rest.
  */
 #ifndef COLLECTOR_ORDER_H
 #define COLLECTOR_ORDER_H
@@ -33,6 +34,12 @@ enum {
 /* ERR_NOMEM, or ERR_LIMIT when the list is full. An empty range is passed over. */
 int pfn_list_add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err);
 void pfn_list_deinit(struct pfn_list *list);
+
+/* Adds all of @more, as far as there is room. */
+void pfn_list_append(struct pfn_list *list, const struct pfn_list *more);
+
+/* Takes out of @list what is in @less; both are normalised on the way. */
+int pfn_list_subtract(struct pfn_list *list, struct pfn_list *less, struct err *err);
 
 /* Sorts by start and merges what overlaps. */
 void pfn_list_normalise(struct pfn_list *list);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "collector/landmarks.h"
 #include "collector/memmap.h"
 #include "collector/pageclass.h"
 #include "vmcore/dumpopts.h"
@@ -21,8 +22,9 @@ struct planner {
 	unsigned int threads;
 	struct pageclass pc;
 	struct memmap mm;
-	struct pfn_list image; // frames of the kernel image
-	struct pfn_list memmap; // frames that hold struct pages
+	struct landmarks lm;
+	uint64_t image_flags; // low flags of the image's first page, 0 when not known
+	struct pfn_list reserved; // frames that the kernel set aside at boot
 };
 
 __attribute__((format(printf, 2, 3))) static void note(struct plan *plan, const char *fmt, ...)
@@ -118,74 +120,22 @@ static bool ready_to_scan(struct planner *p)
 	return true;
 }
 
-/* Frames behind [start, end) of the dead kernel's addresses, as far as they are mapped. */
-static int add_mapped(struct planner *p, struct pfn_list *list, vaddr_t start, vaddr_t end,
-		      struct err *err)
-{
-	vaddr_t va = start;
-	int rc = 0;
-
-	while (va < end && !rc) {
-		struct xlat_leaf leaf = {.vaddr = va & ~(p->km->page_size - 1),
-					 .size = p->km->page_size};
-		uint64_t left;
-
-		if (!xlat_walk(p->km->xlat, va, &leaf, NULL)) {
-			paddr_t pa = leaf.paddr + (va - leaf.vaddr);
-
-			left = leaf.size - (va - leaf.vaddr);
-			if (left > end - va)
-				left = end - va;
-			rc = pfn_list_add(list, pa >> p->km->page_shift,
-					  ((pa + left - 1) >> p->km->page_shift) + 1, err);
-		} else {
-			left = leaf.size - (va - leaf.vaddr);
-		}
-		if (left > UINT64_MAX - va)
-			break;
-		va += left;
-	}
-	return rc;
-}
-
-static int find_image(struct planner *p, struct err *err)
-{
-	vaddr_t start, end;
-
-	if (xlat_kernel_image(p->km->xlat, &start, &end, NULL)) {
-		note(p->plan, "the kernel image is not known: it is not protected from exclusion");
-		return 0;
-	}
-	return add_mapped(p, &p->image, start, end, err);
-}
-
-static int find_memmap(struct planner *p, struct err *err)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < p->mm.nsections && !rc; i++) {
-		const struct memmap_section *sec = &p->mm.sections[i];
-
-		rc = add_mapped(p, &p->memmap, sec->vaddr, sec->vaddr + sec->npages * p->pc.size,
-				err);
-	}
-	if (rc == ERR_LIMIT) {
-		// Only the order of writing suffers.
-		err_set(err, 0, "%s", "");
-		rc = 0;
-	}
-	return rc;
-}
-
 static vaddr_t struct_page_of(const struct planner *p, pfn_t pfn)
 {
-	for (size_t i = 0; i < p->mm.nsections; i++) {
-		const struct memmap_section *sec = &p->mm.sections[i];
+	size_t low = 0, high = p->mm.nsections;
 
-		if (pfn >= sec->pfn && pfn - sec->pfn < sec->npages)
-			return sec->vaddr + (pfn - sec->pfn) * p->pc.size;
+	// The last section that does not begin behind the frame.
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (p->mm.sections[mid].pfn <= pfn)
+			low = mid + 1;
+		else
+			high = mid;
 	}
-	return 0;
+	if (!low || pfn - p->mm.sections[low - 1].pfn >= p->mm.sections[low - 1].npages)
+		return 0;
+	return p->mm.sections[low - 1].vaddr + (pfn - p->mm.sections[low - 1].pfn) * p->pc.size;
 }
 
 /* Low flags of the struct page of @pfn; false when it cannot be read. */
@@ -205,30 +155,33 @@ static bool low_flags(const struct planner *p, pfn_t pfn, uint64_t *ret)
  * it cannot be opened. Its pages are reserved and never go through the allocator, except for
  * those that the kernel gave away after boot (init code and data, gaps between sections),
  * which then are like any other page. Which is which is told by the flags of the first page
- * of the text, which is reserved for sure: a page of the image with the same flags is still
+ * of the text, which is reserved for sure: a page of the image that has them too is still
  * image. When that page cannot be read, all of the image is kept.
  */
 static void protect_image(struct planner *p)
 {
 	struct plan *plan = p->plan;
-	uint64_t text = 0;
-	bool known = p->image.n && low_flags(p, p->image.ranges[0].start, &text) && text;
 
-	for (size_t i = 0; i < p->image.n; i++) {
-		const struct pfn_range *r = &p->image.ranges[i];
+	for (size_t i = 0; i < p->lm.image.n; i++) {
+		const struct pfn_range *r = &p->lm.image.ranges[i];
 
 		for (pfn_t pfn = r->start; pfn < r->end && pfn < plan->max_pfn; pfn++) {
 			uint64_t flags;
 
 			if (bitmap_test(&plan->kept, pfn))
 				continue;
-			if (known && low_flags(p, pfn, &flags) && flags != text)
+			if (p->image_flags && low_flags(p, pfn, &flags) &&
+			    (p->image_flags & ~flags))
 				continue;
 			if (!vmcore_find(p->km->vc, pfn << p->km->page_shift))
 				continue;
 			plan->image_pages += bitmap_set_range(&plan->kept, pfn, pfn + 1);
 		}
 	}
+	if (plan->image_pages)
+		note(plan,
+		     "%" PRIu64 " pages of the kernel image are kept against their struct page",
+		     plan->image_pages);
 }
 
 static int exclude_pages(struct planner *p, struct err *err)
@@ -241,23 +194,59 @@ static int exclude_pages(struct planner *p, struct err *err)
 		.level = plan->effective_level,
 		.threads = p->threads ? p->threads : 1,
 		.kept = &plan->kept,
+		.reserved = &p->reserved,
 	};
-	int rc = scan_run(&scan, &plan->counts, err);
+	int rc;
 
+	if (!p->lm.image_known)
+		note(plan, "the kernel image is not known: it is not protected from exclusion");
+	else if (!p->lm.image.n || !low_flags(p, p->lm.image.ranges[0].start, &p->image_flags))
+		p->image_flags = 0;
+	scan.reserved_flags = p->image_flags;
+	rc = scan_run(&scan, &plan->counts, err);
 	if (rc)
 		return rc;
 	if (plan->counts.unreadable)
 		note(plan, "%" PRIu64 " struct pages cannot be read: their pages are kept",
 		     plan->counts.unreadable);
-	rc = find_image(p, err);
+	protect_image(p);
+	return 0;
+}
+
+/* What goes first: image, page tables, and what was set aside less the struct pages. */
+static int make_order(struct planner *p, struct err *err)
+{
+	struct pfn_list first = {0};
+	int rc = pfn_list_subtract(&p->reserved, &p->lm.memmap, err);
+
+	if (!rc) {
+		pfn_list_append(&first, &p->lm.image);
+		pfn_list_append(&first, &p->lm.tables);
+		pfn_list_append(&first, &p->reserved);
+		rc = order_make(&first, &p->lm.memmap, p->plan->max_pfn, &p->plan->order, err);
+	}
+	pfn_list_deinit(&first);
+	return rc;
+}
+
+static int make_plan(struct planner *p, struct err *err)
+{
+	struct plan *plan = p->plan;
+	bool scan;
+	int rc = take_memory(p, err);
+
+	if (rc)
+		return rc;
+	scan = ready_to_scan(p);
+	rc = landmarks_init(&p->lm, p->km, &p->mm, p->pc.size, err);
+	if (!rc && scan)
+		rc = exclude_pages(p, err);
 	if (!rc)
-		rc = find_memmap(p, err);
+		rc = make_order(p, err);
 	if (!rc)
-		protect_image(p);
-	if (plan->image_pages)
-		note(plan,
-		     "%" PRIu64 " pages of the kernel image are kept against their struct page",
-		     plan->image_pages);
+		rc = rank_init(&plan->rank, &plan->kept, err);
+	if (!rc)
+		plan->kept_pages = rank_of(&plan->rank, plan->max_pfn);
 	return rc;
 }
 
@@ -274,20 +263,10 @@ int plan_init(struct plan *plan, const struct kmem *km, unsigned int level, unsi
 		.page_shift = km->page_shift,
 		.model = "",
 	};
-	rc = take_memory(&p, err);
-	if (!rc && ready_to_scan(&p))
-		rc = exclude_pages(&p, err);
-	else if (!rc && km->xlat)
-		rc = find_image(&p, err);
-	if (!rc)
-		rc = order_make(&p.image, &p.memmap, plan->max_pfn, &plan->order, err);
-	if (!rc)
-		rc = rank_init(&plan->rank, &plan->kept, err);
-	if (!rc)
-		plan->kept_pages = rank_of(&plan->rank, plan->max_pfn);
+	rc = make_plan(&p, err);
 	memmap_deinit(&p.mm);
-	pfn_list_deinit(&p.image);
-	pfn_list_deinit(&p.memmap);
+	landmarks_deinit(&p.lm);
+	pfn_list_deinit(&p.reserved);
 	if (rc)
 		plan_deinit(plan);
 	return rc;

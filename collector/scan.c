@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "collector/memmap.h"
+#include "collector/order.h"
 #include "vmcore/kmem.h"
 #include "vmcore/vmcore.h"
 #include "vmcore/xlat.h"
@@ -33,6 +34,7 @@ struct scanner {
 	pthread_t thread;
 	struct vmcore_window window;
 	struct scan_counts counts;
+	struct pfn_list reserved;
 	// Struct pages at hand: those of frames [pfn, end) from data on.
 	pfn_t pfn, end;
 	const uint8_t *data;
@@ -119,6 +121,16 @@ static void exclude(struct scanner *s, size_t section, const struct memmap_secti
 		};
 }
 
+/* Lists a kept page that the kernel set aside at boot; a list that is full costs order only. */
+static void note_reserved(struct scanner *s, pfn_t pfn, const uint8_t *page)
+{
+	const struct scan *scan = s->shared->scan;
+
+	// Some carry more flags than the image does: private, for what can be hot-removed.
+	if (scan->reserved_flags && !(scan->reserved_flags & ~pageclass_low_flags(scan->pc, page)))
+		pfn_list_add(&s->reserved, pfn, pfn + 1, NULL);
+}
+
 static void scan_section(struct scanner *s, size_t section)
 {
 	const struct scan *scan = s->shared->scan;
@@ -155,10 +167,12 @@ static void scan_section(struct scanner *s, size_t section)
 				next = second;
 		}
 		class = pageclass_of(scan->pc, scan->level, pfn, page, next, &n);
-		if (class == PAGE_KEPT)
+		if (class == PAGE_KEPT) {
 			n = 1;
-		else
+			note_reserved(s, pfn, page);
+		} else {
 			exclude(s, section, sec, pfn, n, class);
+		}
 		if (n > end - pfn)
 			n = end - pfn;
 	}
@@ -229,6 +243,8 @@ int scan_run(const struct scan *scan, struct scan_counts *ret, struct err *err)
 		for (unsigned int i = 0; i < ready; i++) {
 			add_counts(ret, &scanners[i].counts);
 			vmcore_window_deinit(&scanners[i].window);
+			pfn_list_append(scan->reserved, &scanners[i].reserved);
+			pfn_list_deinit(&scanners[i].reserved);
 		}
 		apply_spills(&shared, ret);
 		rc = 0;

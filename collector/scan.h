@@ -16,6 +16,7 @@
 struct err;
 struct kmem;
 struct memmap;
+struct pfn_list;
 
 struct scan {
 	const struct kmem *km;
@@ -24,6 +25,10 @@ struct scan {
 	unsigned int level;
 	unsigned int threads;
 	struct bitmap *kept; /* in: every page of memory; out: those to dump */
+	/* Low flags of a page that never went through the allocator, 0 when not known ... */
+	uint64_t reserved_flags;
+	/* ... and where such pages are listed; in no order. Serves the order of writing only. */
+	struct pfn_list *reserved;
 };
 
 struct scan_counts {
