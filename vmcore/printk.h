@@ -6,9 +6,14 @@
  * since 5.10: vmcoreinfo has SYMBOL(prb)), and records in log_buf (3.5 to 5.9: SYMBOL(log_buf)
  * with log_first_idx, log_next_idx and SIZE(printk_log)). Both are walked in bounded steps:
  * no more records than the ring has room for, each checked against the ring's size.
- * The text is that of dmesg: "[    1.234567] message", with the caller in a second bracket
- * where the kernel records it (CONFIG_PRINTK_CALLER), a line break inside a message followed
- * by the prefix again, bytes that are not printable escaped as \xNN.
+ * The text is that of `makedumpfile --dump-dmesg`: "[    1.234567] message", a line break inside
+ * a message followed by as many blanks as the prefix is wide, bytes that are neither printable
+ * nor white space escaped as \xNN (makedumpfile 1.7.2 extends the sign: \xffffffNN). Records
+ * that have no block of text are left out.
+ * The caller stands in a second bracket, "[    1.234567][    T1] message", where vmcoreinfo has
+ * OFFSET(printk_log.caller_id): the kernel exports it with CONFIG_PRINTK_CALLER only. It is not
+ * shown for the descriptors, which have the field always: nothing tells there whether the
+ * kernel's own dmesg would show it.
  */
 #ifndef VMCORE_PRINTK_H
 #define VMCORE_PRINTK_H
@@ -41,15 +46,20 @@ struct printk_io {
 
 struct printk_stats {
 	uint64_t records; /* written */
-	uint64_t lost; /* descriptors or records that made no sense and were passed over */
+	/*
+	 * Descriptors or records that made no sense, or could not be read, and were passed over;
+	 * and those whose text could be read in part only, which are in @records too.
+	 */
+	uint64_t lost;
 	uint64_t bytes; /* of text */
 };
 
 /*
  * Writes the whole log, oldest record first. Damaged records are passed over and counted; it
  * fails only when the ring itself cannot be found (ERR_NOTFOUND, the text names the key),
- * read, or believed (ERR_CORRUPT), or when @io->out fails. @ret is filled even then.
- * Memory: a fixed few KiB, whatever the size of the log.
+ * read, or believed (ERR_CORRUPT; ERR_UNSUPPORTED for a 32-bit kernel), when @io->out fails, or
+ * when @io->read answers ERR_STOPPED. @ret is filled even then, and what was found is written.
+ * Memory: less than 20 KiB of stack, whatever the size of the log.
  */
 int printk_dump(const struct vmcoreinfo *vi, const struct printk_io *io, struct printk_stats *ret,
 		struct err *err);
