@@ -289,7 +289,6 @@ static void test_full_logbuf(void **state)
 	struct mkprintk_opts opts = {.size_bits = 11};
 
 	check_many(*state, &opts, false, 1);
-	opts.caller = false;
 	opts.size_bits = 15;
 	check_many(*state, &opts, false, 97);
 }
