@@ -97,7 +97,7 @@ static void check_notes(struct checker *k)
 {
 	const struct kd *kd = k->kd;
 	const struct kd_header *h = &kd->h;
-	uint64_t cpus = count_cpus(k, kd->map + h->offset_note, h->size_note);
+	uint64_t cpus = count_cpus(k, kd->notes, h->size_note);
 
 	if (h->offset_note != h->block_size + UINT64_C(104))
 		fault(k, "offset_note is %" PRIu64 ", expected %" PRIu64, h->offset_note,
@@ -110,7 +110,7 @@ static void check_notes(struct checker *k)
 	    h->offset_vmcoreinfo < h->offset_note ||
 	    h->offset_vmcoreinfo - h->offset_note > h->size_note - h->size_vmcoreinfo)
 		fault(k, "vmcoreinfo does not lie within the notes");
-	else if (memcmp(kd->map + h->offset_vmcoreinfo,
+	else if (memcmp(kd->notes + (h->offset_vmcoreinfo - h->offset_note),
 			"OSRELEASE=", h->size_vmcoreinfo < 10 ? h->size_vmcoreinfo : 10) != 0)
 		fault(k, "vmcoreinfo does not begin with OSRELEASE=");
 	if (h->size_eraseinfo &&

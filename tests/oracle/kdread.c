@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,23 +50,41 @@ static bool inside(const struct kd *kd, uint64_t off, uint64_t len)
 	return off <= kd->size && len <= kd->size - off;
 }
 
-static int map_file(struct kd *kd, char *why)
+static bool read_at(const struct kd *kd, uint64_t off, void *buf, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = pread(kd->fd, (char *)buf + done, len - done, (off_t)(off + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	return true;
+}
+
+/* A part of the file in memory of its own, or NULL. */
+static uint8_t *load(const struct kd *kd, uint64_t off, uint64_t len)
+{
+	uint8_t *p = malloc(len + 1);
+
+	if (p && !read_at(kd, off, p, len)) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+static int open_file(struct kd *kd, char *why)
 {
 	struct stat st;
-	int fd = open(kd->path, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
+	kd->fd = open(kd->path, O_RDONLY | O_CLOEXEC);
+	if (kd->fd < 0)
 		return fail(why, "open: %s", strerror(errno));
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0) {
-		close(fd);
+	if (fstat(kd->fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0)
 		return fail(why, "not a regular file with something in it");
-	}
-	void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-
-	close(fd);
-	if (map == MAP_FAILED)
-		return fail(why, "mmap: %s", strerror(errno));
-	kd->map = map;
 	kd->size = (uint64_t)st.st_size;
 	return 0;
 }
@@ -93,10 +110,12 @@ static void decode_sub_header(struct kd_header *h, const uint8_t *s)
 static int decode_headers(struct kd *kd, char *why)
 {
 	struct kd_header *h = &kd->h;
-	const uint8_t *p = kd->map;
+	uint8_t p[HEADER_BYTES], sub[SUB_BYTES];
 
 	if (!inside(kd, 0, HEADER_BYTES))
 		return fail(why, "%" PRIu64 " bytes are too few for a header", kd->size);
+	if (!read_at(kd, 0, p, sizeof(p)))
+		return fail(why, "read: %s", strerror(errno));
 	if (memcmp(p, "KDUMP   ", 8) != 0)
 		return fail(why, "no signature of a kdump-compressed file");
 	h->version = u32_at(p, 8);
@@ -120,7 +139,9 @@ static int decode_headers(struct kd *kd, char *why)
 		return fail(why, "block_size %" PRIu32 " is no page size", h->block_size);
 	if (!inside(kd, h->block_size, SUB_BYTES))
 		return fail(why, "the file ends before the sub header");
-	decode_sub_header(h, p + h->block_size);
+	if (!read_at(kd, h->block_size, sub, sizeof(sub)))
+		return fail(why, "read: %s", strerror(errno));
+	decode_sub_header(h, sub);
 	if (h->split)
 		return fail(why, "a part of a split dump; only whole dumps are read");
 	return 0;
@@ -158,7 +179,11 @@ static int find_bitmaps(struct kd *kd, char *why)
 		return fail(why,
 			    "max_mapnr_64 %" PRIu64 " does not fit %" PRIu64 " bytes of bitmap",
 			    h->max_mapnr, kd->bitmap_bytes);
-	kd->bitmap1 = kd->map + kd->bitmap_off;
+	if (kd->bitmap_bytes > KD_BITMAP_MAX)
+		return fail(why, "bitmaps of %" PRIu64 " bytes are too long", kd->bitmap_bytes);
+	kd->bitmap1 = load(kd, kd->bitmap_off, 2 * kd->bitmap_bytes);
+	if (!kd->bitmap1)
+		return fail(why, "cannot read the bitmaps");
 	kd->bitmap2 = kd->bitmap1 + kd->bitmap_bytes;
 	kd->desc_off = kd->bitmap_off + 2 * kd->bitmap_bytes;
 	return 0;
@@ -177,31 +202,40 @@ static int rank_chunks(struct kd *kd, char *why)
 	if (!inside(kd, kd->desc_off, kd->ndesc * KD_DESC_BYTES))
 		return fail(why, "%" PRIu64 " descriptors reach beyond the end of the file",
 			    kd->ndesc);
-	return 0;
+	kd->descs = load(kd, kd->desc_off, kd->ndesc * KD_DESC_BYTES);
+	return kd->descs ? 0 : fail(why, "cannot read the descriptors");
+}
+
+static int load_notes(struct kd *kd, char *why)
+{
+	if (!inside(kd, kd->h.offset_note, kd->h.size_note))
+		return fail(why, "the notes reach beyond the end of the file");
+	if (kd->h.size_note > KD_NOTES_MAX)
+		return fail(why, "notes of %" PRIu64 " bytes are too long", kd->h.size_note);
+	kd->notes = load(kd, kd->h.offset_note, kd->h.size_note);
+	return kd->notes ? 0 : fail(why, "cannot read the notes");
 }
 
 int kd_open(struct kd *kd, const char *path, char why[KD_WHY_MAX])
 {
-	*kd = (struct kd){.path = path};
-	if (map_file(kd, why) || decode_headers(kd, why) || find_bitmaps(kd, why) ||
-	    rank_chunks(kd, why))
-		goto out;
-	if (!inside(kd, kd->h.offset_note, kd->h.size_note)) {
-		fail(why, "the notes reach beyond the end of the file");
-		goto out;
+	*kd = (struct kd){.path = path, .fd = -1};
+	if (open_file(kd, why) || decode_headers(kd, why) || find_bitmaps(kd, why) ||
+	    rank_chunks(kd, why) || load_notes(kd, why)) {
+		kd_close(kd);
+		return -1;
 	}
 	return 0;
-out:
-	kd_close(kd);
-	return -1;
 }
 
 void kd_close(struct kd *kd)
 {
-	if (kd->map)
-		munmap((void *)(uintptr_t)kd->map, kd->size);
+	if (kd->fd >= 0)
+		close(kd->fd);
+	free(kd->notes);
+	free(kd->bitmap1);
+	free(kd->descs);
 	free(kd->rank);
-	*kd = (struct kd){0};
+	*kd = (struct kd){.fd = -1};
 }
 
 bool kd_bit(const struct kd *kd, const uint8_t *bitmap, uint64_t pfn)
@@ -225,7 +259,7 @@ uint64_t kd_index(const struct kd *kd, uint64_t pfn)
 
 struct kd_desc kd_desc_at(const struct kd *kd, uint64_t index)
 {
-	const uint8_t *p = kd->map + kd->desc_off + index * KD_DESC_BYTES;
+	const uint8_t *p = kd->descs + index * KD_DESC_BYTES;
 
 	return (struct kd_desc){
 		.offset = u64_at(p, 0),
@@ -242,16 +276,19 @@ bool kd_lost(const struct kd_desc *d)
 
 int kd_codec_init(struct kd_codec *c)
 {
+	*c = (struct kd_codec){0};
 	if (lzo_init() != LZO_E_OK)
 		return -1;
 	c->zstd = ZSTD_createDCtx();
-	return c->zstd ? 0 : -1;
+	c->packed = malloc(KD_BLOCK_MAX);
+	return c->zstd && c->packed ? 0 : -1;
 }
 
 void kd_codec_free(struct kd_codec *c)
 {
 	ZSTD_freeDCtx(c->zstd);
-	c->zstd = NULL;
+	free(c->packed);
+	*c = (struct kd_codec){0};
 }
 
 /* Whole streams only: no byte may be left over, and none may be missing. */
@@ -273,8 +310,8 @@ static bool decompress(struct kd_codec *c, uint32_t flags, const uint8_t *in, ui
 	       ZSTD_decompressDCtx(c->zstd, out, want, in, len) == want;
 }
 
-const uint8_t *kd_page(const struct kd *kd, struct kd_codec *c, const struct kd_desc *d,
-		       uint8_t *buf, const char **why)
+bool kd_page(const struct kd *kd, struct kd_codec *c, const struct kd_desc *d, uint8_t *buf,
+	     const char **why)
 {
 	uint32_t bs = kd->h.block_size;
 
@@ -290,13 +327,9 @@ const uint8_t *kd_page(const struct kd *kd, struct kd_codec *c, const struct kd_
 	else if (d->flags != 0 && d->flags != KD_ST_ZLIB && d->flags != KD_ST_LZO &&
 		 d->flags != KD_ST_ZSTD)
 		*why = d->flags == KD_ST_SNAPPY ? "snappy is not supported" : "unknown flags";
-	if (*why)
-		return NULL;
-	if (d->flags == 0)
-		return kd->map + d->offset;
-	if (!decompress(c, d->flags, kd->map + d->offset, d->size, buf, bs)) {
+	else if (!read_at(kd, d->offset, d->flags ? c->packed : buf, d->size))
+		*why = "cannot be read";
+	else if (d->flags && !decompress(c, d->flags, c->packed, d->size, buf, bs))
 		*why = "does not decompress to one block";
-		return NULL;
-	}
-	return buf;
+	return !*why;
 }

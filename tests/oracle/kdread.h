@@ -4,7 +4,8 @@
  *
  * It shares no line with the project, so that a misunderstanding of the format there can not hide
  * here. The layout is described in makedumpfile's diskdump_mod.h and IMPLEMENTATION, and in crash's
- * diskdump.h. A file is mapped whole and every position is checked against its size.
+ * diskdump.h. Every position is checked against the size of the file. Nothing is mapped: to touch
+ * a hole of a file on a full tmpfs through a mapping is a SIGBUS, and to read it is not.
  */
 #ifndef ORACLE_KDREAD_H
 #define ORACLE_KDREAD_H
@@ -19,6 +20,10 @@
 #define KD_CHUNK      (UINT64_C(1) << KD_CHUNK_BITS)
 #define KD_UTS_BYTES  (6 * 65)
 #define KD_DESC_BYTES 24U
+
+/* Limits of what is taken into memory: notes of 180000 CPUs, and 32 TiB in pages of 4 KiB. */
+#define KD_NOTES_MAX  (UINT64_C(64) << 20)
+#define KD_BITMAP_MAX (UINT64_C(1) << 30)
 
 enum kd_status {
 	KD_ST_ZLIB = 0x01,
@@ -54,10 +59,12 @@ struct kd_desc {
 
 struct kd {
 	const char *path;
-	const uint8_t *map;
+	int fd;
 	uint64_t size;
 	struct kd_header h;
-	const uint8_t *bitmap1, *bitmap2;
+	uint8_t *notes; /* size_note bytes */
+	uint8_t *bitmap1, *bitmap2; /* bitmap2 stands in the same memory, behind bitmap1 */
+	uint8_t *descs;
 	uint64_t bitmap_bytes; /* of one bitmap */
 	uint64_t bitmap_off, desc_off, ndesc;
 	uint64_t *rank; /* [chunk]: descriptors before the chunk's first PFN */
@@ -67,6 +74,7 @@ struct kd {
 /* What a decompressor keeps between pages: one per thread. */
 struct kd_codec {
 	void *zstd;
+	uint8_t *packed; /* a block at most */
 };
 
 /* 0, or -1 with a sentence in why. */
@@ -87,10 +95,10 @@ int kd_codec_init(struct kd_codec *c);
 void kd_codec_free(struct kd_codec *c);
 
 /*
- * The content of a page: a pointer into the file or to buf, which holds block_size bytes; or NULL
- * with the reason in why, a constant string.
+ * The content of a page goes to buf, which holds block_size bytes. True; or false with the reason
+ * in why, a constant string.
  */
-const uint8_t *kd_page(const struct kd *kd, struct kd_codec *c, const struct kd_desc *d,
-		       uint8_t *buf, const char **why);
+bool kd_page(const struct kd *kd, struct kd_codec *c, const struct kd_desc *d, uint8_t *buf,
+	     const char **why);
 
 #endif

@@ -96,7 +96,7 @@ static unsigned int compare_headers(const struct kd *ka, const struct kd *kb, bo
 	n += differs("size_note", a->size_note, b->size_note);
 	if (a->size_note != b->size_note)
 		return n;
-	const uint8_t *na = ka->map + a->offset_note, *nb = kb->map + b->offset_note;
+	const uint8_t *na = ka->notes, *nb = kb->notes;
 
 	for (uint64_t i = 0; i < a->size_note; i++) {
 		if (na[i] == nb[i])
@@ -282,20 +282,22 @@ static int print_page(const struct options *o, const struct kd *a)
 		       kd_bit(a, a->bitmap1, o->pfn));
 		return EXIT_OTHER;
 	}
-	if (kd_codec_init(&codec))
+	if (kd_codec_init(&codec)) {
+		kd_codec_free(&codec);
 		return trouble(a->path, "out of memory");
+	}
 	struct kd_desc d = kd_desc_at(a, kd_index(a, o->pfn));
-	const uint8_t *p = kd_page(a, &codec, &d, buf, &why);
+	bool ok = kd_page(a, &codec, &d, buf, &why);
 
 	kd_codec_free(&codec);
 	printf("pfn %#" PRIx64 ": offset %" PRIu64 " size %" PRIu32 " flags %#" PRIx32 "\n", o->pfn,
 	       d.offset, d.size, d.flags);
-	if (!p)
+	if (!ok)
 		return trouble(a->path, why);
 	for (uint32_t i = 0; i < a->h.block_size; i += 16) {
 		printf("%04" PRIx32 ":", i);
 		for (uint32_t k = 0; k < 16; k++)
-			printf(" %02x", p[i + k]);
+			printf(" %02x", buf[i + k]);
 		putchar('\n');
 	}
 	return EXIT_SAME;

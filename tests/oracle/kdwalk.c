@@ -41,16 +41,15 @@ static void count(struct walk *w, enum tally kind)
 	atomic_fetch_add_explicit(&w->tally[kind], 1, memory_order_relaxed);
 }
 
-/* The page, or NULL after the reason is noted; a page lost with leave is only counted. */
+/* buf with the page, or NULL after the reason is noted; a page lost with leave is only counted. */
 static const uint8_t *page_of(struct walk *w, struct worker *me, const struct kd *kd,
 			      uint64_t index, uint64_t pfn, uint8_t *buf)
 {
 	struct kd_desc d = kd_desc_at(kd, index);
 	const char *why;
-	const uint8_t *p = kd_page(kd, &me->codec, &d, buf, &why);
 
-	if (p)
-		return p;
+	if (kd_page(kd, &me->codec, &d, buf, &why))
+		return buf;
 	if (w->lost_ok && kd_lost(&d) && (kd->h.status & KD_ST_INCOMPLETE)) {
 		count(w, T_LOST);
 		return NULL;
