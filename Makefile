@@ -21,6 +21,7 @@ prefix ?= /usr
 sbindir ?= $(prefix)/sbin
 libexecdir ?= $(prefix)/lib/lifeboat
 mandir ?= $(prefix)/share/man
+docdir ?= $(prefix)/share/doc/lifeboat
 sysconfdir ?= /etc
 
 CFLAGS ?= -O2 -g
@@ -156,11 +157,59 @@ $(oracle_dir)/kdumpfile_hash: $(oracle_dir)/kdumpfile_hash.o
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $^ -lkdumpfile -laddrxlat -o $@
 
+.PHONY: everything
+everything: all unit-tests fuzz-replays test-tools guest-tools oracle-tools
+
 .PHONY: unit-tests fuzz-replays test-tools guest-tools oracle-tools
 unit-tests: $(unit_tests)
 fuzz-replays: $(fuzz_replays)
 test-tools: $(tools)
 guest-tools: $(guest_tools)
 oracle-tools: $(oracle_tools)
+
+# The whole of the tests; `make test TIERS="lint unit"` runs some of them.
+.PHONY: test
+test:
+	$(Q)scripts/deps test
+	$(Q)tests/run $(TIERS)
+
+# A real crash, from the panic to a dump that crash(8) opens.
+.PHONY: demo
+demo:
+	$(Q)scripts/demo
+
+.PHONY: lint
+lint:
+	$(Q)scripts/deps lint
+	$(Q)scripts/lint
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man5 \
+		$(DESTDIR)$(mandir)/man8 $(DESTDIR)$(docdir)
+	install -m 755 $(programs) initrd/lifeboat-mkinitrd $(DESTDIR)$(sbindir)
+	install -m 755 initrd/init $(DESTDIR)$(libexecdir)
+	install -m 644 docs/*.5 $(DESTDIR)$(mandir)/man5
+	install -m 644 docs/*.8 $(DESTDIR)$(mandir)/man8
+	install -m 644 docs/lifeboat.conf $(DESTDIR)$(docdir)
+
+# What was fetched (kernels, packages) stays: `make distclean` takes that too.
+.PHONY: clean distclean
+clean:
+	rm -rf build/out* build/lab build/demo build/tests
+
+distclean:
+	rm -rf build
+
+.PHONY: help
+help:
+	@printf '%s\n' \
+		'make           build both programs' \
+		'make demo      crash a kernel in QEMU and bring its dump back' \
+		'make test      all tests; TIERS="unit golden" runs some' \
+		'make lint      format, shell, include arrows, licence' \
+		'make install   DESTDIR=, prefix=' \
+		'make clean     all but what was downloaded; distclean takes that too' \
+		'knobs: V=1 DEVELOPER=1 SAN=1 CC=clang O=DIR'
 
 -include $(wildcard $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d)
