@@ -178,6 +178,8 @@ static void make_freed(void)
 
 	if (memory == MAP_FAILED)
 		die("memory to free");
+	/* Huge pages would stay on a CPU's own list, which no dump level counts as free. */
+	madvise(memory, FREED_SIZE, MADV_NOHUGEPAGE);
 	fill(memory, FREED_SIZE, KIND_FREED);
 	munmap(memory, FREED_SIZE);
 	print_marker(KIND_FREED);
@@ -288,7 +290,6 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/* The reader of these lines goes away when it has seen the last. */
 	signal(SIGPIPE, SIG_IGN);
-	/* Freed last but one, so that the pages are not used again by the other kinds. */
 	make_anon();
 	make_thp();
 	make_hugetlb();
@@ -297,6 +298,7 @@ int main(int argc, char **argv)
 	make_small_files(argv[1]);
 	make_pipes_and_sockets();
 	make_keys();
+	/* Last, so that no other kind uses the pages again. */
 	make_freed();
 	if (pthread_create(&thread, NULL, spin, &count))
 		die("thread");
