@@ -39,8 +39,9 @@ SAN := 1
 ALL_CFLAGS += -fsanitize=fuzzer-no-link
 endif
 ifneq ($(SAN),)
-ALL_CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-ALL_LDFLAGS += -fsanitize=address,undefined
+san_flags := -fsanitize=address,undefined -fno-sanitize-recover=all
+ALL_CFLAGS += -O1 -fno-omit-frame-pointer $(san_flags)
+ALL_LDFLAGS += $(san_flags)
 else
 # The programs run where there is no shared library at all.
 STATIC := -static
@@ -143,7 +144,7 @@ $(fuzz_replays): $(O)/%: $(O)/%.o $(fuzz_main) $(test_libs)
 $(guest_tools): $(O)/%: %.c
 	$(say) LD $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) -static $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@
+	$(Q)$(CC) -static $(ALL_CPPFLAGS) $(filter-out $(san_flags),$(ALL_CFLAGS) $(ALL_LDFLAGS)) $< -o $@
 
 # What judges our dumps must not be built of our own parts: neither our libraries nor headers.
 oracle_dir := $(O)/tests/oracle

@@ -117,7 +117,7 @@ static int open_fs(struct target *t, const struct config *c, struct err *err)
 		rc = mount_target(t, c->target.fstype, err);
 	if (rc)
 		return rc;
-	snprintf(t->dir, sizeof(t->dir), "%s/%s", MOUNT_POINT, c->path);
+	snprintf(t->dir, sizeof(t->dir), "%s/%s", MOUNT_POINT, c->path + strspn(c->path, "/"));
 	return 0;
 }
 
