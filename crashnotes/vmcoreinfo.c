@@ -21,7 +21,9 @@ struct entry {
  * Sorted, not hashed: the text may be forged, and a sorted table has no bad case to forge.
  */
 struct vmcoreinfo {
-	char *text;
+	char *text; /* cut up */
+	char *whole; /* as it was: size bytes, in the same allocation */
+	size_t size;
 	size_t count;
 	size_t bad_lines;
 	struct entry entries[]; /* sorted by key, each key once */
@@ -104,13 +106,15 @@ int vmcoreinfo_create(const void *text, size_t size, struct vmcoreinfo **ret, st
 			       VMCOREINFO_KEYS_MAX);
 	vi = calloc(1, sizeof(*vi) + keys * sizeof(vi->entries[0]));
 	if (vi)
-		vi->text = malloc(len + 1);
+		vi->text = malloc(2 * len + 1);
 	if (!vi || !vi->text) {
 		vmcoreinfo_destroy(vi);
 		return err_set(err, ERR_NOMEM, "no memory for a vmcoreinfo of %zu bytes", len);
 	}
 	memcpy(vi->text, text, len);
 	vi->text[len] = '\0';
+	vi->whole = memcpy(vi->text + len + 1, text, len);
+	vi->size = len;
 	vi->count = cut_lines(vi, len);
 	qsort(vi->entries, vi->count, sizeof(vi->entries[0]), compare_entries);
 	vi->count = drop_older(vi->entries, vi->count);
@@ -236,6 +240,12 @@ bool vmcoreinfo_plain(const struct vmcoreinfo *vi, const char *key, uint64_t *re
 bool vmcoreinfo_kerneloffset(const struct vmcoreinfo *vi, uint64_t *ret)
 {
 	return parse_unsigned(vmcoreinfo_get(vi, "KERNELOFFSET"), 16, ret);
+}
+
+const char *vmcoreinfo_text(const struct vmcoreinfo *vi, size_t *size_ret)
+{
+	*size_ret = vi->size;
+	return vi->whole;
 }
 
 size_t vmcoreinfo_count(const struct vmcoreinfo *vi)

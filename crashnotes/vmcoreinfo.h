@@ -23,7 +23,7 @@ enum {
 	VMCOREINFO_KEYS_MAX = 2048,
 };
 
-struct vmcoreinfo; /* the table; owns a copy of the text */
+struct vmcoreinfo; /* the table; owns copies of the text */
 
 /*
  * Parses @size bytes of text (borrowed for the call; ends early at a zero byte). Lines
@@ -48,6 +48,9 @@ bool vmcoreinfo_plain(const struct vmcoreinfo *vi, const char *key, uint64_t *re
 
 /* KERNELOFFSET, hexadecimal without 0x: how far KASLR moved the kernel. */
 bool vmcoreinfo_kerneloffset(const struct vmcoreinfo *vi, uint64_t *ret);
+
+/* The text itself as it was given, up to its first zero byte; *@size_ret bytes. */
+const char *vmcoreinfo_text(const struct vmcoreinfo *vi, size_t *size_ret);
 
 /* Keys in the table, and lines passed over because they were not KEY=VALUE. */
 size_t vmcoreinfo_count(const struct vmcoreinfo *vi);
