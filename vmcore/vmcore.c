@@ -137,7 +137,7 @@ const struct vmcore_info *vmcore_info(const struct vmcore *vc)
 	return &vc->info;
 }
 
-const struct vmcore_range *vmcore_find(const struct vmcore *vc, paddr_t paddr)
+size_t vmcore_first(const struct vmcore *vc, paddr_t paddr)
 {
 	size_t low = 0, high = vc->info.nranges;
 
@@ -145,14 +145,21 @@ const struct vmcore_range *vmcore_find(const struct vmcore *vc, paddr_t paddr)
 		size_t mid = low + (high - low) / 2;
 		const struct vmcore_range *r = &vc->ranges[mid];
 
-		if (paddr < r->paddr)
-			high = mid;
-		else if (paddr - r->paddr >= r->memsz)
+		if (paddr >= r->paddr && paddr - r->paddr >= r->memsz)
 			low = mid + 1;
 		else
-			return r;
+			high = mid;
 	}
-	return NULL;
+	return low;
+}
+
+const struct vmcore_range *vmcore_find(const struct vmcore *vc, paddr_t paddr)
+{
+	size_t i = vmcore_first(vc, paddr);
+
+	if (i == vc->info.nranges || paddr < vc->ranges[i].paddr)
+		return NULL;
+	return &vc->ranges[i];
 }
 
 int vmcore_pread(struct vmcore *vc, uint64_t offset, void *buf, size_t size, struct err *err)

@@ -72,6 +72,9 @@ const struct vmcore_info *vmcore_info(const struct vmcore *vc);
 /* The range that holds @paddr, or NULL. Binary search; safe from any thread. */
 const struct vmcore_range *vmcore_find(const struct vmcore *vc, paddr_t paddr);
 
+/* Index of the first range that ends above @paddr, nranges when none does. As fast, as safe. */
+size_t vmcore_first(const struct vmcore *vc, paddr_t paddr);
+
 /*
  * Reads @size bytes at @paddr, which may cross adjoining ranges; what lies behind filesz reads
  * as zero. ERR_NOTFOUND when a byte of it is in no range. For small things: notes, tables,
