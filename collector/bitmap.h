@@ -11,15 +11,22 @@
 
 #include "crashnotes/addr.h"
 
+enum {
+	BITMAP_BLOCK = 1 << 15, /* bits in a block: a page of words */
+};
+
 struct bitmap {
 	uint64_t *words; /* nwords of them, owned */
 	uint64_t nwords;
 	uint64_t nbits;
+	/* A bit a block: a bit in it was ever set. Memory may begin far up, and what lies before
+	 * it shall cost neither memory nor time. NULL: every block may have set bits. */
+	uint64_t *touched;
 };
 
 struct err;
 
-/* All bits clear. ERR_NOMEM when there is no room for @nbits. */
+/* All bits clear; no memory is used before bits are set. ERR_NOMEM without address space. */
 int bitmap_init(struct bitmap *bm, uint64_t nbits, struct err *err);
 void bitmap_deinit(struct bitmap *bm);
 
@@ -27,6 +34,9 @@ static inline bool bitmap_test(const struct bitmap *bm, pfn_t pfn)
 {
 	return pfn < bm->nbits && (bm->words[pfn / 64] >> (pfn % 64) & 1);
 }
+
+/* Words [@first, @first + @n) hold no set bit for sure. False: perhaps they do. */
+bool bitmap_untouched(const struct bitmap *bm, uint64_t first, uint64_t n);
 
 /*
  * Set or clear [start, end), cut to the size; returns how many bits changed. Not atomic: two
