@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/cursor.h"
 #include "base/err.h"
+#include "collector/bitmap.h"
 #include "crashnotes/vmcoreinfo.h"
 #include "vmcore/kmem.h"
 
@@ -31,12 +32,13 @@ struct sparse {
 	vaddr_t table; // SYMBOL(mem_section)
 	uint64_t entry_size, map_offset;
 	uint64_t pages_per_section;
-	uint64_t nsections; // that cover max_pfn
+	const struct bitmap *ram; // frames of memory
+	uint64_t nsections; // that cover all of it
 	uint64_t sections_per_root; // entries in a page of the second level
 	bool extreme;
 };
 
-static int sparse_geometry(struct sparse *s, pfn_t max_pfn, struct err *err)
+static int sparse_geometry(struct sparse *s, struct err *err)
 {
 	const struct vmcoreinfo *vi = s->km->vi;
 	int64_t bits, phys_bits = 0;
@@ -53,7 +55,8 @@ static int sparse_geometry(struct sparse *s, pfn_t max_pfn, struct err *err)
 			       " bytes makes no sense",
 			       bits, s->km->page_size);
 	s->pages_per_section = 1ULL << (bits - s->km->page_shift);
-	s->nsections = max_pfn / s->pages_per_section + (max_pfn % s->pages_per_section != 0);
+	s->nsections =
+		s->ram->nbits / s->pages_per_section + (s->ram->nbits % s->pages_per_section != 0);
 	if (s->nsections > MEMMAP_SECTIONS_MAX)
 		return err_set(err, ERR_LIMIT, "%" PRIu64 " sections of memory, at most %d taken",
 			       s->nsections, MEMMAP_SECTIONS_MAX);
@@ -89,8 +92,19 @@ static int sparse_keys(struct sparse *s, struct err *err)
 	return 0;
 }
 
+/* The section number of the first frame of @ram in section @nr or behind; false: none is. */
+static bool next_section(const struct sparse *s, uint64_t nr, uint64_t *ret)
+{
+	pfn_t pfn = bitmap_next(s->ram, nr * s->pages_per_section, s->ram->nbits);
+
+	if (nr >= s->nsections || pfn >= s->ram->nbits)
+		return false;
+	*ret = pfn / s->pages_per_section;
+	return true;
+}
+
 static void add_section(struct memmap *mm, const struct sparse *s, uint64_t nr,
-			const uint8_t *entry, pfn_t max_pfn)
+			const uint8_t *entry)
 {
 	uint64_t map = load_le64(entry + s->map_offset);
 	struct memmap_section *sec = &mm->sections[mm->nsections];
@@ -99,84 +113,147 @@ static void add_section(struct memmap *mm, const struct sparse *s, uint64_t nr,
 		return;
 	sec->pfn = nr * s->pages_per_section;
 	sec->npages = s->pages_per_section;
-	if (sec->npages > max_pfn - sec->pfn)
-		sec->npages = max_pfn - sec->pfn;
+	if (sec->npages > s->ram->nbits - sec->pfn)
+		sec->npages = s->ram->nbits - sec->pfn;
 	// The sum wraps on purpose: the kernel subtracted the same product.
 	sec->vaddr = (map & ~(uint64_t)SECTION_FLAGS_MASK) + sec->pfn * s->page_size;
 	mm->nsections++;
 }
 
-/* One page of entries, for sections from @first on, at @table. */
-static void add_root(struct memmap *mm, const struct sparse *s, uint64_t first, vaddr_t table,
-		     uint8_t *buf, pfn_t max_pfn)
-{
-	uint64_t n = s->nsections - first;
-
-	if (n > s->sections_per_root)
-		n = s->sections_per_root;
-	if (kmem_read(s->km, table, buf, n * s->entry_size, NULL)) {
-		mm->bad_sections += n;
-		return;
-	}
-	for (uint64_t i = 0; i < n; i++)
-		add_section(mm, s, first + i, buf + i * s->entry_size, max_pfn);
-}
+/* A page of entries: those of the sections from nr * sections_per_root on. */
+struct root {
+	const struct sparse *s;
+	uint64_t nr; // UINT64_MAX before the first
+	vaddr_t table; // where the entries are; 0: the kernel has none
+	bool readable; // table is known
+	bool at_hand; // all of them are in entries
+	uint8_t *entries;
+	uint64_t seen, unreadable; // roots, for the verdict over all of them
+};
 
 /*
  * The table of SPARSEMEM_EXTREME is an array of pointers to pages of entries. vmcoreinfo gives
  * the address of that array, also since 4.15 where the symbol is a pointer to it (83e3c48729d9).
  */
-static int walk_sections(struct memmap *mm, const struct sparse *s, pfn_t max_pfn, struct err *err)
+static void find_root(struct root *r, uint64_t nr, struct err *err)
 {
-	CLEANUP_FREE uint8_t *buf = malloc(s->km->page_size);
-	uint64_t step = s->sections_per_root;
-	uint64_t unreadable_roots = 0, roots = 0;
+	const struct sparse *s = r->s;
+	size_t size = s->sections_per_root * s->entry_size;
 
-	if (!buf)
+	if (r->nr == nr)
+		return;
+	r->nr = nr;
+	r->seen++;
+	r->readable = true;
+	r->table = s->table + nr * size;
+	if (s->extreme)
+		r->readable = !kmem_read_u64(s->km, s->table + nr * 8, &r->table, err);
+	r->unreadable += !r->readable;
+	r->at_hand = r->readable && r->table && !kmem_read(s->km, r->table, r->entries, size, NULL);
+}
+
+/* The entry of section @nr. 1 with *@ret set, 0 when there is none, negative: not readable. */
+static int find_entry(struct root *r, uint64_t nr, uint8_t *buf, const uint8_t **ret,
+		      struct err *err)
+{
+	const struct sparse *s = r->s;
+	uint64_t at = nr % s->sections_per_root * s->entry_size;
+
+	find_root(r, nr / s->sections_per_root, err);
+	if (!r->readable)
+		return ERR_NOTFOUND;
+	if (!r->table)
+		return 0;
+	*ret = r->at_hand ? r->entries + at : buf;
+	if (!r->at_hand && kmem_read(s->km, r->table + at, buf, s->entry_size, NULL))
+		return ERR_NOTFOUND;
+	return 1;
+}
+
+static int walk_sections(struct memmap *mm, const struct sparse *s, struct err *err)
+{
+	CLEANUP_FREE uint8_t *entries = malloc(s->km->page_size);
+	struct root root = {.s = s, .nr = UINT64_MAX, .entries = entries};
+	uint8_t buf[MEM_SECTION_SIZE_MAX];
+	const uint8_t *entry;
+
+	if (!entries)
 		return err_set(err, ERR_NOMEM, "no memory for a page of mem_section");
-	for (uint64_t nr = 0; nr < s->nsections; nr += step) {
-		vaddr_t table = s->table + nr * s->entry_size;
+	for (uint64_t nr = 0; next_section(s, nr, &nr); nr++) {
+		int rc = find_entry(&root, nr, buf, &entry, err);
 
-		roots++;
-		if (s->extreme && kmem_read_u64(s->km, s->table + nr / step * 8, &table, err)) {
-			mm->bad_sections += step;
-			unreadable_roots++;
-			continue;
-		}
-		if (table)
-			add_root(mm, s, nr, table, buf, max_pfn);
+		if (rc > 0)
+			add_section(mm, s, nr, entry);
+		else if (rc < 0)
+			mm->bad_sections++;
 	}
-	if (roots && unreadable_roots == roots) {
+	if (root.seen && root.unreadable == root.seen) {
 		err_prepend(err, "mem_section at 0x%" PRIx64, s->table);
 		return ERR_CORRUPT;
 	}
 	return 0;
 }
 
-int memmap_init(struct memmap *mm, const struct kmem *km, uint32_t page_size, pfn_t max_pfn,
-		struct err *err)
+static vaddr_t base_of(const struct sparse *s, const struct memmap_section *sec)
 {
-	struct sparse s = {.km = km, .page_size = page_size};
+	return sec->vaddr - sec->pfn * s->page_size;
+}
+
+/*
+ * With SPARSEMEM_VMEMMAP all struct pages are one array, so all sections say the same base. One
+ * that says another than most of them was overwritten; believing it would mean to take any
+ * memory for struct pages. Where no base has the majority each section has a map of its own.
+ */
+static void drop_strangers(struct memmap *mm, const struct sparse *s)
+{
+	size_t votes = 0, same = 0, kept = 0;
+	vaddr_t base = 0;
+
+	for (size_t i = 0; i < mm->nsections; i++) {
+		if (!votes)
+			base = base_of(s, &mm->sections[i]);
+		votes += base_of(s, &mm->sections[i]) == base ? 1 : -1;
+	}
+	for (size_t i = 0; i < mm->nsections; i++)
+		same += base_of(s, &mm->sections[i]) == base;
+	if (same <= mm->nsections / 2)
+		return;
+	for (size_t i = 0; i < mm->nsections; i++)
+		if (base_of(s, &mm->sections[i]) == base)
+			mm->sections[kept++] = mm->sections[i];
+	mm->bad_sections += mm->nsections - kept;
+	mm->nsections = kept;
+}
+
+int memmap_init(struct memmap *mm, const struct kmem *km, uint32_t page_size,
+		const struct bitmap *ram, struct err *err)
+{
+	struct sparse s = {.km = km, .page_size = page_size, .ram = ram};
+	uint64_t n = 0;
 	int rc;
 
 	*mm = (struct memmap){0};
 	rc = sparse_keys(&s, err);
 	if (!rc)
-		rc = sparse_geometry(&s, max_pfn, err);
+		rc = sparse_geometry(&s, err);
 	if (rc)
 		return rc;
 	mm->model = s.extreme ? "sparsemem_extreme" : "sparsemem";
-	mm->sections = calloc(s.nsections ? s.nsections : 1, sizeof(*mm->sections));
+	for (uint64_t nr = 0; next_section(&s, nr, &nr); nr++)
+		n++;
+	mm->sections = calloc(n ? n : 1, sizeof(*mm->sections));
 	if (!mm->sections)
-		return err_set(err, ERR_NOMEM, "no memory for %" PRIu64 " sections", s.nsections);
-	rc = walk_sections(mm, &s, max_pfn, err);
+		return err_set(err, ERR_NOMEM, "no memory for %" PRIu64 " sections", n);
+	rc = walk_sections(mm, &s, err);
 	if (!rc && !mm->nsections)
 		rc = err_set(err, ERR_CORRUPT,
 			     "mem_section at 0x%" PRIx64 ": none of %" PRIu64
 			     " sections has a mem_map",
-			     s.table, s.nsections);
+			     s.table, n);
 	if (rc)
 		memmap_deinit(mm);
+	else
+		drop_strangers(mm, &s);
 	return rc;
 }
 

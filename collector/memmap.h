@@ -14,6 +14,7 @@
 
 #include "crashnotes/addr.h"
 
+struct bitmap;
 struct err;
 struct kmem;
 
@@ -33,16 +34,16 @@ struct memmap {
 	const char *model; /* "sparsemem_extreme", "sparsemem" */
 	struct memmap_section *sections; /* ascending by pfn; owned */
 	size_t nsections;
-	uint64_t bad_sections; /* whose table could not be read: their pages are kept */
+	uint64_t bad_sections; /* of which the table cannot be read, or not believed: pages kept */
 };
 
 /*
- * Finds the sections below page frame @max_pfn of the kernel behind @km, whose struct page
- * takes @page_size bytes. ERR_NOTFOUND when no model's keys are there, ERR_CORRUPT or the
- * reader's error when the tables make no sense. The caller deinits.
+ * Finds the sections of the kernel behind @km that hold any of the page frames set in @ram; a
+ * struct page takes @page_size bytes. ERR_NOTFOUND when no model's keys are there, ERR_CORRUPT
+ * or the reader's error when the tables make no sense. The caller deinits.
  */
-int memmap_init(struct memmap *mm, const struct kmem *km, uint32_t page_size, pfn_t max_pfn,
-		struct err *err);
+int memmap_init(struct memmap *mm, const struct kmem *km, uint32_t page_size,
+		const struct bitmap *ram, struct err *err);
 void memmap_deinit(struct memmap *mm);
 
 #endif

@@ -106,7 +106,7 @@ static bool ready_to_scan(struct planner *p)
 	}
 	if (!pageclass_needed(&p->pc, plan->effective_level))
 		return false;
-	if (memmap_init(&p->mm, p->km, p->pc.size, plan->max_pfn, &why)) {
+	if (memmap_init(&p->mm, p->km, p->pc.size, &plan->kept, &why)) {
 		note(plan, "nothing but zero pages is excluded: %s", why.msg);
 		plan->effective_level &= DUMP_LEVEL_ZERO;
 		return false;
@@ -115,7 +115,8 @@ static bool ready_to_scan(struct planner *p)
 	plan->bad_sections = p->mm.bad_sections;
 	if (plan->bad_sections)
 		note(plan,
-		     "%" PRIu64 " sections of mem_section cannot be read: their pages are kept",
+		     "%" PRIu64
+		     " sections of mem_section cannot be read or believed: their pages are kept",
 		     plan->bad_sections);
 	return true;
 }
@@ -289,9 +290,11 @@ void plan_ram_words(const struct plan *plan, const struct kmem *km, pfn_t start,
 	memset(words, 0, nwords * sizeof(*words));
 	if (end > plan->max_pfn)
 		end = plan->max_pfn;
-	for (size_t i = 0; i < info->nranges; i++) {
+	for (size_t i = vmcore_first(km->vc, start << km->page_shift); i < info->nranges; i++) {
 		struct pfn_range f = frames(km, &info->ranges[i]);
 
+		if (info->ranges[i].paddr >> km->page_shift >= end)
+			break;
 		if (f.end <= start || f.start >= end)
 			continue;
 		bitmap_set_range(&part, f.start > start ? f.start - start : 0,

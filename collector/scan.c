@@ -38,27 +38,7 @@ struct scanner {
 	// Struct pages at hand: those of frames [pfn, end) from data on.
 	pfn_t pfn, end;
 	const uint8_t *data;
-	// The range of memory that was found last: frames [ram_start, ram_end).
-	pfn_t ram_start, ram_end;
 };
-
-/* Whether any byte of frame @pfn was captured; remembers the range for its neighbours. */
-static bool in_ram(struct scanner *s, pfn_t pfn)
-{
-	const struct kmem *km = s->shared->scan->km;
-	const struct vmcore_range *r;
-
-	if (pfn >= s->ram_start && pfn < s->ram_end)
-		return true;
-	r = vmcore_find(km->vc, pfn << km->page_shift);
-	if (!r || !r->filesz)
-		return bitmap_test(s->shared->scan->kept, pfn);
-	s->ram_start = r->paddr >> km->page_shift;
-	s->ram_end = (r->paddr + r->filesz) >> km->page_shift;
-	if (pfn >= s->ram_start && pfn < s->ram_end)
-		return true;
-	return bitmap_test(s->shared->scan->kept, pfn);
-}
 
 /*
  * Brings the struct page of @pfn to hand, and as many behind it as one mapping of the dead
@@ -145,8 +125,11 @@ static void scan_section(struct scanner *s, size_t section)
 		enum page_class class;
 
 		n = 1;
-		if (!in_ram(s, pfn))
+		// What is clear is no memory: of what was cleared here nothing is met again.
+		if (!bitmap_test(scan->kept, pfn)) {
+			n = bitmap_next(scan->kept, pfn, end) - pfn;
 			continue;
+		}
 		if (pfn >= s->pfn && pfn < s->end) {
 			page = s->data + (pfn - s->pfn) * scan->pc->size;
 		} else if (fetch(s, sec, pfn, &n)) {
