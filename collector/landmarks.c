@@ -7,9 +7,23 @@
 #include "vmcore/vmcore.h"
 #include "vmcore/xlat.h"
 
-/* Frames behind [start, end) of the dead kernel's addresses, as far as they are mapped. */
+/* A list that is full may hold the same frames many times: the struct pages of huge pages share
+ * their frames (HVO, f41f2ed43ca5, 5.14). */
+static int list_add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err)
+{
+	int rc = pfn_list_add(list, start, end, err);
+
+	if (rc != ERR_LIMIT)
+		return rc;
+	pfn_list_normalise(list);
+	// Only where much was won: else every further range would sort all of them again.
+	return list->n > PFN_LIST_MAX / 2 ? rc : pfn_list_add(list, start, end, err);
+}
+
+/* Frames behind [start, end) of the dead kernel's addresses, as far as they are mapped; by at
+ * most *@leaves mappings. */
 static int add_mapped(struct pfn_list *list, const struct kmem *km, vaddr_t start, vaddr_t end,
-		      struct err *err)
+		      uint64_t *leaves, struct err *err)
 {
 	struct xlat_leaf leaf;
 	vaddr_t va = start;
@@ -20,10 +34,13 @@ static int add_mapped(struct pfn_list *list, const struct kmem *km, vaddr_t star
 		paddr_t pa = leaf.paddr + (from - leaf.vaddr);
 		int rc;
 
+		if (!*leaves)
+			return err_set(err, ERR_LIMIT, "too many mappings");
+		--*leaves;
 		if (last > end - 1)
 			last = end - 1;
-		rc = pfn_list_add(list, pa >> km->page_shift,
-				  ((pa + (last - from)) >> km->page_shift) + 1, err);
+		rc = list_add(list, pa >> km->page_shift,
+			      ((pa + (last - from)) >> km->page_shift) + 1, err);
 		if (rc)
 			return rc;
 		if (last == UINT64_MAX)
@@ -35,12 +52,13 @@ static int add_mapped(struct pfn_list *list, const struct kmem *km, vaddr_t star
 
 static int find_image(struct landmarks *lm, const struct kmem *km, struct err *err)
 {
+	uint64_t leaves = UINT64_MAX; // the image is small: xlat_kernel_image() saw to that
 	vaddr_t start, end;
 
 	if (xlat_kernel_image(km->xlat, &start, &end, NULL))
 		return 0;
 	lm->image_known = true;
-	return add_mapped(&lm->image, km, start, end, err);
+	return add_mapped(&lm->image, km, start, end, &leaves, err);
 }
 
 struct tables {
@@ -57,7 +75,7 @@ static int take_table(void *ctx, paddr_t table, size_t size, const uint8_t **wor
 	size_t len;
 
 	if (!t->rc)
-		t->rc = pfn_list_add(t->list, pfn, pfn + 1, NULL);
+		t->rc = list_add(t->list, pfn, pfn + 1, NULL);
 	return vmcore_window_get(&t->window, table, size, size, words, &len, NULL);
 }
 
@@ -76,6 +94,7 @@ static int find_tables(struct landmarks *lm, const struct kmem *km, struct err *
 static int find_memmap(struct landmarks *lm, const struct kmem *km, const struct memmap *mm,
 		       uint32_t page_size, struct err *err)
 {
+	uint64_t leaves = LANDMARKS_LEAVES_MAX;
 	int rc = 0;
 
 	for (size_t i = 0; i < mm->nsections && !rc; i++) {
@@ -84,7 +103,8 @@ static int find_memmap(struct landmarks *lm, const struct kmem *km, const struct
 
 		// A section whose map would wrap around is forged; the scan keeps its pages.
 		if (size <= UINT64_MAX - sec->vaddr)
-			rc = add_mapped(&lm->memmap, km, sec->vaddr, sec->vaddr + size, err);
+			rc = add_mapped(&lm->memmap, km, sec->vaddr, sec->vaddr + size, &leaves,
+					err);
 	}
 	return rc;
 }

@@ -5,7 +5,8 @@
 
 #include "base/err.h"
 
-int pfn_list_add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err)
+/* Adds without a limit: for lists made of lists that had one. */
+static int add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err)
 {
 	if (start >= end)
 		return 0;
@@ -13,8 +14,6 @@ int pfn_list_add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err)
 		list->ranges[list->n - 1].end = end;
 		return 0;
 	}
-	if (list->n == PFN_LIST_MAX)
-		return err_set(err, ERR_LIMIT, "more than %d ranges of pages", PFN_LIST_MAX);
 	if (list->n == list->room) {
 		size_t room = list->room ? list->room * 2 : 64;
 		struct pfn_range *grown = realloc(list->ranges, room * sizeof(*grown));
@@ -26,6 +25,14 @@ int pfn_list_add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err)
 	}
 	list->ranges[list->n++] = (struct pfn_range){start, end};
 	return 0;
+}
+
+int pfn_list_add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err)
+{
+	// One more is no more where it only lengthens the last.
+	if (list->n >= PFN_LIST_MAX && start < end && list->ranges[list->n - 1].end != start)
+		return err_set(err, ERR_LIMIT, "more than %d ranges of pages", PFN_LIST_MAX);
+	return add(list, start, end, err);
 }
 
 void pfn_list_deinit(struct pfn_list *list)
@@ -87,10 +94,10 @@ static int add_less(struct pfn_list *ret, pfn_t start, pfn_t end, const struct p
 		if (t->start >= end)
 			break;
 		if (t->start > start)
-			rc = pfn_list_add(ret, start, t->start, err);
+			rc = add(ret, start, t->start, err);
 		start = t->end;
 	}
-	return rc ? rc : pfn_list_add(ret, start, end, err);
+	return rc ? rc : add(ret, start, end, err);
 }
 
 void pfn_list_append(struct pfn_list *list, const struct pfn_list *more)
@@ -130,12 +137,12 @@ int order_make(struct pfn_list *first, struct pfn_list *last, pfn_t max_pfn, str
 	for (size_t i = 0; i < first->n && !rc; i++) {
 		struct pfn_range r = first->ranges[i];
 
-		rc = pfn_list_add(ret, r.start, r.end < max_pfn ? r.end : max_pfn, err);
+		rc = add(ret, r.start, r.end < max_pfn ? r.end : max_pfn, err);
 		if (!rc)
-			rc = pfn_list_add(&both, r.start, r.end, err);
+			rc = add(&both, r.start, r.end, err);
 	}
 	for (size_t i = 0; i < last->n && !rc; i++)
-		rc = pfn_list_add(&both, last->ranges[i].start, last->ranges[i].end, err);
+		rc = add(&both, last->ranges[i].start, last->ranges[i].end, err);
 	if (!rc) {
 		pfn_list_normalise(&both);
 		rc = add_less(ret, 0, max_pfn, &both, err);

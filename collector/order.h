@@ -28,7 +28,7 @@ struct pfn_list {
 };
 
 enum {
-	PFN_LIST_MAX = 1 << 18, /* ranges taken at most: the list only serves the order */
+	PFN_LIST_MAX = 1 << 16, /* ranges taken at most: the list only serves the order */
 };
 
 /* ERR_NOMEM, or ERR_LIMIT when the list is full. An empty range is passed over. */
@@ -60,7 +60,7 @@ struct rank {
 };
 
 enum {
-	RANK_CHUNK = 1 << 15, /* pages */
+	RANK_CHUNK = 1 << 18, /* pages */
 };
 
 int rank_init(struct rank *r, const struct bitmap *kept, struct err *err);
