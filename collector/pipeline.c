@@ -88,11 +88,13 @@ static void read_in_parts(const struct worker *w, paddr_t start)
 	paddr_t end = start + km->page_size;
 
 	memset(w->page, 0, km->page_size);
-	for (size_t i = 0; i < info->nranges; i++) {
+	for (size_t i = vmcore_first(km->vc, start); i < info->nranges; i++) {
 		const struct vmcore_range *r = &info->ranges[i];
 		paddr_t from = r->paddr > start ? r->paddr : start;
 		paddr_t to = r->paddr + r->filesz < end ? r->paddr + r->filesz : end;
 
+		if (r->paddr >= end)
+			break;
 		// What cannot be read is counted by the vmcore and stays zero.
 		if (from < to)
 			vmcore_read(km->vc, from, w->page + (from - start), to - from, NULL);
@@ -219,9 +221,10 @@ static struct block *next_full(struct pipeline *pl, const struct pipeline_out *o
 	while (!pl->full.head && pl->running) {
 		struct timespec until;
 
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec++;
-		if (pthread_cond_timedwait(&pl->have_full, &pl->lock, &until) == ETIMEDOUT &&
+		if (pthread_cond_clockwait(&pl->have_full, &pl->lock, CLOCK_MONOTONIC, &until) ==
+			    ETIMEDOUT &&
 		    out->tick) {
 			pthread_mutex_unlock(&pl->lock);
 			out->tick(out->ctx, stats);
@@ -312,14 +315,15 @@ static int worker_init(struct worker *w, struct pipeline *pl, struct err *err)
 	int rc;
 
 	w->pl = pl;
+	// The window first: one that was never set up must not be released.
+	rc = vmcore_window_init(&w->window, conf->km->vc, PIPELINE_WINDOW, err);
+	if (rc)
+		return rc;
 	if (posix_memalign((void **)&w->page, 64, conf->km->page_size)) {
 		w->page = NULL;
 		return err_set(err, ERR_NOMEM, "no memory for a page");
 	}
-	rc = conf->codec->create(conf->codec_level, conf->km->page_size, &w->codec_ctx, err);
-	if (!rc)
-		rc = vmcore_window_init(&w->window, conf->km->vc, PIPELINE_WINDOW, err);
-	return rc;
+	return conf->codec->create(conf->codec_level, conf->km->page_size, &w->codec_ctx, err);
 }
 
 static void worker_deinit(struct worker *w)
