@@ -28,9 +28,9 @@ int sink_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct
 	return rc;
 }
 
-int sink_reserve(struct sink *s, uint64_t size, struct err *err)
+int sink_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err)
 {
-	int rc = s->ops->reserve(s, size, err);
+	int rc = s->ops->reserve(s, start, end, err);
 
 	if (rc)
 		err_prepend(err, "%s", s->temp);

@@ -19,7 +19,7 @@ struct sink_ops {
 	int (*write_at)(struct sink *s, const void *buf, size_t size, uint64_t offset,
 			struct err *err);
 	int (*read_at)(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err);
-	int (*reserve)(struct sink *s, uint64_t size, struct err *err);
+	int (*reserve)(struct sink *s, uint64_t start, uint64_t end, struct err *err);
 	int (*sync)(struct sink *s, struct err *err);
 	int (*commit)(struct sink *s, struct err *err);
 	int (*keep)(struct sink *s, struct err *err);
@@ -53,8 +53,11 @@ int sink_raw_open(struct sink *s, const char *device, struct err *err);
 int sink_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset, struct err *err);
 int sink_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err);
 
-/* Makes sure now that bytes [0, @size) have room, so that an index can always be finished. */
-int sink_reserve(struct sink *s, uint64_t size, struct err *err);
+/*
+ * For an index that can always be finished: all bytes below @end read as zero until they are
+ * written, and those from @start on are sure of their room. Before any other write.
+ */
+int sink_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err);
 
 /* All that was written is on the medium. */
 int sink_sync(struct sink *s, struct err *err);

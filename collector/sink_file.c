@@ -54,26 +54,27 @@ static int file_read_at(struct sink *s, void *buf, size_t size, uint64_t offset,
 }
 
 /* Where the file system cannot allocate ahead, writing zeros does the same. */
-static int write_zeros(struct sink *s, uint64_t size, struct err *err)
+static int write_zeros(struct sink *s, uint64_t start, uint64_t end, struct err *err)
 {
 	static const char zeros[64 << 10];
 	int rc = 0;
 
-	for (uint64_t done = 0; done < size && !rc; done += sizeof(zeros)) {
-		size_t part = size - done < sizeof(zeros) ? size - done : sizeof(zeros);
+	for (uint64_t at = start; at < end && !rc; at += sizeof(zeros)) {
+		size_t part = end - at < sizeof(zeros) ? end - at : sizeof(zeros);
 
-		rc = io_pwrite(s->fd, zeros, part, done, err);
+		rc = io_pwrite(s->fd, zeros, part, at, err);
 	}
 	return rc;
 }
 
-static int file_reserve(struct sink *s, uint64_t size, struct err *err)
+/* The file is empty, so below @start it is one hole, which reads as zero and takes no room. */
+static int file_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err)
 {
-	if (!fallocate(s->fd, 0, 0, size))
+	if (start >= end || !fallocate(s->fd, 0, start, end - start))
 		return 0;
 	if (errno == EOPNOTSUPP || errno == ENOSYS)
-		return write_zeros(s, size, err);
-	return err_sys(err, "room for %llu bytes of index", (unsigned long long)size);
+		return write_zeros(s, start, end, err);
+	return err_sys(err, "room for %llu bytes of index", (unsigned long long)(end - start));
 }
 
 /* The directory a path lies in: @dir has room for SINK_PATH_MAX. */
@@ -116,9 +117,15 @@ static int file_commit(struct sink *s, struct err *err)
 	}
 	if (rc)
 		return err_sys(err, "%s: rename to %s", s->temp, s->path);
-	s->temp[0] = '\0';
 	parent(s->path, dir);
-	return io_sync_dir(dir, err);
+	rc = io_sync_dir(dir, err);
+	if (rc) {
+		// Who fails must not leave behind what looks whole.
+		rename(s->path, s->temp);
+		return rc;
+	}
+	s->temp[0] = '\0';
+	return 0;
 }
 
 static int file_keep(struct sink *s, struct err *err)

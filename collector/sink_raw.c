@@ -30,20 +30,21 @@ static int raw_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, 
 	return 0;
 }
 
-static int raw_reserve(struct sink *s, uint64_t size, struct err *err)
+static int raw_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err)
 {
 	static const char zeros[64 << 10];
 	uint64_t room;
 	int rc = 0;
 
+	(void)start;
 	if (ioctl(s->fd, BLKGETSIZE64, &room))
 		return err_sys(err, "size of the device");
-	if (size > room)
+	if (end > room)
 		return err_set(err, ERR_NOSPC, "%llu bytes of index, the device has %llu",
-			       (unsigned long long)size, (unsigned long long)room);
+			       (unsigned long long)end, (unsigned long long)room);
 	// A descriptor that is never written must read as zero, not as what was there before.
-	for (uint64_t done = 0; done < size && !rc; done += sizeof(zeros)) {
-		size_t part = size - done < sizeof(zeros) ? size - done : sizeof(zeros);
+	for (uint64_t done = 0; done < end && !rc; done += sizeof(zeros)) {
+		size_t part = end - done < sizeof(zeros) ? end - done : sizeof(zeros);
 
 		rc = io_pwrite(s->fd, zeros, part, done, err);
 	}

@@ -12,6 +12,7 @@
 #include "collector/plan.h"
 #include "collector/sink.h"
 #include "collector/writer.h"
+#include "crashnotes/elfnote.h"
 #include "crashnotes/vmcoreinfo.h"
 #include "vmcore/codec.h"
 #include "vmcore/dumpopts.h"
@@ -33,10 +34,29 @@ struct writer {
 	uint64_t tail; // where the next page data goes
 	uint64_t zero_page; // offset of the one page of zeros, 0 when there is none
 	uint64_t pages;
+	/* Size of the VMCOREINFO note of our own making, in front of those of the vmcore: 0 when
+	 * they have one. */
+	uint64_t own_note;
+	bool marked; // the file says that it is complete
 	uint8_t *header; // block 0
 	uint8_t descs[BLOCK_PAGES * KDUMP_DESC_SIZE];
 	XXH64_state_t data_hash;
 };
+
+/*
+ * Where vmcoreinfo was found in memory only, the dump gets the note that the vmcore lacks:
+ * without it no reader could make sense of the dump. It goes first, since a damaged record
+ * among the others would hide all that follow.
+ */
+static uint64_t own_note_size(const struct kmem *km)
+{
+	size_t size;
+
+	if (!km->vi || km->vmcoreinfo_size)
+		return 0;
+	vmcoreinfo_text(km->vi, &size);
+	return elfnote_size(VMCOREINFO_NOTE_NAME, size);
+}
 
 static void lay_out(struct writer *w)
 {
@@ -44,8 +64,10 @@ static void lay_out(struct writer *w)
 	const struct plan *plan = w->conf.plan;
 	uint64_t bs = w->block_size = plan->page_size;
 	uint64_t bytes = (plan->max_pfn + 7) / 8;
-	uint64_t sub = KDUMP_SUB_HEADER_SIZE + info->notes_size;
+	uint64_t sub;
 
+	w->own_note = own_note_size(w->conf.km);
+	sub = KDUMP_SUB_HEADER_SIZE + w->own_note + info->notes_size;
 	w->sub_hdr_blocks = (sub + bs - 1) / bs;
 	w->bitmap_blocks = 2 * ((bytes + bs - 1) / bs);
 	w->bitmap_offset = (1 + w->sub_hdr_blocks) * bs;
@@ -79,31 +101,66 @@ static void fill_header(struct writer *w)
 	store_le32(h + KDUMP_H_NR_CPUS, km->ncpus ? km->ncpus : 1);
 }
 
-static int write_sub_header(struct writer *w, struct err *err)
+/* Places the notes at @s + KDUMP_SUB_HEADER_SIZE and fills in the fields that tell of them. */
+static int put_notes(const struct writer *w, uint8_t *s, struct err *err)
 {
 	const struct kmem *km = w->conf.km;
 	const struct vmcore_info *info = vmcore_info(km->vc);
+	uint64_t offset = w->block_size + KDUMP_SUB_HEADER_SIZE;
+	uint64_t vi_offset = offset + km->vmcoreinfo_offset, vi_size = km->vmcoreinfo_size;
+	uint8_t *notes = s + KDUMP_SUB_HEADER_SIZE;
+
+	if (w->own_note) {
+		const char *text = vmcoreinfo_text(km->vi, &vi_size);
+		size_t size;
+		int rc = elfnote_build(notes, w->own_note, VMCOREINFO_NOTE_NAME, 0, text, vi_size,
+				       &size, err);
+
+		if (rc)
+			return rc;
+		vi_offset = offset + size -
+			    (vi_size + ELFNOTE_ALIGN - 1) / ELFNOTE_ALIGN * ELFNOTE_ALIGN;
+	}
+	if (info->notes_size)
+		memcpy(notes + w->own_note, info->notes, info->notes_size);
+	if (vi_size) {
+		store_le64(s + KDUMP_S_OFFSET_VMCOREINFO, vi_offset);
+		store_le64(s + KDUMP_S_SIZE_VMCOREINFO, vi_size);
+	}
+	store_le64(s + KDUMP_S_OFFSET_NOTE, offset);
+	store_le64(s + KDUMP_S_SIZE_NOTE, w->own_note + info->notes_size);
+	return 0;
+}
+
+static int write_sub_header(struct writer *w, struct err *err)
+{
+	const struct kmem *km = w->conf.km;
 	CLEANUP_FREE uint8_t *s = calloc(w->sub_hdr_blocks, w->block_size);
-	uint64_t notes = w->block_size + KDUMP_SUB_HEADER_SIZE;
 	int64_t phys_base = 0;
+	int rc;
 
 	if (!s)
-		return err_set(err, ERR_NOMEM, "no memory for %zu bytes of notes",
-			       info->notes_size);
+		return err_set(err, ERR_NOMEM, "no memory for %llu blocks of notes",
+			       (unsigned long long)w->sub_hdr_blocks);
 	if (km->vi)
 		vmcoreinfo_number(km->vi, "phys_base", &phys_base);
 	store_le64(s + KDUMP_S_PHYS_BASE, phys_base);
 	store_le32(s + KDUMP_S_DUMP_LEVEL, w->conf.plan->level);
-	if (km->vmcoreinfo_size) {
-		store_le64(s + KDUMP_S_OFFSET_VMCOREINFO, notes + km->vmcoreinfo_offset);
-		store_le64(s + KDUMP_S_SIZE_VMCOREINFO, km->vmcoreinfo_size);
-	}
-	store_le64(s + KDUMP_S_OFFSET_NOTE, notes);
-	store_le64(s + KDUMP_S_SIZE_NOTE, info->notes_size);
 	store_le64(s + KDUMP_S_MAX_MAPNR_64, w->conf.plan->max_pfn);
-	memcpy(s + KDUMP_SUB_HEADER_SIZE, info->notes, info->notes_size);
-	return sink_write_at(w->conf.sink, s, w->sub_hdr_blocks * w->block_size, w->block_size,
-			     err);
+	rc = put_notes(w, s, err);
+	return rc ? rc
+		  : sink_write_at(w->conf.sink, s, w->sub_hdr_blocks * w->block_size, w->block_size,
+				  err);
+}
+
+/* Writes @n words of a bitmap at @offset; where all are zero the file says so already. */
+static int write_words(struct writer *w, const uint64_t *words, size_t n, uint64_t offset,
+		       struct err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (words[i])
+			return sink_write_at(w->conf.sink, words, n * 8, offset, err);
+	return 0;
 }
 
 /* bitmap1 is made from the ranges of memory as it is written: it is never held. */
@@ -119,11 +176,13 @@ static int write_bitmaps(struct writer *w, struct err *err)
 	for (uint64_t i = 0; i < kept->nwords && !rc; i += BITMAP_CHUNK) {
 		size_t n = kept->nwords - i < BITMAP_CHUNK ? kept->nwords - i : BITMAP_CHUNK;
 
+		// No page that is kept was ever no memory.
+		if (bitmap_untouched(kept, i, n))
+			continue;
 		plan_ram_words(w->conf.plan, w->conf.km, i * 64, chunk, n);
-		rc = sink_write_at(w->conf.sink, chunk, n * 8, w->bitmap_offset + i * 8, err);
+		rc = write_words(w, chunk, n, w->bitmap_offset + i * 8, err);
 		if (!rc)
-			rc = sink_write_at(w->conf.sink, kept->words + i, n * 8, second + i * 8,
-					   err);
+			rc = write_words(w, kept->words + i, n, second + i * 8, err);
 	}
 	return rc;
 }
@@ -174,7 +233,7 @@ static int kdump_create(const struct writer_conf *conf, struct writer **ret, str
 		return err_set(err, ERR_NOMEM, "no memory for the header");
 	}
 	fill_header(w);
-	rc = sink_reserve(conf->sink, w->index_size, err);
+	rc = sink_reserve(conf->sink, w->desc_offset, w->index_size, err);
 	if (!rc)
 		rc = sink_write_at(conf->sink, w->header, w->block_size, 0, err);
 	if (!rc)
@@ -245,6 +304,15 @@ static int digest_index(const struct writer *w, uint64_t *ret, struct err *err)
 	return rc;
 }
 
+static int write_mark(struct writer *w, bool complete, struct err *err)
+{
+	uint32_t mark = complete ? 0 : KDUMP_STATUS_INCOMPLETE;
+
+	store_le32(w->header + KDUMP_H_STATUS, w->conf.codec->flag | mark);
+	w->marked = complete;
+	return sink_write_at(w->conf.sink, w->header, w->block_size, 0, err);
+}
+
 static int kdump_finish(struct writer *w, int complete, struct writer_result *ret, struct err *err)
 {
 	int rc = 0;
@@ -252,18 +320,23 @@ static int kdump_finish(struct writer *w, int complete, struct writer_result *re
 	if (complete) {
 		// The mark must never reach the medium before what it vouches for.
 		rc = sink_sync(w->conf.sink, err);
-		if (rc)
-			return rc;
-		store_le32(w->header + KDUMP_H_STATUS, w->conf.codec->flag);
-		rc = sink_write_at(w->conf.sink, w->header, w->block_size, 0, err);
+		if (!rc)
+			rc = write_mark(w, true, err);
+	} else if (w->marked) {
+		// It was to be complete, and what came after the mark failed.
+		rc = write_mark(w, false, err);
 	}
-	ret->size = w->tail;
-	ret->index_size = w->index_size;
-	ret->pages = w->pages;
-	ret->data_digest = XXH64_digest(&w->data_hash);
-	if (!rc)
-		rc = digest_index(w, &ret->index_digest, err);
-	return rc;
+	if (rc)
+		return rc;
+	*ret = (struct writer_result){
+		.size = w->tail,
+		.index_size = w->index_size,
+		.pages = w->pages,
+		.data_digest = XXH64_digest(&w->data_hash),
+	};
+	rc = digest_index(w, &ret->index_digest, err);
+	// What is incomplete is worth keeping with a digest or without.
+	return complete ? rc : 0;
 }
 
 const struct writer_ops writer_kdump = {
