@@ -165,7 +165,8 @@ static int try_level(struct dump *d, unsigned int level, bool last, struct err *
 	d->m->stage_ms[STAGE_PAGES] += log_now_ms() - start;
 	if (!rc)
 		rc = commit(d, &f, err);
-	if (rc && f.writer && last)
+	// Only a full target is tried again.
+	if (rc && f.writer && (last || rc != ERR_NOSPC))
 		keep_incomplete(d, &f);
 	writer_kdump.destroy(f.writer);
 	return rc;
