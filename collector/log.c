@@ -47,6 +47,14 @@ static void keep(struct log *log, const char *text, size_t len)
 	log->used += n + len;
 }
 
+/* Words of the dead kernel may be in it: they shall not steer the terminal, nor end the line. */
+static void clean(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 void log_line(struct log *log, enum log_kind kind, const char *fmt, ...)
 {
 	static const char prefix[] = "lifeboat-collect: ";
@@ -58,6 +66,7 @@ void log_line(struct log *log, enum log_kind kind, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
 	va_end(ap);
+	clean(line);
 	len = strlen(line);
 	line[len++] = '\n';
 	if ((log->level & kind) || kind == LOG_ERROR)
@@ -79,6 +88,8 @@ void log_progress(struct log *log, const char *text)
 		return;
 	len = snprintf(line, sizeof(line), "%slifeboat-collect: %s%s", log->tty ? "\r" : "", text,
 		       log->tty ? "" : "\n");
+	if (len >= sizeof(line))
+		len = sizeof(line) - 1;
 	print(log, line, len);
 	log->cr = log->tty;
 }

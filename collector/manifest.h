@@ -18,7 +18,7 @@ struct kmem;
 struct plan;
 
 enum {
-	MANIFEST_SIZE_MAX = 16 << 10,
+	MANIFEST_SIZE_MAX = 32 << 10, /* enough if every byte of every string is escaped */
 	MANIFEST_PANIC_MAX = 256,
 	MANIFEST_REASON_MAX = 512,
 };
