@@ -121,8 +121,10 @@ static void init_compound(struct pageclass *pc, const struct vmcoreinfo *vi)
 		pc->compound = COMPOUND_FLAG;
 		return;
 	}
-	if (vmcoreinfo_number(vi, "HUGETLB_PAGE_DTOR", &pc->hugetlb_dtor) &&
-	    second_page_byte(pc, vi, "page.compound_order", "folio._folio_order", &pc->order) &&
+	// A kernel without CONFIG_HUGETLB_PAGE has no such id, but orders all the same.
+	if (!vmcoreinfo_number(vi, "HUGETLB_PAGE_DTOR", &pc->hugetlb_dtor))
+		pc->hugetlb_dtor = -1;
+	if (second_page_byte(pc, vi, "page.compound_order", "folio._folio_order", &pc->order) &&
 	    second_page_byte(pc, vi, "page.compound_dtor", "folio._folio_dtor", &pc->dtor))
 		pc->compound = COMPOUND_DTOR;
 	else
