@@ -98,11 +98,11 @@ static int make_crash_dir(struct capture *c, struct err *err)
 	time_t when = c->km.crashtime ? (time_t)c->km.crashtime : time(NULL);
 	char stamp[32];
 	struct tm tm;
-	int rc;
+	int rc, i;
 
 	if (!gmtime_r(&when, &tm) || !strftime(stamp, sizeof(stamp), "%Y-%m-%d-%H:%M:%S", &tm))
 		snprintf(stamp, sizeof(stamp), "%" PRIu64, c->km.crashtime);
-	for (int i = 0; i < SAME_SECOND_MAX; i++) {
+	for (i = 0; i < SAME_SECOND_MAX; i++) {
 		char suffix[16] = "";
 
 		if (i)
@@ -115,9 +115,12 @@ static int make_crash_dir(struct capture *c, struct err *err)
 		if (access(c->dir, F_OK))
 			break;
 	}
+	if (i == SAME_SECOND_MAX) {
+		rc = err_set(err, ERR_LIMIT, "%s: there are %d of that name already", c->dir, i);
+		c->dir[0] = '\0';
+		return rc;
+	}
 	rc = target_make_dir(c->dir, err);
-	if (!rc)
-		rc = io_sync_dir(c->target.dir, err);
 	if (rc)
 		c->dir[0] = '\0';
 	return rc;

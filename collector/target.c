@@ -22,6 +22,22 @@ enum {
 	PARTITIONS_MAX = 64 << 10,
 };
 
+/* Makes @path when it is not there; then its name is durable in the directory that it is in. */
+static int make_one_dir(char *path, struct err *err)
+{
+	char *slash = strrchr(path, '/');
+	int rc;
+
+	if (mkdir(path, 0700))
+		return errno == EEXIST ? 0 : err_sys(err, "%s", path);
+	if (!slash || slash == path)
+		return io_sync_dir(slash ? "/" : ".", err);
+	*slash = '\0';
+	rc = io_sync_dir(path, err);
+	*slash = '/';
+	return rc;
+}
+
 int target_make_dir(const char *path, struct err *err)
 {
 	char part[TARGET_PATH_MAX];
@@ -31,13 +47,16 @@ int target_make_dir(const char *path, struct err *err)
 		return err_set(err, ERR_LIMIT, "%s: name too long", path);
 	memcpy(part, path, len + 1);
 	for (size_t i = 1; i <= len; i++) {
-		if (part[i] != '/' && part[i] != '\0')
+		char end = part[i];
+		int rc;
+
+		if (end != '/' && end != '\0')
 			continue;
 		part[i] = '\0';
-		if (mkdir(part, 0700) && errno != EEXIST)
-			return err_sys(err, "%s", part);
-		if (i < len)
-			part[i] = '/';
+		rc = make_one_dir(part, err);
+		if (rc)
+			return rc;
+		part[i] = end;
 	}
 	return 0;
 }

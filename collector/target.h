@@ -32,7 +32,7 @@ int target_open(struct target *t, const struct config *c, struct err *err);
 /* Writes back and unmounts. An error here means that the dump may not be on the medium. */
 int target_close(struct target *t, struct err *err);
 
-/* mkdir -p with mode 0700 for what is made. */
+/* mkdir -p with mode 0700 for what is made, and the names of that are durable. */
 int target_make_dir(const char *path, struct err *err);
 
 #endif
