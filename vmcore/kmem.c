@@ -210,11 +210,13 @@ static int read_notes(struct kmem *km, struct err *why, struct err *err)
 	const struct vmcore_info *info = vmcore_info(km->vc);
 	struct elfnote_iter it;
 	struct elfnote note;
+	struct err damage = {0};
 	int rc, code;
 
 	code = err_set(err, ERR_NOTFOUND, "no VMCOREINFO note");
 	elfnote_iter_init(&it, info->notes, info->notes_size);
-	while ((rc = elfnote_next(&it, &note, code ? err : NULL)) > 0) {
+	while ((rc = elfnote_next(&it, &note, &damage)) > 0) {
+		km->notes_sound = it.cur.pos;
 		if (note.type == PRSTATUS_NT && !strcmp(note.name, "CORE"))
 			km->ncpus++;
 		if (!code || note.type != 0 || strcmp(note.name, VMCOREINFO_NOTE_NAME) != 0)
@@ -227,6 +229,13 @@ static int read_notes(struct kmem *km, struct err *why, struct err *err)
 		km->vmcoreinfo_offset = note.desc - info->notes;
 		km->vmcoreinfo_size = note.descsz;
 	}
+	if (rc == 0)
+		km->notes_sound = info->notes_size;
+	else
+		snprintf(km->notes_damage, sizeof(km->notes_damage), "%.*s", KMEM_DAMAGE_MAX - 1,
+			 damage.msg);
+	if (code && rc < 0)
+		*err = damage;
 	return code && rc < 0 ? rc : code;
 }
 

@@ -19,6 +19,7 @@ struct xlat;
 
 enum {
 	KMEM_UTS_LEN = 65, /* struct new_utsname: six fields of 65 bytes */
+	KMEM_DAMAGE_MAX = 256,
 };
 
 /* Where the vmcoreinfo came from. */
@@ -44,6 +45,10 @@ struct kmem {
 	/* The descriptor of the VMCOREINFO note inside vmcore_info()->notes; size 0 if none. */
 	uint64_t vmcoreinfo_offset, vmcoreinfo_size;
 	unsigned int ncpus; /* NT_PRSTATUS notes */
+	/* Bytes of vmcore_info()->notes that are sound records, and what is wrong behind them, in
+	 * words; "" when nothing is. Notes behind the damage, of other CPUs perhaps, are lost. */
+	size_t notes_sound;
+	char notes_damage[KMEM_DAMAGE_MAX];
 };
 
 /*
