@@ -130,6 +130,14 @@ static int commit(struct dump *d, struct flow *f, struct err *err)
 	return rc;
 }
 
+/* A dump of part of the memory is never called complete, however well it was written. */
+static int check_whole(const struct dump *d, struct err *err)
+{
+	if (!vmcore_info(d->km->vc)->truncated)
+		return 0;
+	return err_set(err, ERR_NODATA, "the input is not whole: only what is there was saved");
+}
+
 /* Ends a dump that cannot be whole: its index is valid, lost pages are marked as lost. */
 static void keep_incomplete(struct dump *d, struct flow *f)
 {
@@ -164,8 +172,10 @@ static int try_level(struct dump *d, unsigned int level, bool last, struct err *
 		rc = move_pages(d, &f, err);
 	d->m->stage_ms[STAGE_PAGES] += log_now_ms() - start;
 	if (!rc)
+		rc = check_whole(d, err);
+	if (!rc)
 		rc = commit(d, &f, err);
-	// Only a full target is tried again.
+	// Only lack of space can be helped by another level.
 	if (rc && f.writer && (last || rc != ERR_NOSPC))
 		keep_incomplete(d, &f);
 	writer_kdump.destroy(f.writer);
