@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/capture.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "collector/action.h"
 #include "collector/dmesg.h"
 #include "collector/dump.h"
+#include "collector/input.h"
 #include "collector/log.h"
 #include "collector/manifest.h"
 #include "collector/plan.h"
@@ -33,17 +35,17 @@
 
 enum {
 	SAME_SECOND_MAX = 100, // directories of one second
+	SPARE_SIZE = MANIFEST_SIZE_MAX + LOG_KEPT_MAX,
 };
 
 struct capture {
 	const struct config *config;
 	struct log *log;
-	struct vmcore *vc;
-	struct kmem km;
-	bool km_ready;
+	struct input in;
 	struct target target;
 	bool target_ready;
 	char dir[TARGET_PATH_MAX]; // of this crash; "" when there is none
+	int spare; // holds room for manifest and log where the dump fills the target, or -1
 	bool dmesg_saved;
 	struct plan plan;
 	struct manifest m;
@@ -66,42 +68,29 @@ static void failed(struct capture *c, const struct err *err)
 		snprintf(c->m.reason, sizeof(c->m.reason), "%s", err->msg);
 }
 
-static int open_core(struct capture *c, const char *input, struct err *err)
+static int open_core(struct capture *c, const char *path, struct err *err)
 {
-	const struct vmcore_info *info;
-	struct err why = {0};
-	int rc = vmcore_open(input, &c->vc, err);
+	const struct kmem *km = &c->in.km;
+	int rc = input_open(&c->in, path, c->log, err);
 
 	if (rc)
 		return rc;
-	info = vmcore_info(c->vc);
-	for (size_t i = 0; i < info->nwarnings && i < VMCORE_WARNINGS_MAX; i++)
-		log_line(c->log, LOG_ERROR, "warning: %s: %s", input, info->warnings[i]);
-	rc = kmem_init(&c->km, c->vc, &why, err);
-	c->km_ready = true;
-	c->m.km = &c->km;
-	if (rc)
-		log_line(c->log, LOG_ERROR, "warning: %s", err->msg);
-	else if (!c->km.xlat)
-		log_line(c->log, LOG_ERROR, "warning: no address translation: %s", why.msg);
-	else if (c->km.source == KMEM_FROM_SCAN)
-		log_line(c->log, LOG_ERROR,
-			 "warning: no usable VMCOREINFO note; found its text in memory");
-	log_line(c->log, LOG_COMMON, "%s of Linux %s, %u CPUs, %zu ranges of memory", input,
-		 c->km.uts.release, c->km.ncpus, info->nranges);
+	c->m.km = km;
+	log_line(c->log, LOG_COMMON, "%s of Linux %s, %u CPUs, %zu ranges of memory", path,
+		 km->uts.release, km->ncpus, vmcore_info(c->in.vc)->nranges);
 	return 0;
 }
 
 /* <path>/127.0.0.1-2026-11-21-03:44:59: made anew for each crash. */
 static int make_crash_dir(struct capture *c, struct err *err)
 {
-	time_t when = c->km.crashtime ? (time_t)c->km.crashtime : time(NULL);
+	time_t when = c->in.km.crashtime ? (time_t)c->in.km.crashtime : time(NULL);
 	char stamp[32];
 	struct tm tm;
 	int rc, i;
 
 	if (!gmtime_r(&when, &tm) || !strftime(stamp, sizeof(stamp), "%Y-%m-%d-%H:%M:%S", &tm))
-		snprintf(stamp, sizeof(stamp), "%" PRIu64, c->km.crashtime);
+		snprintf(stamp, sizeof(stamp), "%" PRIu64, c->in.km.crashtime);
 	for (i = 0; i < SAME_SECOND_MAX; i++) {
 		char suffix[16] = "";
 
@@ -126,6 +115,27 @@ static int make_crash_dir(struct capture *c, struct err *err)
 	return rc;
 }
 
+/*
+ * A dump that ends for lack of space must not take away the room of the two small files that
+ * say so. The room is held by a file without a name, which no crash leaves behind. A file
+ * system that has no such files does without.
+ */
+static void hold_spare(struct capture *c)
+{
+	c->spare = open(c->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (c->spare >= 0 && fallocate(c->spare, 0, 0, SPARE_SIZE)) {
+		close(c->spare);
+		c->spare = -1;
+	}
+}
+
+static void release_spare(struct capture *c)
+{
+	if (c->spare >= 0)
+		close(c->spare);
+	c->spare = -1;
+}
+
 static int save_dmesg(struct capture *c, struct err *err)
 {
 	struct dmesg dmesg = {0};
@@ -135,10 +145,12 @@ static int save_dmesg(struct capture *c, struct err *err)
 	rc = sink_small_create(c->dir, DMESG_NAME, &fd, err);
 	if (rc)
 		return rc;
-	rc = dmesg_write(&c->km, fd, &dmesg, err);
+	rc = dmesg_write(&c->in.km, fd, &dmesg, err);
 	if (rc)
 		err_prepend(err, "%s/" DMESG_NAME, c->dir);
 	done = sink_small_commit(c->dir, DMESG_NAME, fd, rc ? &late : err);
+	if (rc && !dmesg.stats.bytes)
+		sink_small_remove(c->dir, DMESG_NAME);
 	c->m.dmesg = dmesg.stats;
 	snprintf(c->m.panic, sizeof(c->m.panic), "%s", dmesg.panic);
 	if (rc || done)
@@ -157,13 +169,13 @@ static void dmesg_to_console(struct capture *c)
 	struct dmesg dmesg = {0};
 	struct err err = {0};
 
-	if (c->dmesg_saved || !c->km_ready)
+	// Where it cannot be found, it cannot be printed either, and that has been said.
+	if (c->dmesg_saved || !c->in.km.vi || !c->in.km.xlat)
 		return;
 	log_line(c->log, LOG_ERROR, "the log could not be saved; it follows");
-	if (dmesg_write_tail(&c->km, c->log->fd, &dmesg, &err))
-		log_line(c->log, LOG_ERROR, "%s", err.msg);
-	else
-		log_line(c->log, LOG_ERROR, "end of the log");
+	if (dmesg_write_tail(&c->in.km, c->log->fd, &dmesg, &err))
+		log_line(c->log, LOG_ERROR, "warning: %s", err.msg);
+	log_line(c->log, LOG_ERROR, "end of the log");
 	if (!c->m.panic[0])
 		snprintf(c->m.panic, sizeof(c->m.panic), "%s", dmesg.panic);
 }
@@ -183,7 +195,7 @@ static int save_dump(struct capture *c, struct err *err)
 {
 	struct sink sink;
 	struct dump d = {
-		.km = &c->km,
+		.km = &c->in.km,
 		.opts = &c->config->collect,
 		.log = c->log,
 		.sink = &sink,
@@ -252,10 +264,11 @@ static int save_all(struct capture *c, struct err *err)
 			return rc;
 		// No log is no reason not to take the dump, which holds it too.
 		if (save_dmesg(c, err))
-			failed(c, err);
+			log_line(c->log, LOG_ERROR, "warning: %s", err->msg);
 		else
 			c->m.status = MANIFEST_DMESG;
 		stage(c, STAGE_DMESG);
+		hold_spare(c);
 	}
 	return save_dump(c, err);
 }
@@ -264,6 +277,7 @@ static void let_go(struct capture *c)
 {
 	struct err err = {0};
 
+	release_spare(c);
 	if (c->dir[0]) {
 		save_manifest(c);
 		save_text(c, LOG_NAME, c->log->kept, c->log->used);
@@ -301,6 +315,7 @@ int capture_run(const struct config *config, const char *input, struct log *log)
 	}
 	c->config = config;
 	c->log = log;
+	c->spare = -1;
 	c->start_ms = c->stage_start_ms = log_now_ms();
 	rc = open_core(c, input, &err);
 	stage(c, STAGE_OPEN);
@@ -319,8 +334,6 @@ int capture_run(const struct config *config, const char *input, struct log *log)
 	rc = exit_code(c);
 	if (c->m.plan)
 		plan_deinit(&c->plan);
-	if (c->km_ready)
-		kmem_deinit(&c->km);
-	vmcore_close(c->vc);
+	input_close(&c->in);
 	return rc;
 }

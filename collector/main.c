@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* lifeboat-collect: brings the memory of a dead kernel ashore. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "collector/capture.h"
 #include "collector/dmesg.h"
 #include "collector/dump.h"
+#include "collector/input.h"
 #include "collector/log.h"
 #include "collector/manifest.h"
 #include "collector/plan.h"
@@ -22,7 +24,6 @@
 #include "vmcore/dumpopts.h"
 #include "vmcore/kmem.h"
 #include "vmcore/sigbus.h"
-#include "vmcore/vmcore.h"
 
 #define PROC_VMCORE "/proc/vmcore"
 
@@ -42,9 +43,15 @@ static int dump_dmesg(const struct kmem *km, const struct dumpopts *o, struct lo
 
 	fd = open(o->operands[1], O_WRONLY | O_CREAT | O_CLOEXEC | (o->force ? O_TRUNC : O_EXCL),
 		  0600);
+	if (fd < 0 && errno == EEXIST)
+		return err_set(err, ERR_USAGE, "%s exists already: remove it, or use -f",
+			       o->operands[1]);
 	if (fd < 0)
 		return err_sys(err, "%s", o->operands[1]);
 	rc = dmesg_write(km, fd, &dmesg, err);
+	// Only what was made here: with -f it may be anything, such as /dev/stdout.
+	if (rc && !dmesg.stats.bytes && !o->force)
+		unlink(o->operands[1]);
 	if (!rc && fsync(fd))
 		rc = err_sys(err, "%s: fsync", o->operands[1]);
 	if (!rc)
@@ -107,32 +114,21 @@ static int code_of(int rc, enum manifest_status status)
 static int run_by_flags(const struct dumpopts *o, struct log *log)
 {
 	enum manifest_status status = MANIFEST_FAILED;
-	const char *input = o->operands[0];
-	const struct vmcore_info *info;
-	struct vmcore *vc = NULL;
-	struct err err = {0}, why = {0};
-	struct kmem km;
-	int rc = vmcore_open(input, &vc, &err);
+	struct input in;
+	struct err err = {0};
+	int rc = input_open(&in, o->operands[0], log, &err);
 
 	if (rc) {
 		log_line(log, LOG_ERROR, "%s", err.msg);
 		return EXIT_FAILED;
 	}
-	info = vmcore_info(vc);
-	for (size_t i = 0; i < info->nwarnings && i < VMCORE_WARNINGS_MAX; i++)
-		log_line(log, LOG_ERROR, "warning: %s: %s", input, info->warnings[i]);
-	if (kmem_init(&km, vc, &why, &err))
-		log_line(log, LOG_ERROR, "warning: %s", err.msg);
-	else if (!km.xlat)
-		log_line(log, LOG_ERROR, "warning: no address translation: %s", why.msg);
 	if (o->dump_dmesg)
-		rc = dump_dmesg(&km, o, log, &err);
+		rc = dump_dmesg(&in.km, o, log, &err);
 	else
-		rc = make_dump(&km, o, log, &status, &err);
+		rc = make_dump(&in.km, o, log, &status, &err);
 	if (rc)
 		log_line(log, LOG_ERROR, "%s", err.msg);
-	kmem_deinit(&km);
-	vmcore_close(vc);
+	input_close(&in);
 	return code_of(rc, status);
 }
 
@@ -193,18 +189,33 @@ static int run(const struct dumpopts *o, struct log *log)
 	return run_by_flags(o, log);
 }
 
+/* What is written to descriptor 2 must not land in the dump, for want of a console. */
+static void hold_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	CLEANUP_FREE struct log *log = calloc(1, sizeof(*log));
 	struct dumpopts o;
 	struct err err = {0};
 
+	hold_standard_fds();
 	if (!log)
 		return EXIT_FAILED;
 	log_init(log, STDERR_FILENO, LOG_PROGRESS | LOG_COMMON | LOG_ERROR);
 	umask(077);
-	// A limit on file sizes is a full target, to be told and handled like one.
+	// A limit on the size of files is lack of space (EFBIG), and a console that is gone no
+	// reason to die.
 	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	dumpopts_default(&o);
 	if (dumpopts_parse(&o, argc, argv, &err)) {
 		log_line(log, LOG_ERROR, "%s", err.msg);

@@ -88,3 +88,11 @@ int sink_small_commit(const char *dir, const char *name, int fd, struct err *err
 		rc = err_sys(err, "%s/%s: close", dir, name);
 	return rc ? rc : io_sync_dir(dir, err);
 }
+
+void sink_small_remove(const char *dir, const char *name)
+{
+	char path[SINK_PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) < (int)sizeof(path))
+		unlink(path);
+}

@@ -81,4 +81,7 @@ void sink_close(struct sink *s);
 int sink_small_create(const char *dir, const char *name, int *fd_ret, struct err *err);
 int sink_small_commit(const char *dir, const char *name, int fd, struct err *err);
 
+/* Takes one away that came out empty; failing to is no failure. */
+void sink_small_remove(const char *dir, const char *name);
+
 #endif

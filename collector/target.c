@@ -121,8 +121,13 @@ static int mount_target(struct target *t, const char *fstype, struct err *err)
 	if (rc)
 		return rc;
 	if (mount(t->device, MOUNT_POINT, fstype, MS_NOATIME | MS_NODEV | MS_NOSUID | MS_NOEXEC,
-		  ""))
-		return err_sys(err, "%s: mount as %s", t->device, fstype);
+		  "")) {
+		// What a device says whose medium is write-protected.
+		if (errno == EROFS || errno == EACCES)
+			return err_set(err, ERR_SYS, "target %s is read-only: no dump can go there",
+				       t->device);
+		return err_sys(err, "target %s: mount as %s", t->device, fstype);
+	}
 	t->mounted = true;
 	snprintf(t->mount_point, sizeof(t->mount_point), "%s", MOUNT_POINT);
 	return 0;
