@@ -1,0 +1,282 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# collect: lifeboat-collect by its command line, on cores made from text: what goes into the
+# dump, what goes wrong, and with which exit code. tests/vm/faults.t has the same in a real
+# crash.
+
+# The cases are called by their names.
+# shellcheck disable=SC2317
+set -u
+export LC_ALL=C
+cd "$(dirname "$0")/../.." || exit 1
+
+out=$(realpath "${LIFEBOAT_OUT:-build/out}") || exit 1
+collect=$out/lifeboat-collect
+kdumpcmp=$out/tests/oracle/kdumpcmp
+tamper=$out/tests/vm/guest/tamper
+for program in "$collect" "$kdumpcmp" "$tamper" "$out/tests/tools/mkcore"; do
+	[[ -x $program ]] || {
+		printf 'Bail out! %s is not there: make all test-tools oracle-tools guest-tools\n' \
+			"$program"
+		exit 1
+	}
+done
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+"$out/tests/tools/mkcore" tests/golden/collect/machine.core "$work/core" || exit 1
+golden=$PWD/tests/golden/collect
+cd "$work" || exit 1
+
+n=0
+failed=0
+ok()
+{
+	local text=$1
+	shift
+	n=$((n + 1))
+	if "$@" > ok.txt 2>&1; then
+		printf 'ok %d - %s\n' "$n" "$text"
+	else
+		failed=1
+		printf 'not ok %d - %s\n# %s\n' "$n" "$text" "$*"
+		sed 's/^/#   /' ok.txt said | head -n 20
+	fi
+}
+
+# Runs the collector; its exit code is in $code, what it said in the file said.
+run()
+{
+	"$collect" "$@" > said 2>&1
+	code=$?
+}
+
+# ended CODE TEXT: the last run.
+ended()
+{
+	ok "$2: exit code $1" test "$code" = "$1"
+}
+
+# What was said that is neither news nor a warning is one line that matches $1.
+one_error()
+{
+	sed 's/^lifeboat-collect: //' said | tr '\r' '\n' | grep -avE -e '^warning: ' -e '^ *[0-9]+ %, ' \
+		-e '^(planning|saving [0-9]+ of|excluded|[0-9]+ bytes in|memory [0-9]+ pages)' \
+		-e '^the dump is saved to ' -e '^what was saved is in .*-incomplete$' > errors
+	cat errors
+	[[ $(wc -l < errors) = 1 ]] && grep -qE "$1" errors
+}
+
+says()
+{
+	grep -qE "$1" said
+}
+
+private()
+{
+	test "$(stat -c %a "$1")" = 600
+}
+
+gone()
+{
+	test ! -e "$1"
+}
+
+# The dump $1 is sound, and each of its pages is that of core $2.
+sound()
+{
+	"$kdumpcmp" --check --holes "$1" && "$kdumpcmp" --lost-ok --core "$2" "$1"
+}
+
+fresh()
+{
+	rm -rf dump dump-incomplete text
+}
+
+# ---- what should go well ----
+
+umask 022
+run core dump
+ended 0 'a dump'
+ok 'it is sound' sound dump core
+ok 'it is private' private dump
+ok 'its name while it was written is gone' gone dump-incomplete
+
+printf 'old' > old
+run core old
+ended 2 'an output that exists'
+ok 'one line says what to do' one_error 'old exists already: remove it, or use -f$'
+ok 'it is left alone' test "$(cat old)" = old
+run -f core old
+ended 0 'with -f'
+ok 'it is replaced' sound old core
+
+run --dump-dmesg core text
+ended 0 '--dump-dmesg'
+ok 'the log is as it should be' diff -u "$golden/machine.log" text
+ok 'it is private' private text
+run --dump-dmesg core text
+ended 2 '--dump-dmesg to a file that exists'
+run --dump-dmesg -f core text
+ended 0 '--dump-dmesg -f'
+
+fresh
+run --dry-run core
+ended 0 '--dry-run'
+ok 'it counts' says 'memory 2064 pages, kept 2064'
+run --dry-run core dump
+ended 0 '--dry-run with an output'
+ok 'nothing is written' gone dump
+ok 'nor begun' gone dump-incomplete
+
+"$collect" core dump 0<&- 1>&- 2>&-
+ok 'without any standard descriptor: exit code 0' test "$?" = 0
+ok 'it is sound' sound dump core
+
+# ---- the command line ----
+
+fresh
+for words in '--no-such-option core dump' '-d 32 core dump' 'core' 'core dump third' '-d core' \
+	'--codec snappy core dump' '-E core dump' '--config /nonexistent core'; do
+	# shellcheck disable=SC2086 # words are wanted
+	run $words
+	ended 2 "$words"
+	ok "$words: one line" one_error .
+done
+ok 'nothing was written' gone dump
+
+run missing dump
+ended 1 'no such input'
+ok 'one line says so' one_error '^missing: No such file or directory$'
+: > empty
+run empty dump
+ended 1 'an empty input'
+ok 'one line says so' one_error '^empty: '
+run "$golden/machine.core" dump
+ended 1 'an input that is no core'
+ok 'one line says so' one_error 'machine.core: '
+run core missing/dump
+ended 1 'an output in no directory'
+ok 'one line says so' one_error 'missing/dump-incomplete: No such file or directory$'
+ok 'nothing was written' gone dump
+
+# ---- inputs that are not as they should be ----
+
+cp --sparse=always core cut
+"$tamper" cut cut 50 || exit 1
+run cut dump
+ended 3 'a core that is cut'
+ok 'a warning says where' says 'warning: cut: PT_LOAD [0-9]+: .* the file ends at .*: cut'
+ok 'one line says that it is not whole' one_error '^the input is not whole'
+ok 'what is there was saved' says 'kept 2056 '
+ok 'and is sound' "$kdumpcmp" --check dump-incomplete
+ok 'nothing has the name of a dump' gone dump
+
+fresh
+run -d 1,31 cut dump
+ended 3 'a core that is cut, with two levels'
+ok 'no other level was tried' says 'planning: dump level 1,'
+ok 'for it would not help' test "$(grep -c planning said)" = 1
+
+fresh
+cp --sparse=always core renamed
+"$tamper" renamed rename-note || exit 1
+run renamed dump
+ended 0 'no VMCOREINFO note'
+ok 'a warning says where it was found' says 'warning: no usable VMCOREINFO note; found its text'
+ok 'it is sound' sound dump renamed
+run --dump-dmesg -f renamed text
+ended 0 'its log'
+ok 'it is the same' diff -u "$golden/machine.log" text
+
+fresh
+cp --sparse=always core huge
+"$tamper" huge huge-note || exit 1
+run huge dump
+ended 0 'a note of 4 GiB'
+ok 'a warning names it' says 'warning: huge: damaged notes: .*4294967280'
+ok 'vmcoreinfo behind it is found' says 'warning: no usable VMCOREINFO note; found its text'
+run --dump-dmesg -f huge text
+ended 0 'its log'
+ok 'it is the same' diff -u "$golden/machine.log" text
+
+fresh
+cp --sparse=always core blind
+"$tamper" blind destroy-text > /dev/null || exit 1
+run blind dump
+ended 0 'no vmcoreinfo at all'
+ok 'a warning says so' says 'warning: .*no usable vmcoreinfo in [0-9]+ MiB of memory'
+ok 'another, that all is kept' says 'warning: nothing but zero pages is excluded: no vmcoreinfo'
+ok 'all is kept' says 'kept 2064'
+run --dump-dmesg blind log
+ended 1 'its log'
+ok 'one line says why' one_error 'the log cannot be found: no vmcoreinfo'
+ok 'no empty file is left' gone log
+
+# ---- outputs without room ----
+
+# 8 MiB of data that are stored as they are, and room for half of it.
+fresh
+(
+	ulimit -f 4096
+	"$collect" -d 0 --codec none core dump > said 2>&1
+)
+code=$?
+ended 3 'a limit on the size of files'
+ok 'one line says so' one_error 'dump-incomplete: write of .*: File too large$'
+ok 'what fitted is sound' sound dump-incomplete core
+ok 'pages are lost' bash -c "'$kdumpcmp' --check --holes dump-incomplete | grep 'lost [1-9]'"
+ok 'it is private' private dump-incomplete
+
+fresh
+(
+	ulimit -f 4096
+	"$collect" -d 0,1 --codec none core dump > said 2>&1
+)
+code=$?
+ended 0 'a second level that fits'
+ok 'one line says what did not' one_error 'File too large; trying dump level 1$'
+ok 'it is sound' sound dump core
+
+fresh
+(
+	ulimit -f 16
+	"$collect" -d 0 core dump > said 2>&1
+)
+code=$?
+ended 1 'no room for the index'
+ok 'one line says so' one_error '(File too large|No space left on device)$'
+ok 'nothing is left' gone dump-incomplete
+
+# mounted OPTIONS COMMAND...: in a tmpfs ./small of our own.
+mounted()
+{
+	local options=$1
+	shift
+	mkdir -p small
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare -m bash -c 'mount -t tmpfs -o "$0" tmpfs small && "$@" > said 2>&1
+		code=$?
+		cp small/dump* . 2> /dev/null
+		exit $code' "$options" "$@"
+	code=$?
+}
+
+if unshare -m true 2> /dev/null; then
+	fresh
+	mounted size=4M "$collect" -d 0 --codec none core small/dump
+	ended 3 'a file system that is full'
+	ok 'one line says so' one_error 'small/dump-incomplete: write of .*: No space left on device$'
+	ok 'what fitted is sound' sound dump-incomplete core
+
+	fresh
+	mounted size=4M,ro "$collect" core small/dump
+	ended 1 'a file system that is read-only'
+	ok 'one line says so' one_error 'small/dump-incomplete: Read-only file system$'
+else
+	ok 'a file system that is full # SKIP not root' true
+	ok 'a file system that is read-only # SKIP not root' true
+fi
+
+printf '1..%d\n' "$n"
+exit "$failed"
