@@ -263,3 +263,21 @@ void memmap_deinit(struct memmap *mm)
 	mm->sections = NULL;
 	mm->nsections = 0;
 }
+
+vaddr_t memmap_page(const struct memmap *mm, pfn_t pfn, uint32_t page_size)
+{
+	size_t low = 0, high = mm->nsections;
+
+	// The last section that does not begin behind the frame.
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (mm->sections[mid].pfn <= pfn)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (!low || pfn - mm->sections[low - 1].pfn >= mm->sections[low - 1].npages)
+		return 0;
+	return mm->sections[low - 1].vaddr + (pfn - mm->sections[low - 1].pfn) * page_size;
+}

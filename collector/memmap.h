@@ -46,4 +46,7 @@ int memmap_init(struct memmap *mm, const struct kmem *km, uint32_t page_size,
 		const struct bitmap *ram, struct err *err);
 void memmap_deinit(struct memmap *mm);
 
+/* Where the struct page of @pfn is, 0 when no section holds it. */
+vaddr_t memmap_page(const struct memmap *mm, pfn_t pfn, uint32_t page_size);
+
 #endif

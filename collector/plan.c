@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
+#include "collector/controls.h"
 #include "collector/landmarks.h"
 #include "collector/memmap.h"
 #include "collector/pageclass.h"
@@ -14,6 +16,10 @@
 #include "vmcore/kmem.h"
 #include "vmcore/vmcore.h"
 #include "vmcore/xlat.h"
+
+enum {
+	SUSPECT_PAGES = 1 << 14, // struct pages scanned from which on no free page is suspect
+};
 
 /* What is needed while planning and no longer. */
 struct planner {
@@ -121,29 +127,11 @@ static bool ready_to_scan(struct planner *p)
 	return true;
 }
 
-static vaddr_t struct_page_of(const struct planner *p, pfn_t pfn)
-{
-	size_t low = 0, high = p->mm.nsections;
-
-	// The last section that does not begin behind the frame.
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (p->mm.sections[mid].pfn <= pfn)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (!low || pfn - p->mm.sections[low - 1].pfn >= p->mm.sections[low - 1].npages)
-		return 0;
-	return p->mm.sections[low - 1].vaddr + (pfn - p->mm.sections[low - 1].pfn) * p->pc.size;
-}
-
 /* Low flags of the struct page of @pfn; false when it cannot be read. */
 static bool low_flags(const struct planner *p, pfn_t pfn, uint64_t *ret)
 {
 	uint8_t page[PAGECLASS_SIZE_MAX];
-	vaddr_t va = struct_page_of(p, pfn);
+	vaddr_t va = memmap_page(&p->mm, pfn, p->pc.size);
 
 	if (!va || kmem_read(p->km, va, page, p->pc.size, NULL))
 		return false;
@@ -185,6 +173,63 @@ static void protect_image(struct planner *p)
 		     plan->image_pages);
 }
 
+/* Level bits by class, and what such pages are called in a note. */
+static const struct {
+	enum page_class class;
+	unsigned int bit;
+} class_bits[] = {
+	{PAGE_FREE, DUMP_LEVEL_FREE},
+	{PAGE_CACHE, DUMP_LEVEL_CACHE | DUMP_LEVEL_PRIVATE},
+	{PAGE_CACHE_PRIVATE, DUMP_LEVEL_PRIVATE},
+	{PAGE_USER, DUMP_LEVEL_USER},
+};
+
+/* Switches off what the controls speak against; false when nothing is left to be scanned for. */
+static bool ask_controls(struct planner *p)
+{
+	struct plan *plan = p->plan;
+	struct controls c;
+
+	controls_check(&c, p->km, &p->mm, &p->pc, &p->lm);
+	if (!controls_memmap_sound(&c)) {
+		note(plan,
+		     "nothing but zero pages is excluded: the struct pages are not where they are "
+		     "expected (%" PRIu64 " of %" PRIu64 " of the kernel's text have no flag)",
+		     c.blank, c.text);
+		plan->effective_level &= DUMP_LEVEL_ZERO;
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(class_bits); i++) {
+		unsigned int bit = class_bits[i].bit & plan->effective_level;
+
+		if (!bit || controls_class_sound(&c, class_bits[i].class))
+			continue;
+		note(plan,
+		     "dump level bits %u are not honoured: %" PRIu64 " of %" PRIu64
+		     " pages of the kernel itself pass for class %s",
+		     bit, c.claimed[class_bits[i].class], c.checked,
+		     page_class_name(class_bits[i].class));
+		plan->effective_level &= ~bit;
+	}
+	// These two are left out at any level, by their flag and their type.
+	if (!controls_class_sound(&c, PAGE_HWPOISON) || !controls_class_sound(&c, PAGE_OFFLINE)) {
+		note(plan,
+		     "pages that look offline or poisoned are kept: pages of the kernel itself "
+		     "look so too");
+		p->pc.hwpoison = 0;
+		p->pc.has_offline = false;
+	}
+	return pageclass_needed(&p->pc, plan->effective_level);
+}
+
+/* No free page at all in a machine that ran: the rule for them missed its mark. */
+static void doubt_free(struct plan *plan)
+{
+	if ((plan->effective_level & DUMP_LEVEL_FREE) && !plan->counts.excluded[PAGE_FREE] &&
+	    plan->counts.scanned >= SUSPECT_PAGES)
+		note(plan, "not one free page was found: free pages, if there are any, are kept");
+}
+
 static int exclude_pages(struct planner *p, struct err *err)
 {
 	struct plan *plan = p->plan;
@@ -192,7 +237,6 @@ static int exclude_pages(struct planner *p, struct err *err)
 		.km = p->km,
 		.mm = &p->mm,
 		.pc = &p->pc,
-		.level = plan->effective_level,
 		.threads = p->threads ? p->threads : 1,
 		.kept = &plan->kept,
 		.reserved = &p->reserved,
@@ -204,12 +248,16 @@ static int exclude_pages(struct planner *p, struct err *err)
 	else if (!p->lm.image.n || !low_flags(p, p->lm.image.ranges[0].start, &p->image_flags))
 		p->image_flags = 0;
 	scan.reserved_flags = p->image_flags;
+	if (!ask_controls(p))
+		return 0;
+	scan.level = plan->effective_level;
 	rc = scan_run(&scan, &plan->counts, err);
 	if (rc)
 		return rc;
 	if (plan->counts.unreadable)
 		note(plan, "%" PRIu64 " struct pages cannot be read: their pages are kept",
 		     plan->counts.unreadable);
+	doubt_free(plan);
 	protect_image(p);
 	return 0;
 }
