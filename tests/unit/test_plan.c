@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Which pages a plan keeps, on small dead kernels made from text, against answers by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "collector/plan.h"
+#include "tests/lib/mkcore.h"
+#include "tests/lib/mkkernel.h"
+#include "vmcore/kmem.h"
+#include "vmcore/vmcore.h"
+
+enum {
+	TEXT_MAX = 4096,
+	ANY = 32, /* beside the bits of a level: excluded at all of them */
+};
+
+/* A dead kernel, open. */
+struct dead {
+	int fd;
+	struct vmcore *vc;
+	struct kmem km;
+	struct plan plan;
+	struct err err;
+};
+
+static void dead_open(struct dead *d, const char *text)
+{
+	char path[MKCORE_PATH_MAX];
+	struct err why = {0};
+
+	*d = (struct dead){0};
+	d->fd = mkkernel_memfd(text, &d->err);
+	if (d->fd < 0)
+		fail_msg("%s", d->err.msg);
+	mkcore_path(d->fd, path);
+	if (vmcore_open(path, &d->vc, &d->err))
+		fail_msg("%s", d->err.msg);
+	if (kmem_init(&d->km, d->vc, &why, &d->err) || !d->km.xlat)
+		fail_msg("%s %s", d->err.msg, why.msg);
+}
+
+static void dead_close(struct dead *d)
+{
+	plan_deinit(&d->plan);
+	kmem_deinit(&d->km);
+	vmcore_close(d->vc);
+	close(d->fd);
+}
+
+static void dead_plan(struct dead *d, unsigned int level, unsigned int threads)
+{
+	plan_deinit(&d->plan);
+	if (plan_init(&d->plan, &d->km, level, threads, &d->err))
+		fail_msg("%s", d->err.msg);
+}
+
+static bool noted(const struct plan *plan, const char *words)
+{
+	for (size_t i = 0; i < plan->nnotes; i++)
+		if (strstr(plan->notes[i], words))
+			return true;
+	return false;
+}
+
+/* A stretch of pages that is left out at levels with any of @bits; the first that fits counts. */
+struct area {
+	pfn_t start, end;
+	unsigned int bits;
+};
+
+/* Is any byte of the page in the file? Looked for the simple way. */
+static bool captured(const struct dead *d, pfn_t pfn)
+{
+	const struct vmcore_info *info = vmcore_info(d->vc);
+
+	for (size_t i = 0; i < info->nranges; i++) {
+		const struct vmcore_range *r = &info->ranges[i];
+
+		if (r->filesz && r->paddr < (pfn + 1) << 12 && r->paddr + r->filesz > pfn << 12)
+			return true;
+	}
+	return false;
+}
+
+static void expect(const struct dead *d, unsigned int level, const struct area *areas, size_t n)
+{
+	const struct plan *plan = &d->plan;
+	uint64_t kept = 0, excluded = 0;
+
+	for (pfn_t pfn = 0; pfn < plan->max_pfn + 64; pfn++) {
+		bool want = captured(d, pfn);
+
+		for (size_t i = 0; i < n; i++) {
+			if (pfn < areas[i].start || pfn >= areas[i].end)
+				continue;
+			want = want && !(areas[i].bits & (level | ANY));
+			break;
+		}
+		if (bitmap_test(&plan->kept, pfn) != want)
+			fail_msg("level %u: page 0x%llx is %s", level, (unsigned long long)pfn,
+				 want ? "missing" : "kept");
+		kept += want;
+	}
+	assert_int_equal(plan->kept_pages, kept);
+	for (int c = PAGE_KEPT; c < PAGE_CLASSES; c++)
+		excluded += plan->counts.excluded[c];
+	assert_int_equal(plan->ram_pages - plan->kept_pages, excluded - plan->image_pages);
+}
+
+#define RAM "ram 1M 39M\n"
+#define SOME_OF_ALL                                                                              \
+	"anon 0x200 100\ncache 0x300 50\nprivate 0x340 7\nswapcache 0x350 3\nreserved 0x360 9\n" \
+	"hwpoison 0x370 2\nfree 0x400 10\nslab 0x800 3\nthp 0xa00 9\nfolio 0xc00 4\n"            \
+	"hugetlb 0xe00 9\nfree 0x381 0\ntext 0x1f0 200\n"
+
+static const struct area some_of_all[] = {
+	{0x200, 0x264, 8},   {0x300, 0x332, 2 | 4}, {0x340, 0x347, 4},	 {0x350, 0x353, 2 | 4},
+	{0x370, 0x372, ANY}, {0x400, 0x800, 16},    {0xa00, 0xc00, 8},	 {0xc00, 0xc10, 2 | 4},
+	{0xe00, 0x1000, 8},  {0x381, 0x382, 16},    {0x390, 0x395, ANY}, {0x2400, 0x2800, 16},
+};
+
+/* All eras at all levels, with both depths of page tables and both kinds of leaves. */
+static void test_eras(void **state)
+{
+	(void)state;
+	for (size_t e = 0; mkkernel_era(e); e++) {
+		char text[TEXT_MAX];
+		struct dead d;
+		bool offline = e >= 2, unaccepted = e >= 9;
+
+		snprintf(text, sizeof(text),
+			 "era %s\nlevels %d\nleaves %s\n" RAM SOME_OF_ALL "%s%s", mkkernel_era(e),
+			 e % 2 ? 4 : 5, e % 3 ? "2M" : "4K", offline ? "offline 0x390 5\n" : "",
+			 unaccepted ? "unaccepted 0x2400\n" : "");
+		dead_open(&d, text);
+		for (unsigned int level = 0; level < 32; level++) {
+			size_t n = ARRAY_SIZE(some_of_all) - !unaccepted;
+			struct area areas[ARRAY_SIZE(some_of_all)];
+
+			memcpy(areas, some_of_all, sizeof(areas));
+			if (!offline)
+				areas[10].bits = 0;
+			dead_plan(&d, level, 1 + level % 3);
+			assert_int_equal(d.plan.nnotes, 0);
+			assert_string_equal(d.plan.model, "sparsemem_extreme");
+			assert_int_equal(d.plan.effective_level, level);
+			expect(&d, level, areas, n);
+		}
+		dead_close(&d);
+	}
+}
+
+/* The same pages by 1, 2 and 8 threads, also where a range passes the end of its section. */
+static void test_spill(void **state)
+{
+	static const struct area areas[] = {
+		{0x5f0, 0x9f0, 16}, {0x2700, 0x2800, 16}, {0x400, 0x402, 16}};
+	static const unsigned int threads[] = {1, 2, 8};
+	struct dead d;
+
+	(void)state;
+	// Misaligned, so they must be forged; sections are of 512 pages here. The first begins in
+	// one section, swallows the next and ends in a third; the second passes the end of memory.
+	dead_open(&d, "section-bits 21\n" RAM "free 0x5f0 10\nfree 0x2700 10\nfree 0x400 1\n");
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
+		dead_plan(&d, 31, threads[i]);
+		expect(&d, 31, areas, ARRAY_SIZE(areas));
+		assert_int_equal(d.plan.counts.excluded[PAGE_FREE], 0x400 + 0x100 + 2);
+	}
+	dead_close(&d);
+}
+
+/* Memory that ends inside a section and inside a page; what is there in part is kept. */
+static void test_edges(void **state)
+{
+	static const struct area areas[] = {{0x3000, 0x3002, 8}, {0x5000, 0x5001, 8}};
+	struct dead d;
+	uint64_t words[8];
+
+	(void)state;
+	dead_open(&d, "ram 16M 8M\nram 0x3000000 5000\nram 0x3802100 100\nram 0x5000080 0x100000 "
+		      "0x1080\nanon 0x3000 2\nanon 0x3803 1\nanon 0x5000 1\n");
+	dead_plan(&d, 0, 1);
+	assert_int_equal(d.plan.max_pfn, 0x5101);
+	assert_int_equal(d.plan.ram_pages, 2048 + 2 + 1 + 2);
+	dead_plan(&d, 31, 2);
+	expect(&d, 31, areas, 2);
+	assert_true(bitmap_test(&d.plan.kept, 0x3802));
+	assert_true(bitmap_test(&d.plan.kept, 0x5001));
+	assert_false(bitmap_test(&d.plan.kept, 0x5002));
+	// The first bitmap says what memory there is, whatever is kept of it.
+	plan_ram_words(&d.plan, &d.km, 0x3000 - 64, words, 8);
+	assert_int_equal(words[0], 0);
+	assert_int_equal(words[1], 3);
+	assert_int_equal(words[2], 0);
+	plan_ram_words(&d.plan, &d.km, 0x3800, words, 1);
+	assert_int_equal(words[0], 4);
+	plan_ram_words(&d.plan, &d.km, 0x5000, words, 8);
+	assert_int_equal(words[0], 3);
+	plan_ram_words(&d.plan, &d.km, 0x10000, words, 8);
+	assert_int_equal(words[0] | words[7], 0);
+	dead_close(&d);
+}
+
+/* Sections that mem_section does not have, or has wrong: their pages are kept. */
+static void test_sections(void **state)
+{
+	struct dead d;
+
+	(void)state;
+	dead_open(&d, RAM "free 0x100 8\nfree 0x800 10\nfree 0xc00 10\nsection 1 0\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.counts.excluded[PAGE_FREE], 256);
+	assert_int_equal(d.plan.bad_sections, 0);
+	assert_true(bitmap_test(&d.plan.kept, 0x800));
+	dead_close(&d);
+	// Present, without a map; and a map that no other section has.
+	dead_open(&d,
+		  RAM "free 0x100 8\nfree 0x800 10\nfree 0xc00 10\nsection 1 0xffffea0000000001\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.counts.excluded[PAGE_FREE], 256);
+	assert_int_equal(d.plan.bad_sections, 0);
+	dead_close(&d);
+	dead_open(&d, RAM "free 0x100 8\nfree 0x800 10\nsection 1 0xffffea000000800f\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.counts.excluded[PAGE_FREE], 256);
+	assert_int_equal(d.plan.bad_sections, 1);
+	assert_true(noted(&d.plan, "1 sections"));
+	dead_close(&d);
+	// Flags that later kernels set are no part of the address.
+	dead_open(&d, RAM "free 0x800 10\nsection 1 0xffffea000000003f\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.counts.excluded[PAGE_FREE], 1024);
+	dead_close(&d);
+}
+
+static void test_roots(void **state)
+{
+	struct dead d;
+
+	(void)state;
+	// Memory of two roots; the second cannot be read.
+	dead_open(&d, "section-bits 20\nram 1M 39M\nram 256M 2M\nfree 0x400 10\nfree 0x10000 8\n"
+		      "root 1 0xffffffff00000000\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.counts.excluded[PAGE_FREE], 1024);
+	assert_int_equal(d.plan.bad_sections, 2);
+	dead_close(&d);
+	dead_open(&d, "section-bits 20\nram 1M 39M\nram 256M 2M\nfree 0x400 10\nfree 0x10000 8\n"
+		      "root 1 0\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.counts.excluded[PAGE_FREE], 1024);
+	assert_int_equal(d.plan.bad_sections, 0);
+	dead_close(&d);
+	dead_open(&d, RAM "free 0x400 10\nkey SYMBOL(mem_section)=ffffffff00000000\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.kept_pages, d.plan.ram_pages);
+	assert_int_equal(d.plan.effective_level, 1);
+	assert_true(noted(&d.plan, "mem_section"));
+	assert_string_equal(d.plan.model, "");
+	dead_close(&d);
+}
+
+/* Struct pages that are not mapped: kept and counted. */
+static void test_unmapped(void **state)
+{
+	static const struct area areas[] = {{0x440, 0x480, 0}, {0x400, 0x500, 8}};
+	struct dead d;
+
+	(void)state;
+	dead_open(&d, "leaves 4K\n" RAM "anon 0x400 0x100\nunmap 0x440\n");
+	dead_plan(&d, 31, 2);
+	expect(&d, 31, areas, 2);
+	assert_int_equal(d.plan.counts.unreadable, 64);
+	assert_true(noted(&d.plan, "64 struct pages"));
+	dead_close(&d);
+	// A head whose second struct page is gone is excluded alone.
+	dead_open(&d, "leaves 4K\n" RAM "unmap 0x440\nthp 0x400 9\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.counts.excluded[PAGE_USER], 512);
+	assert_int_equal(d.plan.counts.unreadable, 0);
+	dead_close(&d);
+	dead_open(&d, RAM "unmap 0x440\nanon 0x400 4\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.kept_pages, d.plan.ram_pages);
+	assert_int_equal(d.plan.counts.unreadable, d.plan.ram_pages);
+	dead_close(&d);
+}
+
+/* The image stays, whatever its struct pages say, except for what the kernel gave away. */
+static void test_image(void **state)
+{
+	struct dead d;
+
+	(void)state;
+	// The page of uts (0x11f0): free by its type, but still with the flag of the image.
+	dead_open(&d, RAM "poke 0x11f0 48 4 0xffffff7f\nfree 0x1100 0\nanon 0x1120 4\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.image_pages, 1);
+	assert_true(bitmap_test(&d.plan.kept, 0x11f0));
+	assert_false(bitmap_test(&d.plan.kept, 0x1100));
+	assert_false(bitmap_test(&d.plan.kept, 0x1123));
+	assert_true(noted(&d.plan, "1 pages of the kernel image"));
+	dead_close(&d);
+	// When the first page of the text is not what it should be, all of the image stays.
+	dead_open(&d, RAM "free 0x1000 9\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.image_pages, 512);
+	assert_int_equal(d.plan.kept_pages, d.plan.ram_pages);
+	dead_close(&d);
+}
+
+static void test_missing_keys(void **state)
+{
+	struct dead d;
+
+	(void)state;
+	dead_open(&d, RAM SOME_OF_ALL "key SIZE(page)=0\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.kept_pages, d.plan.ram_pages);
+	assert_int_equal(d.plan.effective_level, 1);
+	assert_true(noted(&d.plan, "SIZE(page)"));
+	dead_close(&d);
+	dead_open(&d, RAM SOME_OF_ALL "key LENGTH(zone.free_area)=0\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.counts.excluded[PAGE_FREE], 0);
+	assert_int_equal(d.plan.counts.excluded[PAGE_USER], 100 + 512 + 512);
+	assert_int_equal(d.plan.effective_level, 15);
+	assert_true(noted(&d.plan, "bits 16"));
+	dead_close(&d);
+	dead_open(&d,
+		  RAM SOME_OF_ALL "key SECTION_SIZE_BITS=1\nkey NUMBER(SECTION_SIZE_BITS)=99\n");
+	dead_plan(&d, 31, 1);
+	assert_int_equal(d.plan.kept_pages, d.plan.ram_pages);
+	dead_close(&d);
+}
+
+/* No note: vmcoreinfo is found in memory, and the plan is the same. */
+static void test_hidden(void **state)
+{
+	struct dead d;
+
+	(void)state;
+	dead_open(&d, "hidden\n" RAM SOME_OF_ALL);
+	assert_int_equal(d.km.source, KMEM_FROM_SCAN);
+	dead_plan(&d, 31, 2);
+	expect(&d, 31, some_of_all, ARRAY_SIZE(some_of_all) - 2);
+	dead_close(&d);
+}
+
+/* Memory far away costs neither memory nor minutes; too far away is an error. */
+static void test_far(void **state)
+{
+	struct rusage before, after;
+	struct dead d;
+
+	(void)state;
+	dead_open(&d, "ram 16M 8M\nram 0xfffffffff000 4K\nfree 0x1800 8\n");
+	assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+	dead_plan(&d, 31, 2);
+	assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+	assert_int_equal(d.plan.max_pfn, 1ULL << 36);
+	assert_int_equal(d.plan.kept_pages, 2048 + 1);
+	assert_true(after.ru_maxrss - before.ru_maxrss < 64 << 10);
+	dead_close(&d);
+	dead_open(&d, "ram 16M 8M\nram 0x1000000000000 4K\n");
+	assert_int_equal(plan_init(&d.plan, &d.km, 31, 1, &d.err), ERR_LIMIT);
+	dead_close(&d);
+}
+
+static void test_no_memory(void **state)
+{
+	char path[MKCORE_PATH_MAX];
+	struct dead d = {0};
+
+	(void)state;
+	d.fd = mkcore_memfd("load paddr=16M size=1M filesz=0\nvmcoreinfo <<E\nOSRELEASE=1\n"
+			    "PAGESIZE=4096\nE\n",
+			    &d.err);
+	assert_true(d.fd >= 0);
+	mkcore_path(d.fd, path);
+	assert_int_equal(vmcore_open(path, &d.vc, &d.err), 0);
+	assert_int_equal(kmem_init(&d.km, d.vc, NULL, &d.err), 0);
+	assert_int_equal(plan_init(&d.plan, &d.km, 31, 1, &d.err), ERR_NODATA);
+	dead_close(&d);
+}
+
+/* The order takes every kept page once: the image first, the struct pages last. */
+static void test_order(void **state)
+{
+	struct order_walk walk = {0};
+	pfn_t pfns[100], last = 0;
+	uint64_t indices[100], out = 0;
+	struct dead d;
+	size_t n;
+
+	(void)state;
+	dead_open(&d, RAM SOME_OF_ALL);
+	dead_plan(&d, 31, 2);
+	walk.order = &d.plan.order;
+	walk.rank = &d.plan.rank;
+	while ((n = order_next(&walk, 100, pfns, indices))) {
+		for (size_t i = 0; i < n; i++) {
+			assert_true(bitmap_test(&d.plan.kept, pfns[i]));
+			assert_int_equal(indices[i], rank_of(&d.plan.rank, pfns[i]));
+			// What was set aside at boot, the image with it.
+			assert_int_equal(out + i < 9 + MKKERNEL_IMAGE_PAGES,
+					 pfns[i] - 0x360 < 9 || pfns[i] - MKKERNEL_IMAGE_PFN <
+									MKKERNEL_IMAGE_PAGES);
+		}
+		last = pfns[n - 1];
+		out += n;
+	}
+	assert_int_equal(out, d.plan.kept_pages);
+	// The frames behind the image hold the struct pages, 64 in each.
+	assert_int_equal(last, MKKERNEL_IMAGE_PFN + MKKERNEL_IMAGE_PAGES + 0x2800 / 64 - 1);
+	dead_close(&d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_eras),	  cmocka_unit_test(test_spill),
+		cmocka_unit_test(test_edges),	  cmocka_unit_test(test_sections),
+		cmocka_unit_test(test_roots),	  cmocka_unit_test(test_unmapped),
+		cmocka_unit_test(test_image),	  cmocka_unit_test(test_missing_keys),
+		cmocka_unit_test(test_hidden),	  cmocka_unit_test(test_far),
+		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_order),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
