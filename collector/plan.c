@@ -57,6 +57,23 @@ static struct pfn_range frames(const struct kmem *km, const struct vmcore_range 
 	return f;
 }
 
+/* Was any byte of frame @pfn captured? */
+static bool is_ram(const struct kmem *km, pfn_t pfn)
+{
+	const struct vmcore_info *info = vmcore_info(km->vc);
+	paddr_t start = pfn << km->page_shift;
+
+	for (size_t i = vmcore_first(km->vc, start); i < info->nranges; i++) {
+		struct pfn_range f = frames(km, &info->ranges[i]);
+
+		if (info->ranges[i].paddr >> km->page_shift > pfn)
+			break;
+		if (f.start <= pfn && pfn < f.end)
+			return true;
+	}
+	return false;
+}
+
 static int take_memory(struct planner *p, struct err *err)
 {
 	const struct vmcore_info *info = vmcore_info(p->km->vc);
@@ -162,7 +179,7 @@ static void protect_image(struct planner *p)
 			if (p->image_flags && low_flags(p, pfn, &flags) &&
 			    (p->image_flags & ~flags))
 				continue;
-			if (!vmcore_find(p->km->vc, pfn << p->km->page_shift))
+			if (!is_ram(p->km, pfn))
 				continue;
 			plan->image_pages += bitmap_set_range(&plan->kept, pfn, pfn + 1);
 		}
