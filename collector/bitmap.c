@@ -66,7 +66,7 @@ static void touch(struct bitmap *bm, uint64_t first, uint64_t last)
 
 bool bitmap_untouched(const struct bitmap *bm, uint64_t first, uint64_t n)
 {
-	for (uint64_t w = first, skip; w < first + n && w < bm->nwords; w = skip + 1) {
+	for (uint64_t w = first, skip; w - first < n && w < bm->nwords; w = skip + 1) {
 		skip = skip_block(bm, w);
 		if (!skip)
 			return false;

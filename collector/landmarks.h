@@ -17,7 +17,7 @@ struct memmap;
 
 enum {
 	LANDMARKS_TABLES_MAX = 1 << 16, /* page tables visited at most */
-	LANDMARKS_LEAVES_MAX = 1 << 20, /* mappings of struct pages followed at most */
+	LANDMARKS_LEAVES_MAX = 1 << 18, /* mappings of struct pages followed at most */
 };
 
 struct landmarks {

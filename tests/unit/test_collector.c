@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The small parts of the collector: bitmap, lists of ranges, log, progress, manifest, dmesg. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "collector/bitmap.h"
+#include "collector/log.h"
+#include "collector/manifest.h"
+#include "collector/order.h"
+#include "collector/pageclass.h"
+#include "collector/plan.h"
+#include "collector/progress.h"
+#include "vmcore/kmem.h"
+
+enum {
+	BITS = 3 * BITMAP_BLOCK + 77,
+};
+
+/* A bitmap as a bool each. */
+struct model {
+	bool *bits;
+	uint64_t n;
+};
+
+static uint64_t model_set(struct model *m, uint64_t start, uint64_t end, bool value)
+{
+	uint64_t changed = 0;
+
+	for (uint64_t i = start; i < end && i < m->n; i++) {
+		changed += m->bits[i] != value;
+		m->bits[i] = value;
+	}
+	return changed;
+}
+
+static void compare(const struct bitmap *bm, const struct model *m, uint64_t start, uint64_t end)
+{
+	uint64_t count = 0, first = end;
+
+	for (uint64_t i = start; i < end && i < m->n; i++) {
+		assert_int_equal(bitmap_test(bm, i), m->bits[i]);
+		if (m->bits[i] && first == end)
+			first = i;
+		count += m->bits[i];
+	}
+	assert_int_equal(bitmap_count(bm, start, end), count);
+	assert_int_equal(bitmap_next(bm, start, end), first);
+}
+
+/* Ranges at every kind of edge, against the model. */
+static void test_bitmap(void **state)
+{
+	static const uint64_t edges[] = {0,
+					 1,
+					 63,
+					 64,
+					 65,
+					 128,
+					 4095,
+					 BITMAP_BLOCK - 1,
+					 BITMAP_BLOCK,
+					 BITMAP_BLOCK + 1,
+					 2 * BITMAP_BLOCK,
+					 BITS - 78,
+					 BITS - 1,
+					 BITS,
+					 BITS + 1,
+					 BITS + 64,
+					 UINT64_MAX};
+	struct model m = {calloc(BITS, sizeof(bool)), BITS};
+	struct bitmap bm;
+
+	(void)state;
+	assert_int_equal(bitmap_init(&bm, BITS, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {
+		for (size_t k = 0; k < ARRAY_SIZE(edges); k++) {
+			bool value = (i + k) % 3;
+			uint64_t changed = value ? bitmap_set_range(&bm, edges[i], edges[k])
+						 : bitmap_clear_range(&bm, edges[i], edges[k]);
+
+			assert_int_equal(changed, model_set(&m, edges[i], edges[k], value));
+		}
+		compare(&bm, &m, 0, BITS);
+		compare(&bm, &m, edges[i], BITS + 100);
+	}
+	assert_false(bitmap_test(&bm, BITS));
+	assert_false(bitmap_test(&bm, UINT64_MAX));
+	bitmap_deinit(&bm);
+	free(m.bits);
+}
+
+static void test_bitmap_blocks(void **state)
+{
+	struct bitmap bm;
+
+	(void)state;
+	assert_int_equal(bitmap_init(&bm, 1ULL << 36, NULL), 0);
+	assert_true(bitmap_untouched(&bm, 0, bm.nwords));
+	assert_int_equal(bitmap_next(&bm, 0, 1ULL << 36), 1ULL << 36);
+	assert_int_equal(bitmap_clear_range(&bm, 0, UINT64_MAX), 0);
+	assert_int_equal(bitmap_set_range(&bm, (1ULL << 36) - 1, UINT64_MAX), 1);
+	assert_int_equal(bitmap_next(&bm, 5, 1ULL << 36), (1ULL << 36) - 1);
+	assert_int_equal(bitmap_count(&bm, 0, UINT64_MAX), 1);
+	assert_true(bitmap_untouched(&bm, 0, bm.nwords - 512));
+	assert_false(bitmap_untouched(&bm, 0, bm.nwords - 511));
+	assert_false(bitmap_untouched(&bm, bm.nwords - 1, UINT64_MAX));
+	bitmap_deinit(&bm);
+	bitmap_deinit(&bm);
+	assert_int_equal(bitmap_init(&bm, 0, NULL), 0);
+	assert_int_equal(bitmap_count(&bm, 0, 64), 0);
+	assert_int_equal(bitmap_set_range(&bm, 0, 64), 0);
+	bitmap_deinit(&bm);
+	assert_int_equal(bitmap_init(&bm, UINT64_MAX, NULL), ERR_NOMEM);
+	bitmap_deinit(&bm);
+}
+
+static void add(struct pfn_list *list, const struct pfn_range *ranges, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(pfn_list_add(list, ranges[i].start, ranges[i].end, NULL), 0);
+}
+
+static void expect_list(const struct pfn_list *list, const struct pfn_range *ranges, size_t n)
+{
+	assert_int_equal(list->n, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(list->ranges[i].start, ranges[i].start);
+		assert_int_equal(list->ranges[i].end, ranges[i].end);
+	}
+}
+
+static void test_lists(void **state)
+{
+	static const struct pfn_range in[] = {{10, 20}, {20, 25}, {7, 7},  {9, 3},
+					      {5, 12},	{40, 50}, {41, 42}};
+	static const struct pfn_range merged[] = {{5, 25}, {40, 50}};
+	static const struct pfn_range less[] = {{0, 6}, {8, 9}, {24, 41}, {49, 60}};
+	static const struct pfn_range rest[] = {{6, 8}, {9, 24}, {41, 49}};
+	struct pfn_list list = {0}, minus = {0};
+
+	(void)state;
+	pfn_list_normalise(&list);
+	add(&list, in, ARRAY_SIZE(in));
+	assert_int_equal(list.n, 4);
+	pfn_list_normalise(&list);
+	expect_list(&list, merged, ARRAY_SIZE(merged));
+	add(&minus, less, ARRAY_SIZE(less));
+	assert_int_equal(pfn_list_subtract(&list, &minus, NULL), 0);
+	expect_list(&list, rest, ARRAY_SIZE(rest));
+	pfn_list_append(&minus, &list);
+	assert_int_equal(minus.n, 7);
+	pfn_list_deinit(&list);
+	pfn_list_deinit(&minus);
+}
+
+/* Walks the order; every bit of @kept comes once, and in the wanted order of ranges. */
+static void walk(const struct pfn_list *order, const struct bitmap *kept, size_t step)
+{
+	struct order_walk w = {.order = order};
+	uint64_t indices[64], out = 0;
+	pfn_t pfns[64];
+	struct rank rank;
+	size_t n;
+
+	assert_int_equal(rank_init(&rank, kept, NULL), 0);
+	w.rank = &rank;
+	while ((n = order_next(&w, step, pfns, indices))) {
+		assert_true(n <= step);
+		for (size_t i = 0; i < n; i++) {
+			assert_true(bitmap_test(kept, pfns[i]));
+			assert_int_equal(indices[i], bitmap_count(kept, 0, pfns[i]));
+		}
+		out += n;
+	}
+	assert_int_equal(out, bitmap_count(kept, 0, kept->nbits));
+	rank_deinit(&rank);
+}
+
+static void test_order(void **state)
+{
+	static const struct pfn_range firsts[] = {{300, 400}, {90, 110}, {9000, 20000}};
+	static const struct pfn_range lasts[] = {{100, 200}, {395, 405}, {9990, 30000}};
+	static const struct pfn_range want[] = {{90, 110},  {300, 400},	 {9000, 10000}, {0, 90},
+						{200, 300}, {405, 9000}, {110, 200},	{400, 405}};
+	struct pfn_list first = {0}, last = {0}, order;
+	struct bitmap kept;
+
+	(void)state;
+	add(&first, firsts, 3);
+	add(&last, lasts, 3);
+	assert_int_equal(order_make(&first, &last, 10000, &order, NULL), 0);
+	expect_list(&order, want, ARRAY_SIZE(want));
+	assert_int_equal(bitmap_init(&kept, 10000, NULL), 0);
+	for (pfn_t pfn = 0; pfn < 10000; pfn += 1 + pfn % 7)
+		bitmap_set_range(&kept, pfn, pfn + 1);
+	walk(&order, &kept, 1);
+	walk(&order, &kept, 64);
+	bitmap_set_range(&kept, 0, 10000);
+	walk(&order, &kept, 63);
+	bitmap_clear_range(&kept, 0, 10000);
+	walk(&order, &kept, 8);
+	pfn_list_deinit(&order);
+	pfn_list_deinit(&first);
+	assert_int_equal(order_make(&first, &first, 10000, &order, NULL), 0);
+	assert_int_equal(order.n, 1);
+	walk(&order, &kept, 8);
+	pfn_list_deinit(&order);
+	pfn_list_deinit(&last);
+	bitmap_deinit(&kept);
+}
+
+/* Lists that are full have an order all the same. */
+static void test_long_lists(void **state)
+{
+	struct pfn_list first = {0}, last = {0}, order;
+	struct bitmap kept;
+
+	(void)state;
+	for (pfn_t i = 0; i < PFN_LIST_MAX; i++) {
+		assert_int_equal(pfn_list_add(&first, i * 10, i * 10 + 3, NULL), 0);
+		assert_int_equal(pfn_list_add(&last, i * 10 + 5, i * 10 + 8, NULL), 0);
+	}
+	assert_int_equal(pfn_list_add(&first, 0, 1, NULL), ERR_LIMIT);
+	assert_int_equal(pfn_list_add(&first, 1, 1, NULL), 0);
+	assert_int_equal(pfn_list_add(&first, (PFN_LIST_MAX - 1) * 10 + 3, PFN_LIST_MAX * 10, NULL),
+			 0);
+	pfn_list_append(&first, &last);
+	assert_int_equal(first.n, PFN_LIST_MAX);
+	assert_int_equal(order_make(&first, &last, PFN_LIST_MAX * 10, &order, NULL), 0);
+	assert_int_equal(bitmap_init(&kept, PFN_LIST_MAX * 10, NULL), 0);
+	for (size_t i = 0; i < order.n; i++)
+		assert_int_equal(bitmap_set_range(&kept, order.ranges[i].start,
+						  order.ranges[i].end),
+				 order.ranges[i].end - order.ranges[i].start);
+	assert_int_equal(bitmap_count(&kept, 0, UINT64_MAX), PFN_LIST_MAX * 10);
+	assert_int_equal(pfn_list_subtract(&first, &last, NULL), 0);
+	bitmap_deinit(&kept);
+	pfn_list_deinit(&order);
+	pfn_list_deinit(&first);
+	pfn_list_deinit(&last);
+}
+
+static void test_rank(void **state)
+{
+	struct bitmap kept;
+	struct rank rank;
+
+	(void)state;
+	assert_int_equal(bitmap_init(&kept, 2 * RANK_CHUNK, NULL), 0);
+	bitmap_set_range(&kept, 3, 2 * RANK_CHUNK - 1);
+	assert_int_equal(rank_init(&rank, &kept, NULL), 0);
+	assert_int_equal(rank_of(&rank, 0), 0);
+	assert_int_equal(rank_of(&rank, 4), 1);
+	assert_int_equal(rank_of(&rank, RANK_CHUNK - 1), RANK_CHUNK - 4);
+	assert_int_equal(rank_of(&rank, RANK_CHUNK), RANK_CHUNK - 3);
+	assert_int_equal(rank_of(&rank, 2 * RANK_CHUNK), 2 * RANK_CHUNK - 4);
+	assert_int_equal(rank_of(&rank, UINT64_MAX), 2 * RANK_CHUNK - 4);
+	rank_deinit(&rank);
+	rank_deinit(&rank);
+	bitmap_deinit(&kept);
+}
+
+/* What the log printed into a memfd. */
+static const char *printed(int fd, char buf[static LOG_KEPT_MAX])
+{
+	ssize_t n = pread(fd, buf, LOG_KEPT_MAX - 1, 0);
+
+	assert_true(n >= 0);
+	buf[n] = '\0';
+	return buf;
+}
+
+static void test_log(void **state)
+{
+	static struct log log;
+	static char buf[LOG_KEPT_MAX], many[2 * LOG_LINE_MAX];
+	int fd = memfd_create("log", MFD_CLOEXEC);
+
+	(void)state;
+	log_init(&log, fd, LOG_COMMON);
+	log_line(&log, LOG_DEBUG, "not this");
+	log_line(&log, LOG_ERROR, "kept, not printed");
+	log_line(&log, LOG_COMMON, "a\033[2Jb\nc\x7f\xc3\xa4%d", 7);
+	log_progress(&log, "not this either");
+	assert_string_equal(printed(fd, buf), "lifeboat-collect: a?[2Jb?c?\xc3\xa4"
+					      "7\n");
+	assert_non_null(memmem(log.kept, log.used, "] kept, not printed\n", 20));
+	assert_null(memmem(log.kept, log.used, "not this", 8));
+	log.level |= LOG_PROGRESS;
+	memset(many, 'x', sizeof(many) - 1);
+	log_progress(&log, many);
+	log_line(&log, LOG_COMMON, "%s", many);
+	assert_true(strlen(printed(fd, buf)) < 2 * LOG_LINE_MAX + 50);
+	// A log that is full keeps whole lines only.
+	for (int i = 0; i < 1000; i++)
+		log_line(&log, LOG_ERROR, "%s", many);
+	assert_true(log.used <= LOG_KEPT_MAX);
+	assert_int_equal(log.kept[log.used - 1], '\n');
+	close(fd);
+}
+
+static void test_progress(void **state)
+{
+	static struct log log;
+	static char buf[LOG_KEPT_MAX];
+	struct progress p;
+	int fd = memfd_create("log", MFD_CLOEXEC);
+
+	(void)state;
+	log_init(&log, fd, LOG_PROGRESS);
+	progress_init(&p, &log, 1ULL << 36, 65536);
+	progress_show(&p, 1);
+	assert_string_equal(printed(fd, buf), "");
+	p.last_ms -= 1000;
+	p.start_ms -= 1000;
+	progress_show(&p, 0);
+	p.last_ms -= 1000;
+	progress_show(&p, 1ULL << 35);
+	progress_show(&p, 1ULL << 36);
+	printed(fd, buf);
+	assert_non_null(strstr(buf, "  0 %, 0 of 68719476736 pages, 0.0 MB/s, 0:00 left\n"));
+	assert_non_null(strstr(buf, " 50 %, "));
+	assert_non_null(strstr(buf, "100 %, 68719476736 of 68719476736 pages"));
+	// No pages at all are all pages.
+	progress_init(&p, &log, 0, 4096);
+	progress_show(&p, 0);
+	printed(fd, buf);
+	assert_non_null(strstr(buf, "100 %, 0 of 0 pages"));
+	close(fd);
+}
+
+static void test_json(void **state)
+{
+	char buf[256];
+	struct json j;
+
+	(void)state;
+	json_init(&j, buf, sizeof(buf));
+	json_object(&j, NULL);
+	json_string(&j, "a\"b", "\\\n\x01\xff");
+	json_u64(&j, "n", UINT64_MAX);
+	json_array(&j, "l");
+	json_bool(&j, NULL, true);
+	json_ms(&j, NULL, 12003);
+	json_array_end(&j);
+	json_object(&j, "o");
+	json_object_end(&j);
+	json_hex64(&j, "h", 0xabc);
+	json_object_end(&j);
+	assert_false(j.overflow);
+	assert_string_equal(buf,
+			    "{\n\t\"a\\\"b\": \"\\\\\\u000a\\u0001\\u00ff\",\n"
+			    "\t\"n\": 18446744073709551615,\n\t\"l\": [\n\t\ttrue,\n\t\t12.003\n"
+			    "\t],\n\t\"o\": {},\n\t\"h\": \"0000000000000abc\"\n}\n");
+	for (size_t room = 1; room <= strlen(buf); room++) {
+		char small[256];
+
+		memset(small, 0x55, sizeof(small));
+		json_init(&j, small, room);
+		json_object(&j, NULL);
+		json_string(&j, "a\"b", "\\\n\x01\xff");
+		json_array(&j, "l");
+		json_string(&j, NULL,
+			    "words and words and words and words and words and words, "
+			    "and words and words and words and words and words");
+		json_array_end(&j);
+		json_object_end(&j);
+		assert_int_equal(small[room], 0x55);
+		assert_true(strlen(small) < room);
+	}
+}
+
+/* A manifest whose every string is the worst there can be fits. */
+static void test_manifest(void **state)
+{
+	static char text[MANIFEST_SIZE_MAX];
+	struct manifest m = {.status = MANIFEST_INCOMPLETE};
+	struct kmem km = {.crashtime = UINT64_MAX};
+	struct plan plan = {.model = "sparsemem_extreme", .nnotes = PLAN_NOTES_MAX};
+
+	(void)state;
+	assert_true(manifest_text(&m, text, sizeof(text)) > 0);
+	assert_non_null(strstr(text, "\"status\": \"incomplete\""));
+	assert_null(strstr(text, "\"digest\""));
+	memset(m.reason, 0xff, sizeof(m.reason) - 1);
+	memset(m.panic, 1, sizeof(m.panic) - 1);
+	memset(km.uts.release, 2, KMEM_UTS_LEN - 1);
+	memset(km.uts.version, 2, KMEM_UTS_LEN - 1);
+	memset(km.uts.nodename, 2, KMEM_UTS_LEN - 1);
+	memset(km.uts.machine, 2, KMEM_UTS_LEN - 1);
+	for (size_t i = 0; i < PLAN_NOTES_MAX; i++)
+		memset(plan.notes[i], 3, PLAN_NOTE_MAX - 1);
+	memset(&plan.counts, 0xff, sizeof(plan.counts));
+	m.km = &km;
+	m.plan = &plan;
+	m.total_ms = UINT64_MAX;
+	m.commit_time = 1700000001;
+	assert_true(manifest_text(&m, text, sizeof(text)) > 16 << 10);
+	assert_non_null(strstr(text, "\"free\": 18446744073709551615"));
+	assert_null(strstr(text, "panic_to_commit"));
+	assert_int_equal(manifest_text(&m, text, 1000), 0);
+	assert_true(manifest_peak_kib() > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bitmap),	   cmocka_unit_test(test_bitmap_blocks),
+		cmocka_unit_test(test_lists),	   cmocka_unit_test(test_order),
+		cmocka_unit_test(test_long_lists), cmocka_unit_test(test_rank),
+		cmocka_unit_test(test_log),	   cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_json),	   cmocka_unit_test(test_manifest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
