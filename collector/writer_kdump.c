@@ -45,8 +45,8 @@ struct writer {
 
 /*
  * Where vmcoreinfo was found in memory only, the dump gets the note that the vmcore lacks:
- * without it no reader could make sense of the dump. It goes first, since a damaged record
- * among the others would hide all that follow.
+ * without it no reader could make sense of the dump. It goes first, and of
+ * the others only what is sound follows.
  */
 static uint64_t own_note_size(const struct kmem *km)
 {
@@ -60,14 +60,13 @@ static uint64_t own_note_size(const struct kmem *km)
 
 static void lay_out(struct writer *w)
 {
-	const struct vmcore_info *info = vmcore_info(w->conf.km->vc);
 	const struct plan *plan = w->conf.plan;
 	uint64_t bs = w->block_size = plan->page_size;
 	uint64_t bytes = (plan->max_pfn + 7) / 8;
 	uint64_t sub;
 
 	w->own_note = own_note_size(w->conf.km);
-	sub = KDUMP_SUB_HEADER_SIZE + w->own_note + info->notes_size;
+	sub = KDUMP_SUB_HEADER_SIZE + w->own_note + w->conf.km->notes_sound;
 	w->sub_hdr_blocks = (sub + bs - 1) / bs;
 	w->bitmap_blocks = 2 * ((bytes + bs - 1) / bs);
 	w->bitmap_offset = (1 + w->sub_hdr_blocks) * bs;
@@ -121,14 +120,15 @@ static int put_notes(const struct writer *w, uint8_t *s, struct err *err)
 		vi_offset = offset + size -
 			    (vi_size + ELFNOTE_ALIGN - 1) / ELFNOTE_ALIGN * ELFNOTE_ALIGN;
 	}
-	if (info->notes_size)
-		memcpy(notes + w->own_note, info->notes, info->notes_size);
+	// What is behind a damaged record no reader would find; most would give up at it.
+	if (km->notes_sound)
+		memcpy(notes + w->own_note, info->notes, km->notes_sound);
 	if (vi_size) {
 		store_le64(s + KDUMP_S_OFFSET_VMCOREINFO, vi_offset);
 		store_le64(s + KDUMP_S_SIZE_VMCOREINFO, vi_size);
 	}
 	store_le64(s + KDUMP_S_OFFSET_NOTE, offset);
-	store_le64(s + KDUMP_S_SIZE_NOTE, w->own_note + info->notes_size);
+	store_le64(s + KDUMP_S_SIZE_NOTE, w->own_note + km->notes_sound);
 	return 0;
 }
 
