@@ -218,7 +218,7 @@ void dump_report(const struct dump *d)
 		if (p->counts.excluded[c])
 			log_line(d->log, LOG_COMMON, "excluded %s: %" PRIu64 " pages",
 				 page_class_name(c), p->counts.excluded[c]);
-	if (d->opts->dry_run)
+	if (d->opts->dry_run || !m->result.size)
 		return;
 	log_line(d->log, LOG_COMMON,
 		 "%" PRIu64 " bytes in %" PRIu64 ".%03" PRIu64 " s, peak memory %" PRIu64 " KiB",
