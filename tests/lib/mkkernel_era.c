@@ -246,8 +246,8 @@ void mk_compound_page(const struct mk_era *e, uint8_t *page, uint64_t va,
 		store_le64(page, load_le64(page) | bit(e->pg_slab));
 	if (kind == MK_SLAB && e->slab)
 		store_le32(page + e->mapcount, e->slab);
-	// The slab's freelist counters lie on mapping, and may look like anything.
-	if (kind == MK_SLAB)
+	// Since 6.2 the slab's freelist counters lie on mapping, and may look like anything.
+	if (kind == MK_SLAB && e->compound >= MK_FOLIO)
 		store_le64(page + e->mapping, 0x00150011);
 	if (kind == MK_HUGETLB && e->hugetlb)
 		store_le32(page + e->mapcount, e->hugetlb);
