@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -268,11 +269,18 @@ static void make_keys(void)
 	printf("workload: slab %d keys\n", KEYS);
 }
 
-/* A second CPU at work: its registers are in the notes of the dump. */
+/*
+ * A CPU at work: its registers are in the notes of the dump. It is the first one, so that a test
+ * that crashes another knows where to look.
+ */
 static void *spin(void *arg)
 {
 	volatile unsigned long *count = arg;
+	cpu_set_t first;
 
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	sched_setaffinity(0, sizeof(first), &first);
 	for (;;)
 		(*count)++;
 	return NULL;
