@@ -269,7 +269,8 @@ check_is 'CPU 1 had rip as the console says' "${console_rip%%/*}" \
 
 check_is 'libkdumpfile reads the same from both' "$(cat "$vm_dir/hash.theirs")" \
 	"$(cat "$vm_dir/hash.ours")"
-check 'and every page of it' grep -qE "^release .* pages [1-9][0-9]* .* failed 0 " "$vm_dir/hash.ours"
+check 'and every page of it' \
+	grep -qE '^release .* pages [1-9][0-9]* .* failed 0 ' "$vm_dir/hash.ours"
 diag "$(cat "$vm_dir/hash.ours")"
 
 drgn_of()

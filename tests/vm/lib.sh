@@ -141,8 +141,8 @@ vm_prepare()
 	return 1
 }
 
-# vm_raw_disk FILE SIZE: sets vm_raw_arguments, arguments of scripts/lab for a second disk, /dev/vdb,
-# which is FILE, a hole as yet; and for rawcopy, which fills it.
+# vm_raw_disk FILE SIZE: sets vm_raw_arguments, arguments of scripts/lab for a second disk,
+# /dev/vdb, which is FILE, a hole as yet; and for rawcopy, which fills it.
 vm_raw_disk()
 {
 	rm -f "$1"
