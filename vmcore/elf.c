@@ -313,6 +313,10 @@ static int add_load(struct reader *rd, const struct phdr *ph, uint32_t index, st
 		vc->info.text_vaddr = ph->vaddr;
 		vc->info.text_paddr = ph->paddr;
 	}
+	// A filtered core has the image in pieces.
+	if (seg->text && ph->paddr - vc->info.text_paddr == vc->info.text_memsz &&
+	    ph->vaddr - vc->info.text_vaddr == vc->info.text_memsz)
+		vc->info.text_memsz += ph->memsz;
 	return 0;
 }
 

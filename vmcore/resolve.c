@@ -29,11 +29,14 @@ struct sweep {
 	size_t room; /* of vc->ranges */
 };
 
-// Data before none, the larger segment (the linear mapping) before the smaller, then the first.
+// Data before none, the linear mapping before the kernel image, the larger segment before the
+// smaller, then the first. A filtered core has pieces of both of the same size.
 static bool better(const struct piece *a, const struct piece *b)
 {
 	if (a->data != b->data)
 		return a->data;
+	if (a->seg->text != b->seg->text)
+		return b->seg->text;
 	if (a->seg->range.memsz != b->seg->range.memsz)
 		return a->seg->range.memsz > b->seg->range.memsz;
 	return a->seg->index < b->seg->index;
@@ -96,7 +99,7 @@ static void note_overlap(struct vmcore *vc, const struct vmcore_segment *a,
 	bool a_small = a->range.memsz < b->range.memsz;
 	const struct vmcore_segment *small = a_small ? a : b, *large = a_small ? b : a;
 
-	if (small == large || small->text)
+	if (small == large || small->text || a->text != b->text)
 		return;
 	if (small->range.paddr - small->range.offset == large->range.paddr - large->range.offset) {
 		vmcore_warn(vc, "segments %u and %u overlap at the same place of the file: merged",
@@ -108,6 +111,7 @@ static void note_overlap(struct vmcore *vc, const struct vmcore_segment *a,
 			vc->info.has_text = true;
 			vc->info.text_vaddr = small->range.vaddr;
 			vc->info.text_paddr = small->range.paddr;
+			vc->info.text_memsz = small->range.memsz;
 		}
 		return;
 	}

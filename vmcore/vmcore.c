@@ -195,6 +195,11 @@ int vmcore_pread(struct vmcore *vc, uint64_t offset, void *buf, size_t size, str
 	return 0;
 }
 
+int vmcore_read_file(struct vmcore *vc, uint64_t offset, void *buf, size_t size, struct err *err)
+{
+	return vmcore_pread(vc, offset, buf, size, err);
+}
+
 int vmcore_read(struct vmcore *vc, paddr_t paddr, void *buf, size_t size, struct err *err)
 {
 	uint8_t *to = buf;

@@ -49,6 +49,7 @@ struct vmcore_info {
 	bool has_text;
 	vaddr_t text_vaddr;
 	paddr_t text_paddr;
+	uint64_t text_memsz; /* of all its segments that follow each other */
 	/* What was odd but has a defined meaning (docs/vmcore-input.md), in words for the log. */
 	char warnings[VMCORE_WARNINGS_MAX][VMCORE_WARNING_MAX];
 	size_t nwarnings; /* may exceed VMCORE_WARNINGS_MAX: then the rest was not kept */
@@ -122,6 +123,12 @@ void vmcore_window_deinit(struct vmcore_window *w);
  */
 int vmcore_window_get(struct vmcore_window *w, paddr_t paddr, size_t need, size_t ahead,
 		      const uint8_t **ret, size_t *len_ret, struct err *err);
+
+/*
+ * Reads @size bytes of the file itself, headers and all, at @offset. ERR_UNSUPPORTED when the
+ * input is more than one file. Safe from any thread.
+ */
+int vmcore_read_file(struct vmcore *vc, uint64_t offset, void *buf, size_t size, struct err *err);
 
 /* Reads of the old memory that failed (EIO) or trapped (SIGBUS) give zeros and are counted here. */
 uint64_t vmcore_read_errors(const struct vmcore *vc);
