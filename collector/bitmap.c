@@ -173,3 +173,19 @@ pfn_t bitmap_next(const struct bitmap *bm, pfn_t start, pfn_t end)
 	}
 	return end;
 }
+
+pfn_t bitmap_next_clear(const struct bitmap *bm, pfn_t start, pfn_t end)
+{
+	uint64_t first, last;
+	pfn_t limit = end;
+
+	if (!cut(bm, start, &limit, &first, &last))
+		return start < end ? start : end;
+	for (uint64_t w = first; w <= last; w++) {
+		uint64_t bits = word_mask(w, start, limit) & ~bm->words[w];
+
+		if (bits)
+			return w * 64 + __builtin_ctzll(bits);
+	}
+	return limit;
+}

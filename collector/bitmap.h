@@ -51,4 +51,7 @@ uint64_t bitmap_count(const struct bitmap *bm, pfn_t start, pfn_t end);
 /* The first set bit in [start, end), or @end when there is none. */
 pfn_t bitmap_next(const struct bitmap *bm, pfn_t start, pfn_t end);
 
+/* The first clear bit in [start, end), or @end; bits behind the size are clear. */
+pfn_t bitmap_next_clear(const struct bitmap *bm, pfn_t start, pfn_t end);
+
 #endif

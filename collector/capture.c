@@ -27,6 +27,7 @@
 
 #define DUMP_NAME      "vmcore"
 #define DUMP_TEMP_NAME "vmcore-incomplete"
+#define FLAT_NAME      "vmcore.flat"
 #define DMESG_NAME     "vmcore-dmesg.txt"
 #define MANIFEST_NAME  "manifest.json"
 #define LOG_NAME       "collect.log"
@@ -180,39 +181,55 @@ static void dmesg_to_console(struct capture *c)
 		snprintf(c->m.panic, sizeof(c->m.panic), "%s", dmesg.panic);
 }
 
-static int open_sink(struct capture *c, struct sink *sink, struct err *err)
+static const char *dump_name(const struct dumpopts *o)
+{
+	return o->format == DUMP_FORMAT_FLATTENED ? FLAT_NAME : DUMP_NAME;
+}
+
+static int open_sink(struct capture *c, const struct dumpopts *o, struct sink *sink,
+		     struct err *err)
 {
 	char path[SINK_PATH_MAX], temp[SINK_PATH_MAX];
+	int rc;
 
-	if (c->config->target.kind == CONFIG_TARGET_RAW)
-		return sink_raw_open(sink, c->target.device, err);
-	snprintf(path, sizeof(path), "%s/" DUMP_NAME, c->dir);
+	snprintf(path, sizeof(path), "%s/%s", c->dir, dump_name(o));
 	snprintf(temp, sizeof(temp), "%s/" DUMP_TEMP_NAME, c->dir);
-	return sink_file_open(sink, path, temp, true, err);
+	rc = c->config->target.kind == CONFIG_TARGET_RAW
+		     ? sink_raw_open(sink, c->target.device, err)
+		     : sink_file_open(sink, path, temp, true, err);
+	if (rc || o->format != DUMP_FORMAT_FLATTENED)
+		return rc;
+	rc = sink_flatten(sink, err);
+	if (rc)
+		sink_close(sink);
+	return rc;
 }
 
 static int save_dump(struct capture *c, struct err *err)
 {
+	struct dumpopts opts = c->config->collect;
 	struct sink sink;
 	struct dump d = {
 		.km = &c->in.km,
-		.opts = &c->config->collect,
+		.opts = &opts,
 		.log = c->log,
 		.sink = &sink,
 		.plan = &c->plan,
 		.m = &c->m,
 	};
-	int rc = dumpopts_check(&c->config->collect, err);
+	int rc = dumpopts_check(&opts, c->config->target.kind == CONFIG_TARGET_RAW, err);
 
 	// Told when it was loaded; now a dump in another format beats none.
-	if (rc)
+	if (rc) {
 		log_line(c->log, LOG_ERROR, "warning: %s; writing kdump-compressed", err->msg);
-	rc = open_sink(c, &sink, err);
+		opts.format = DUMP_FORMAT_KDUMP;
+	}
+	rc = open_sink(c, &opts, &sink, err);
 	if (rc)
 		return rc;
 	rc = dump_run(&d, err);
 	sink_close(&sink);
-	c->m.file = c->m.status == MANIFEST_COMPLETE	 ? DUMP_NAME
+	c->m.file = c->m.status == MANIFEST_COMPLETE	 ? dump_name(&opts)
 		    : c->m.status == MANIFEST_INCOMPLETE ? DUMP_TEMP_NAME
 							 : "";
 	dump_report(&d);

@@ -3,16 +3,19 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "collector/block.h"
+#include "collector/copy.h"
 #include "collector/log.h"
 #include "collector/pageclass.h"
 #include "collector/pipeline.h"
 #include "collector/plan.h"
+#include "collector/predict.h"
 #include "collector/progress.h"
 #include "collector/sink.h"
 #include "collector/writer.h"
@@ -21,10 +24,39 @@
 #include "vmcore/kmem.h"
 #include "vmcore/vmcore.h"
 
-/* Context of the pipeline's callbacks. */
-struct flow {
+/* How a format of the options is written. */
+struct format {
+	const char *name;
+	const struct writer_ops *writer; /* NULL: the input is copied as it is */
+};
+
+static const struct format formats[] = {
+	[DUMP_FORMAT_KDUMP] = {"kdump", &writer_kdump},
+	[DUMP_FORMAT_ELF] = {"elf", &writer_elf},
+	[DUMP_FORMAT_FLATTENED] = {"flattened", &writer_kdump},
+	[DUMP_FORMAT_RAW] = {"raw", NULL},
+};
+
+/* One file of the dump, with the pages of [start, end). */
+struct part {
 	struct writer *writer;
+	struct sink *sink;
+	pfn_t start, end;
+	struct pfn_list order; /* empty when there is only one: the plan's serves */
+};
+
+/* One try, and the context of the pipeline's callbacks. */
+struct flow {
+	const struct format *format;
+	struct part *parts;
+	size_t nparts;
+	struct part *now; /* whose pages are on their way */
 	struct progress progress;
+	uint64_t before; /* pages of the parts before */
+};
+
+enum {
+	PART_ALIGN = 4096, /* readers count in words of the bitmap: crash wants 64 pages */
 };
 
 unsigned int dump_threads(const struct dumpopts *o, uint64_t page_size)
@@ -39,16 +71,34 @@ unsigned int dump_threads(const struct dumpopts *o, uint64_t page_size)
 	return n;
 }
 
+static const struct format *format_of(const struct dumpopts *o)
+{
+	// A flattened dump is one of another format, cut in records.
+	if (o->format == DUMP_FORMAT_FLATTENED && o->flattened_elf)
+		return &formats[DUMP_FORMAT_ELF];
+	return &formats[o->format];
+}
+
+static bool is_dense(const struct format *f)
+{
+	return f->writer && f->writer->dense;
+}
+
 static int choose_codec(struct dump *d, struct err *err)
 {
+	const struct format *f = format_of(d->opts);
 	bool automatic = !strcmp(d->opts->codec, "auto");
 
 	// Of all codecs LZO costs least a page and still halves most dumps: right for disks, which
 	// are the targets there are. docs/dump-format.md has the figures.
 	d->m->codec = codec_by_name(automatic ? "lzo" : d->opts->codec);
+	if (is_dense(f) || !f->writer)
+		d->m->codec = codec_by_name("none");
 	if (!d->m->codec)
 		return err_set(err, ERR_USAGE, "no codec is called %s", d->opts->codec);
-	d->m->codec_level = automatic ? d->m->codec->level_default : d->opts->codec_level;
+	d->m->codec_level = automatic || d->m->codec->flag == CODEC_FLAG_NONE
+				    ? d->m->codec->level_default
+				    : d->opts->codec_level;
 	return 0;
 }
 
@@ -56,14 +106,14 @@ static int write_block(void *ctx, const struct block *block, struct err *err)
 {
 	struct flow *f = ctx;
 
-	return writer_kdump.write_block(f->writer, block, err);
+	return f->format->writer->write_block(f->now->writer, block, err);
 }
 
 static void tick(void *ctx, const struct pipeline_stats *stats)
 {
 	struct flow *f = ctx;
 
-	progress_show(&f->progress, stats->pages);
+	progress_show(&f->progress, f->before + stats->pages);
 }
 
 static int make_plan(struct dump *d, unsigned int level, struct err *err)
@@ -77,7 +127,8 @@ static int make_plan(struct dump *d, unsigned int level, struct err *err)
 	d->planned = false;
 	log_line(d->log, LOG_COMMON, "planning: dump level %u, %u thread%s", level, threads,
 		 threads == 1 ? "" : "s");
-	rc = plan_init(d->plan, d->km, level, threads, err);
+	rc = is_dense(format_of(d->opts)) ? plan_init_dense(d->plan, d->km, level, threads, err)
+					  : plan_init(d->plan, d->km, level, threads, err);
 	d->m->stage_ms[STAGE_PLAN] += log_now_ms() - start;
 	if (rc) {
 		err_prepend(err, "plan");
@@ -90,6 +141,73 @@ static int make_plan(struct dump *d, unsigned int level, struct err *err)
 	return 0;
 }
 
+/* Where each part begins: with the same number of kept pages, at a boundary of PART_ALIGN. */
+static int make_parts(struct dump *d, struct flow *f, struct err *err)
+{
+	const struct plan *plan = d->plan;
+	pfn_t start = 0;
+
+	f->nparts = d->nsinks ? d->nsinks : 1;
+	f->parts = calloc(f->nparts, sizeof(*f->parts));
+	if (!f->parts)
+		return err_set(err, ERR_NOMEM, "no memory for %zu parts", f->nparts);
+	for (size_t i = 0; i < f->nparts; i++) {
+		struct part *p = &f->parts[i];
+		uint64_t share = plan->kept_pages / f->nparts * (i + 1);
+		int rc = 0;
+
+		p->sink = &d->sink[i];
+		p->start = start;
+		p->end = i + 1 == f->nparts
+				 ? plan->max_pfn
+				 : rank_select(&plan->rank, share) & ~(pfn_t)(PART_ALIGN - 1);
+		if (p->end <= p->start)
+			return err_set(err, ERR_USAGE, "memory is too small for %zu parts",
+				       f->nparts);
+		start = p->end;
+		if (f->nparts > 1)
+			rc = order_cut(&plan->order, p->start, p->end, &p->order, err);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static void free_parts(struct flow *f)
+{
+	for (size_t i = 0; i < f->nparts && f->parts; i++) {
+		if (f->format->writer)
+			f->format->writer->destroy(f->parts[i].writer);
+		pfn_list_deinit(&f->parts[i].order);
+	}
+	free(f->parts);
+}
+
+static int create_writers(struct dump *d, struct flow *f, struct err *err)
+{
+	struct writer_conf conf = {.km = d->km, .plan = d->plan, .codec = d->m->codec};
+	int rc = 0;
+
+	conf.split = f->nparts > 1;
+	for (size_t i = 0; i < f->nparts && !rc; i++) {
+		conf.sink = f->parts[i].sink;
+		conf.start_pfn = f->parts[i].start;
+		conf.end_pfn = f->parts[i].end;
+		rc = f->format->writer->create(&conf, &f->parts[i].writer, err);
+	}
+	return rc;
+}
+
+static void add_stats(struct pipeline_stats *sum, const struct pipeline_stats *part)
+{
+	sum->pages += part->pages;
+	sum->zero_pages += part->zero_pages;
+	sum->raw_pages += part->raw_pages;
+	sum->bytes += part->bytes;
+	sum->workers = part->workers;
+}
+
+/* The parts one after the other, each with all workers. */
 static int move_pages(struct dump *d, struct flow *f, struct err *err)
 {
 	struct pipeline_conf conf = {
@@ -97,17 +215,60 @@ static int move_pages(struct dump *d, struct flow *f, struct err *err)
 		.plan = d->plan,
 		.codec = d->m->codec,
 		.codec_level = d->m->codec_level,
-		.drop_zeros = d->plan->level & DUMP_LEVEL_ZERO,
+		.drop_zeros = (d->plan->level & DUMP_LEVEL_ZERO) && !is_dense(f->format),
 		.workers = dump_threads(d->opts, d->km->page_size),
 	};
 	struct pipeline_out out = {.write = write_block, .tick = tick, .ctx = f};
+	int rc = 0;
 
 	log_line(d->log, LOG_COMMON,
 		 "saving %" PRIu64 " of %" PRIu64 " pages (%" PRIu64 " MiB) with %s to %s",
 		 d->plan->kept_pages, d->plan->ram_pages,
 		 d->plan->kept_pages * d->plan->page_size >> 20, conf.codec->name, d->sink->temp);
 	progress_init(&f->progress, d->log, d->plan->kept_pages, d->plan->page_size);
-	return pipeline_run(&conf, &out, &d->m->pages, err);
+	d->m->pages = (struct pipeline_stats){0};
+	for (size_t i = 0; i < f->nparts && !rc; i++) {
+		struct pipeline_stats stats = {0};
+
+		f->now = &f->parts[i];
+		f->before = d->m->pages.pages;
+		conf.order = f->nparts > 1 ? &f->now->order : NULL;
+		rc = pipeline_run(&conf, &out, &stats, err);
+		add_stats(&d->m->pages, &stats);
+	}
+	return rc;
+}
+
+/* Ends all files; the sizes are summed up, the digests are those of a dump in one file. */
+static int finish_parts(struct dump *d, struct flow *f, bool complete, struct err *err)
+{
+	struct writer_result *sum = &d->m->result;
+	int rc = 0;
+
+	*sum = (struct writer_result){0};
+	for (size_t i = 0; i < f->nparts && !rc; i++) {
+		struct writer_result r = {0};
+
+		rc = f->format->writer->finish(f->parts[i].writer, complete, &r, err);
+		r.size += sum->size;
+		r.pages += sum->pages;
+		*sum = r;
+	}
+	if (f->nparts > 1)
+		sum->has_digests = false;
+	return rc;
+}
+
+/* None gets its name before all of them are whole. */
+static int commit_sinks(struct dump *d, struct flow *f, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < f->nparts && !rc; i++)
+		rc = sink_commit(f->parts[i].sink, err);
+	if (!rc && d->sink->ops->append_only)
+		d->m->result.size = d->sink->sent;
+	return rc;
 }
 
 static int commit(struct dump *d, struct flow *f, struct err *err)
@@ -115,13 +276,13 @@ static int commit(struct dump *d, struct flow *f, struct err *err)
 	uint64_t start = log_now_ms();
 	int rc;
 
-	if (d->m->pages.pages != d->plan->kept_pages)
+	if (f->format->writer && d->m->pages.pages != d->plan->kept_pages)
 		return err_set(err, ERR_CORRUPT,
 			       "%" PRIu64 " pages were written, %" PRIu64 " were planned",
 			       d->m->pages.pages, d->plan->kept_pages);
-	rc = writer_kdump.finish(f->writer, true, &d->m->result, err);
+	rc = f->format->writer ? finish_parts(d, f, true, err) : 0;
 	if (!rc)
-		rc = sink_commit(d->sink, err);
+		rc = commit_sinks(d, f, err);
 	d->m->stage_ms[STAGE_COMMIT] += log_now_ms() - start;
 	if (!rc) {
 		d->m->status = MANIFEST_COMPLETE;
@@ -142,11 +303,15 @@ static int check_whole(const struct dump *d, struct err *err)
 static void keep_incomplete(struct dump *d, struct flow *f)
 {
 	struct err why = {0};
+	int rc = 0;
 
 	if (!d->m->pages.pages)
 		return;
-	if (writer_kdump.finish(f->writer, false, &d->m->result, &why) ||
-	    sink_keep(d->sink, &why)) {
+	if (f->format->writer)
+		rc = finish_parts(d, f, false, &why);
+	for (size_t i = 0; i < f->nparts && !rc; i++)
+		rc = sink_keep(f->parts[i].sink, &why);
+	if (rc) {
 		log_line(d->log, LOG_ERROR, "the incomplete dump cannot be kept: %s", why.msg);
 		return;
 	}
@@ -154,47 +319,120 @@ static void keep_incomplete(struct dump *d, struct flow *f)
 	d->m->commit_time = time(NULL);
 }
 
+static void copy_tick(void *ctx, uint64_t bytes)
+{
+	struct flow *f = ctx;
+
+	progress_show(&f->progress, bytes / f->progress.page_size);
+}
+
+/* The file as it is: what a page is does not matter. */
+static int copy_input(struct dump *d, struct flow *f, struct err *err)
+{
+	uint64_t size = vmcore_info(d->km->vc)->file_size;
+	struct copy copy = {
+		.vc = d->km->vc,
+		.sink = d->sink,
+		.workers = dump_threads(d->opts, d->km->page_size),
+		.tick = copy_tick,
+		.ctx = f,
+	};
+	int rc;
+
+	log_line(d->log, LOG_COMMON, "copying %" PRIu64 " MiB to %s", size >> 20, d->sink->temp);
+	progress_init(&f->progress, d->log, size / d->km->page_size, d->km->page_size);
+	rc = copy_run(&copy, err);
+	d->m->result = (struct writer_result){.size = copy.done};
+	d->m->pages.pages = copy.done / d->km->page_size;
+	return rc;
+}
+
+static int write_all(struct dump *d, struct flow *f, struct err *err)
+{
+	int rc;
+
+	if (!f->format->writer)
+		return copy_input(d, f, err);
+	rc = create_writers(d, f, err);
+	return rc ? rc : move_pages(d, f, err);
+}
+
+/* What it would come to. */
+static int predict(struct dump *d, struct err *err)
+{
+	const struct format *f = format_of(d->opts);
+	struct predict p = {
+		.km = d->km,
+		.plan = d->plan,
+		.codec = d->m->codec,
+		.codec_level = d->m->codec_level,
+	};
+	struct writer_result *r = &d->m->result;
+	int rc = 0;
+
+	*r = (struct writer_result){.size = vmcore_info(d->km->vc)->file_size};
+	if (!f->writer)
+		return 0;
+	if (f->writer->dense)
+		r->size = d->plan->kept_pages * d->plan->page_size;
+	else
+		rc = predict_pages(&p, &r->size, &r->pages, err);
+	r->size += f->writer->overhead(d->km, d->plan);
+	return rc;
+}
+
 /* One try at one level. */
 static int try_level(struct dump *d, unsigned int level, bool last, struct err *err)
 {
-	struct writer_conf conf = {.km = d->km, .plan = d->plan, .sink = d->sink};
-	struct flow f = {0};
+	struct flow f = {.format = format_of(d->opts)};
 	uint64_t start;
 	int rc = make_plan(d, level, err);
 
 	if (rc || d->opts->dry_run)
-		return rc;
-	conf.codec = d->m->codec;
+		return rc ? rc : predict(d, err);
 	start = log_now_ms();
-	d->m->format = writer_kdump.name;
-	rc = writer_kdump.create(&conf, &f.writer, err);
+	d->m->format = formats[d->opts->format].name;
+	rc = make_parts(d, &f, err);
 	if (!rc)
-		rc = move_pages(d, &f, err);
+		rc = write_all(d, &f, err);
 	d->m->stage_ms[STAGE_PAGES] += log_now_ms() - start;
 	if (!rc)
 		rc = check_whole(d, err);
 	if (!rc)
 		rc = commit(d, &f, err);
-	// Only lack of space can be helped by another level.
-	if (rc && f.writer && (last || rc != ERR_NOSPC))
+	// Nothing can be ended that was not begun, and only lack of space can be helped by another
+	// level.
+	if (rc && d->m->pages.pages && (last || rc != ERR_NOSPC))
 		keep_incomplete(d, &f);
-	writer_kdump.destroy(f.writer);
+	free_parts(&f);
+	return rc;
+}
+
+static int restart(struct dump *d, struct err *err)
+{
+	int rc = 0;
+
+	d->m->pages = (struct pipeline_stats){0};
+	for (size_t i = 0; i < (d->nsinks ? d->nsinks : 1) && !rc; i++)
+		rc = sink_restart(&d->sink[i], err);
 	return rc;
 }
 
 int dump_run(struct dump *d, struct err *err)
 {
+	size_t nlevels = format_of(d->opts)->writer ? d->opts->nlevels : 1;
 	int rc = choose_codec(d, err);
 
-	for (size_t i = 0; i < d->opts->nlevels && !rc; i++) {
-		bool last = i + 1 == d->opts->nlevels;
+	for (size_t i = 0; i < nlevels && !rc; i++) {
+		bool last = i + 1 == nlevels;
 
-		rc = try_level(d, d->opts->levels[i], last, err);
+		// The file as it is has all pages in it.
+		rc = try_level(d, format_of(d->opts)->writer ? d->opts->levels[i] : 0, last, err);
 		if (rc != ERR_NOSPC || last)
 			break;
 		log_line(d->log, LOG_ERROR, "%s; trying dump level %u", err->msg,
 			 d->opts->levels[i + 1]);
-		rc = sink_restart(d->sink, err);
+		rc = restart(d, err);
 	}
 	d->m->read_errors = vmcore_read_errors(d->km->vc);
 	if (d->m->read_errors)
@@ -204,24 +442,46 @@ int dump_run(struct dump *d, struct err *err)
 	return rc;
 }
 
+/* With --show-stats the report is printed whatever --message-level says. */
+static enum log_kind report_kind(const struct dump *d)
+{
+	return d->opts->show_stats ? LOG_REPORT : LOG_COMMON;
+}
+
+static void report_classes(const struct dump *d)
+{
+	enum log_kind kind = report_kind(d);
+	const struct plan *p = d->plan;
+
+	log_line(d->log, kind, "memory %" PRIu64 " pages, kept %" PRIu64 " (zero %" PRIu64 ")",
+		 p->ram_pages, p->kept_pages, d->m->pages.zero_pages);
+	for (int c = PAGE_KEPT + 1; c < PAGE_CLASSES; c++)
+		if (p->counts.excluded[c] || d->opts->show_stats)
+			log_line(d->log, kind, "excluded %s: %" PRIu64 " pages", page_class_name(c),
+				 p->counts.excluded[c]);
+	if (p->zero_pages)
+		log_line(d->log, kind, "excluded zero: %" PRIu64 " pages", p->zero_pages);
+	if (p->filled_pages)
+		log_line(d->log, kind, "kept to fill small gaps: %" PRIu64 " pages",
+			 p->filled_pages);
+}
+
 void dump_report(const struct dump *d)
 {
-	const struct plan *p = d->plan;
 	const struct manifest *m = d->m;
 
 	if (!d->planned)
 		return;
-	log_line(d->log, LOG_COMMON,
-		 "memory %" PRIu64 " pages, kept %" PRIu64 " (zero %" PRIu64 ")", p->ram_pages,
-		 p->kept_pages, m->pages.zero_pages);
-	for (int c = PAGE_KEPT + 1; c < PAGE_CLASSES; c++)
-		if (p->counts.excluded[c])
-			log_line(d->log, LOG_COMMON, "excluded %s: %" PRIu64 " pages",
-				 page_class_name(c), p->counts.excluded[c]);
-	if (d->opts->dry_run || !m->result.size)
-		return;
-	log_line(d->log, LOG_COMMON,
-		 "%" PRIu64 " bytes in %" PRIu64 ".%03" PRIu64 " s, peak memory %" PRIu64 " KiB",
-		 m->result.size, m->stage_ms[STAGE_PAGES] / 1000, m->stage_ms[STAGE_PAGES] % 1000,
-		 manifest_peak_kib());
+	if (format_of(d->opts)->writer)
+		report_classes(d);
+	if (d->opts->dry_run)
+		log_line(d->log, report_kind(d),
+			 "predicted size: %" PRIu64 " bytes, from %" PRIu64 " pages looked at",
+			 m->result.size, m->result.pages);
+	else if (m->result.size)
+		log_line(d->log, report_kind(d),
+			 "%" PRIu64 " bytes in %" PRIu64 ".%03" PRIu64 " s, peak memory %" PRIu64
+			 " KiB",
+			 m->result.size, m->stage_ms[STAGE_PAGES] / 1000,
+			 m->stage_ms[STAGE_PAGES] % 1000, manifest_peak_kib());
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * dump: one dump of an open vmcore to an open sink: plan, pages, commit; with a smaller level
+ * dump: one dump of an open vmcore to an open sink, or split over several: plan, pages, commit; with a smaller level
  * when the target is full and the options name one, and an incomplete but valid dump when
  * there is none left.
  */
@@ -8,6 +8,7 @@
 #define COLLECTOR_DUMP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "collector/manifest.h"
 
@@ -23,6 +24,7 @@ struct dump {
 	const struct dumpopts *opts;
 	struct log *log;
 	struct sink *sink; /* opened by the caller, NULL with dry_run; closed by the caller */
+	size_t nsinks; /* of them, one behind the other: the dump is split; 0 is 1 */
 	struct plan *plan; /* storage of the caller; valid after dump_run() when planned */
 	bool planned;
 	struct manifest *m; /* filled: status, reason, plan, pages, result, stage times */

@@ -2,6 +2,7 @@
 /* lifeboat-collect: brings the memory of a dead kernel ashore. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +19,14 @@
 #include "collector/input.h"
 #include "collector/log.h"
 #include "collector/manifest.h"
+#include "collector/output.h"
 #include "collector/plan.h"
 #include "collector/sink.h"
 #include "vmcore/config.h"
 #include "vmcore/dumpopts.h"
 #include "vmcore/kmem.h"
 #include "vmcore/sigbus.h"
+#include "vmcore/xlat.h"
 
 #define PROC_VMCORE "/proc/vmcore"
 
@@ -59,46 +62,62 @@ static int dump_dmesg(const struct kmem *km, const struct dumpopts *o, struct lo
 	return rc;
 }
 
-static int open_output(struct sink *sink, const struct dumpopts *o, struct err *err)
+/* Where the dump goes, in words. */
+static void say_result(struct log *log, const struct dumpopts *o, const struct output *out,
+		       enum manifest_status status)
 {
-	const char *path = o->operands[1];
-	char temp[SINK_PATH_MAX];
-	struct stat st;
+	const char *more = out->n > 1 ? " and the files behind it" : "";
 
-	if (!stat(path, &st) && S_ISBLK(st.st_mode))
-		return sink_raw_open(sink, path, err);
-	if (snprintf(temp, sizeof(temp), "%s-incomplete", path) >= (int)sizeof(temp))
-		return err_set(err, ERR_LIMIT, "%s: name too long", path);
-	return sink_file_open(sink, path, temp, o->force, err);
+	if (status == MANIFEST_COMPLETE)
+		log_line(log, LOG_COMMON, "the dump is saved to %s%s",
+			 o->noperands > 1 ? o->operands[1] : "standard output", more);
+	else if (status == MANIFEST_INCOMPLETE)
+		log_line(log, LOG_ERROR, "what was saved is in %s%s", out->sinks[0].temp, more);
 }
 
 static int make_dump(const struct kmem *km, const struct dumpopts *o, struct log *log,
 		     enum manifest_status *status, struct err *err)
 {
 	CLEANUP_FREE struct plan *plan = calloc(1, sizeof(*plan));
-	CLEANUP_FREE struct sink *sink = calloc(1, sizeof(*sink));
+	struct output out = {0};
 	struct manifest m = {0};
-	struct dump d = {.km = km, .opts = o, .log = log, .sink = sink, .plan = plan, .m = &m};
-	int rc;
+	struct dump d = {.km = km, .opts = o, .log = log, .plan = plan, .m = &m};
+	int rc = 0;
 
-	if (!plan || !sink)
+	if (!plan)
 		return err_set(err, ERR_NOMEM, "no memory to begin with");
-	rc = dumpopts_check(o, err);
-	if (!rc && !o->dry_run)
-		rc = open_output(sink, o, err);
+	if (!o->dry_run)
+		rc = output_open(&out, o, err);
 	if (rc)
 		return rc;
+	d.sink = out.sinks;
+	d.nsinks = out.n;
 	rc = dump_run(&d, err);
-	sink_close(sink);
 	*status = m.status;
 	dump_report(&d);
-	if (m.status == MANIFEST_COMPLETE)
-		log_line(log, LOG_COMMON, "the dump is saved to %s", o->operands[1]);
-	else if (m.status == MANIFEST_INCOMPLETE)
-		log_line(log, LOG_ERROR, "what was saved is in %s-incomplete", o->operands[1]);
+	say_result(log, o, &out, m.status);
+	output_close(&out);
 	if (d.planned)
 		plan_deinit(plan);
 	return rc;
+}
+
+/* Where a virtual address is, as makedumpfile prints it, and what maps it. */
+static int print_vtop(const struct kmem *km, const struct dumpopts *o, struct err *err)
+{
+	struct xlat_leaf leaf;
+	int rc;
+
+	if (!km->xlat)
+		return err_set(err, ERR_UNSUPPORTED, "there is no address translation");
+	rc = xlat_walk(km->xlat, o->vtop_address, &leaf, err);
+	if (rc)
+		return rc;
+	printf("VIRTUAL           PHYSICAL\n%016" PRIx64 "  %" PRIx64 "\n\n", o->vtop_address,
+	       leaf.paddr + (o->vtop_address - leaf.vaddr));
+	printf("in a page of %" PRIu64 " KiB at %" PRIx64 ", by %u levels of tables\n",
+	       leaf.size >> 10, leaf.paddr, xlat_levels(km->xlat));
+	return fflush(stdout) ? err_sys(err, "standard output") : 0;
 }
 
 static int code_of(int rc, enum manifest_status status)
@@ -122,7 +141,9 @@ static int run_by_flags(const struct dumpopts *o, struct log *log)
 		log_line(log, LOG_ERROR, "%s", err.msg);
 		return EXIT_FAILED;
 	}
-	if (o->dump_dmesg)
+	if (o->vtop)
+		rc = print_vtop(&in.km, o, &err);
+	else if (o->dump_dmesg)
 		rc = dump_dmesg(&in.km, o, log, &err);
 	else
 		rc = make_dump(&in.km, o, log, &status, &err);
@@ -170,9 +191,16 @@ static int run_by_config(const struct dumpopts *o, struct log *log)
 	return rc;
 }
 
+static size_t operands_wanted(const struct dumpopts *o)
+{
+	if (o->dry_run || o->vtop || (o->format == DUMP_FORMAT_FLATTENED && !o->dump_dmesg))
+		return 1;
+	return o->split && !o->dump_dmesg ? 3 : 2;
+}
+
 static int run(const struct dumpopts *o, struct log *log)
 {
-	size_t wanted = o->dry_run ? 1 : 2;
+	size_t wanted = operands_wanted(o);
 
 	if (o->show_help || o->show_version) {
 		if (o->show_help)
@@ -185,7 +213,9 @@ static int run(const struct dumpopts *o, struct log *log)
 		return o->noperands > 1 ? usage(log, "with a configuration there is no OUTPUT")
 					: run_by_config(o, log);
 	if (o->noperands < wanted)
-		return usage(log, "INPUT and OUTPUT are needed");
+		return usage(log, wanted > 2   ? "--split: INPUT and two OUTPUTs or more are needed"
+				  : wanted > 1 ? "INPUT and OUTPUT are needed"
+					       : "INPUT is needed");
 	return run_by_flags(o, log);
 }
 
@@ -221,7 +251,7 @@ int main(int argc, char **argv)
 		log_line(log, LOG_ERROR, "%s", err.msg);
 		return EXIT_CONFIG;
 	}
-	log->level = o.message_level | LOG_ERROR;
+	log->level = o.message_level | LOG_ERROR | (o.show_stats ? LOG_REPORT : 0);
 	if (sigbus_install(&err))
 		log_line(log, LOG_ERROR, "warning: %s", err.msg);
 	return run(&o, log);

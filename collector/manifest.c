@@ -99,6 +99,8 @@ static void put_dump(struct json *j, const struct manifest *m)
 	json_string(j, "memory_model", m->plan->model);
 	json_object_end(j);
 
+	if (!m->result.has_digests)
+		return;
 	json_object(j, "digest");
 	json_string(j, "algorithm", "xxh64");
 	json_u64(j, "index_bytes", m->result.index_size);
@@ -122,7 +124,10 @@ static void put_pages(struct json *j, const struct manifest *m)
 	json_object(j, "excluded");
 	for (int c = PAGE_KEPT + 1; c < PAGE_CLASSES; c++)
 		json_u64(j, page_class_name(c), m->plan->counts.excluded[c]);
+	if (m->plan->zero_pages)
+		json_u64(j, "zero", m->plan->zero_pages);
 	json_object_end(j);
+	json_u64(j, "filled", m->plan->filled_pages);
 	json_object_end(j);
 }
 

@@ -190,6 +190,43 @@ uint64_t rank_of(const struct rank *r, pfn_t pfn)
 	return r->before[chunk] + bitmap_count(r->kept, chunk * RANK_CHUNK, pfn);
 }
 
+pfn_t rank_select(const struct rank *r, uint64_t index)
+{
+	uint64_t low = 0, high = r->nchunks;
+	pfn_t pfn, end = r->kept->nbits;
+
+	// The last chunk that no more than @index kept pages stand before.
+	while (high - low > 1) {
+		uint64_t mid = low + (high - low) / 2;
+
+		if (r->before[mid] <= index)
+			low = mid;
+		else
+			high = mid;
+	}
+	pfn = bitmap_next(r->kept, low * RANK_CHUNK, end);
+	for (uint64_t left = index - r->before[low]; left && pfn < end; left--)
+		pfn = bitmap_next(r->kept, pfn + 1, end);
+	return pfn;
+}
+
+int order_cut(const struct pfn_list *list, pfn_t start, pfn_t end, struct pfn_list *ret,
+	      struct err *err)
+{
+	int rc = 0;
+
+	*ret = (struct pfn_list){0};
+	for (size_t i = 0; i < list->n && !rc; i++) {
+		pfn_t from = list->ranges[i].start > start ? list->ranges[i].start : start;
+		pfn_t to = list->ranges[i].end < end ? list->ranges[i].end : end;
+
+		rc = pfn_list_add(ret, from, to, err);
+	}
+	if (rc)
+		pfn_list_deinit(ret);
+	return rc;
+}
+
 size_t order_next(struct order_walk *w, size_t max, pfn_t *pfns, uint64_t *indices)
 {
 	size_t n = 0;

@@ -69,6 +69,13 @@ void rank_deinit(struct rank *r);
 /* How many kept pages stand before @pfn. */
 uint64_t rank_of(const struct rank *r, pfn_t pfn);
 
+/* The kept page that @index others stand before; one above the last frame when there is none. */
+pfn_t rank_select(const struct rank *r, uint64_t index);
+
+/* Fills @ret with what of @list lies in [@start, @end), in the order of @list. */
+int order_cut(const struct pfn_list *list, pfn_t start, pfn_t end, struct pfn_list *ret,
+	      struct err *err);
+
 /* Walks the kept pages in the order of the ranges. */
 struct order_walk {
 	const struct pfn_list *order;

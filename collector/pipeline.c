@@ -377,7 +377,8 @@ int pipeline_run(const struct pipeline_conf *conf, const struct pipeline_out *ou
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.have_free = PTHREAD_COND_INITIALIZER,
 		.have_full = PTHREAD_COND_INITIALIZER,
-		.walk = {.order = &conf->plan->order, .rank = &conf->plan->rank},
+		.walk = {.order = conf->order ? conf->order : &conf->plan->order,
+			 .rank = &conf->plan->rank},
 	};
 	unsigned int n = conf->workers ? conf->workers : 1;
 	CLEANUP_FREE struct worker *workers = calloc(n, sizeof(*workers));

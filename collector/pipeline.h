@@ -18,6 +18,7 @@ struct block;
 struct codec;
 struct err;
 struct kmem;
+struct pfn_list;
 struct plan;
 
 struct pipeline_conf {
@@ -25,6 +26,7 @@ struct pipeline_conf {
 	const struct plan *plan;
 	const struct codec *codec;
 	int codec_level;
+	const struct pfn_list *order; /* NULL: the plan's, which is all pages */
 	bool drop_zeros; /* a page of zeros becomes size 0 (dump level bit 1) */
 	unsigned int workers;
 };

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "collector/controls.h"
+#include "collector/dense.h"
 #include "collector/landmarks.h"
 #include "collector/memmap.h"
 #include "collector/pageclass.h"
@@ -26,6 +27,8 @@ struct planner {
 	struct plan *plan;
 	const struct kmem *km;
 	unsigned int threads;
+	bool dense; // for an ELF core
+	bool scanned; // struct pages said what is left out
 	struct pageclass pc;
 	struct memmap mm;
 	struct landmarks lm;
@@ -279,6 +282,37 @@ static int exclude_pages(struct planner *p, struct err *err)
 	return 0;
 }
 
+/*
+ * Whether a page that is left out may be read all the same: never one that is poisoned or was
+ * taken away from the machine. What cannot be told is not read.
+ */
+static bool may_read(void *ctx, pfn_t pfn)
+{
+	const struct planner *p = ctx;
+	uint8_t page[PAGECLASS_SIZE_MAX];
+	uint64_t n;
+	vaddr_t va;
+
+	if (!p->scanned)
+		return true;
+	va = memmap_page(&p->mm, pfn, p->pc.size);
+	return va && !kmem_read(p->km, va, page, p->pc.size, NULL) &&
+	       !(pageclass_low_flags(&p->pc, page) & p->pc.hwpoison) &&
+	       pageclass_of(&p->pc, 0, pfn, page, NULL, &n) == PAGE_KEPT;
+}
+
+static int make_dense(struct planner *p, struct err *err)
+{
+	struct plan *plan = p->plan;
+	int rc = 0;
+
+	if (plan->level & DUMP_LEVEL_ZERO)
+		rc = dense_drop_zeros(p->km, &plan->kept, p->threads, &plan->zero_pages, err);
+	if (!rc)
+		plan->filled_pages = dense_fill(p->km, &plan->kept, may_read, p);
+	return rc;
+}
+
 /* What goes first: image, page tables, and what was set aside less the struct pages. */
 static int make_order(struct planner *p, struct err *err)
 {
@@ -307,6 +341,9 @@ static int make_plan(struct planner *p, struct err *err)
 	rc = landmarks_init(&p->lm, p->km, &p->mm, p->pc.size, err);
 	if (!rc && scan)
 		rc = exclude_pages(p, err);
+	p->scanned = scan;
+	if (!rc && p->dense)
+		rc = make_dense(p, err);
 	if (!rc)
 		rc = make_order(p, err);
 	if (!rc)
@@ -316,10 +353,10 @@ static int make_plan(struct planner *p, struct err *err)
 	return rc;
 }
 
-int plan_init(struct plan *plan, const struct kmem *km, unsigned int level, unsigned int threads,
-	      struct err *err)
+static int init(struct plan *plan, const struct kmem *km, unsigned int level, unsigned int threads,
+		bool dense, struct err *err)
 {
-	struct planner p = {.plan = plan, .km = km, .threads = threads};
+	struct planner p = {.plan = plan, .km = km, .threads = threads, .dense = dense};
 	int rc;
 
 	*plan = (struct plan){
@@ -336,6 +373,18 @@ int plan_init(struct plan *plan, const struct kmem *km, unsigned int level, unsi
 	if (rc)
 		plan_deinit(plan);
 	return rc;
+}
+
+int plan_init(struct plan *plan, const struct kmem *km, unsigned int level, unsigned int threads,
+	      struct err *err)
+{
+	return init(plan, km, level, threads, false, err);
+}
+
+int plan_init_dense(struct plan *plan, const struct kmem *km, unsigned int level,
+		    unsigned int threads, struct err *err)
+{
+	return init(plan, km, level, threads, true, err);
 }
 
 void plan_deinit(struct plan *plan)
@@ -356,10 +405,14 @@ void plan_ram_words(const struct plan *plan, const struct kmem *km, pfn_t start,
 	if (end > plan->max_pfn)
 		end = plan->max_pfn;
 	for (size_t i = vmcore_first(km->vc, start << km->page_shift); i < info->nranges; i++) {
-		struct pfn_range f = frames(km, &info->ranges[i]);
+		// Memory that a filtered core describes and does not have is excluded, not unknown.
+		struct vmcore_range all = info->ranges[i];
+		struct pfn_range f;
 
-		if (info->ranges[i].paddr >> km->page_shift >= end)
+		if (all.paddr >> km->page_shift >= end)
 			break;
+		all.filesz = all.memsz;
+		f = frames(km, &all);
 		if (f.end <= start || f.start >= end)
 			continue;
 		bitmap_set_range(&part, f.start > start ? f.start - start : 0,

@@ -36,6 +36,9 @@ struct plan {
 	struct scan_counts counts;
 	uint64_t image_pages; /* pages of the kernel image that were kept against their class */
 	uint64_t bad_sections;
+	/* Of a plan for an ELF core: */
+	uint64_t zero_pages; /* pages of zeros, cleared from kept */
+	uint64_t filled_pages; /* pages that are left out elsewhere and stand in for small gaps */
 	const char *model; /* memory model, "" when the struct pages were not needed or found */
 	struct pfn_list order;
 	struct rank rank;
@@ -53,6 +56,14 @@ struct plan {
  */
 int plan_init(struct plan *plan, const struct kmem *km, unsigned int level, unsigned int threads,
 	      struct err *err);
+
+/*
+ * The same for an ELF core, which can leave out only what is worth a program header of its
+ * own: pages of zeros are really cleared, at a @level that says so, and gaps of less than
+ * DENSE_GAP pages between kept ones are filled, as far as their pages may be read.
+ */
+int plan_init_dense(struct plan *plan, const struct kmem *km, unsigned int level,
+		    unsigned int threads, struct err *err);
 void plan_deinit(struct plan *plan);
 
 /* Sets or clears in @words the bits of frames [@start, @start + 64 * @nwords) that are memory:

@@ -37,6 +37,15 @@ int sink_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err)
 	return rc;
 }
 
+int sink_resize(struct sink *s, uint64_t size, struct err *err)
+{
+	int rc = s->ops->resize(s, size, err);
+
+	if (rc)
+		err_prepend(err, "%s", s->temp);
+	return rc;
+}
+
 int sink_sync(struct sink *s, struct err *err)
 {
 	return s->ops->sync(s, err);

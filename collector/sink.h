@@ -15,11 +15,14 @@ struct err;
 struct sink;
 
 struct sink_ops {
-	const char *name; /* "file", "raw" */
+	const char *name; /* "file", "raw", "pipe", "flat" */
+	/* Bytes can only be added: no place is written twice, and nothing can be read back. */
+	bool append_only;
 	int (*write_at)(struct sink *s, const void *buf, size_t size, uint64_t offset,
 			struct err *err);
 	int (*read_at)(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err);
 	int (*reserve)(struct sink *s, uint64_t start, uint64_t end, struct err *err);
+	int (*resize)(struct sink *s, uint64_t size, struct err *err);
 	int (*sync)(struct sink *s, struct err *err);
 	int (*commit)(struct sink *s, struct err *err);
 	int (*keep)(struct sink *s, struct err *err);
@@ -38,6 +41,10 @@ struct sink {
 	char temp[SINK_PATH_MAX]; /* what it is called until it is complete */
 	bool force; /* an existing file of that name may be replaced */
 	uint64_t behind; /* bytes already on their way to the disk and out of the page cache */
+	uint64_t sent; /* of a sink that only appends: bytes that went out, end marker included */
+	/* Of a flattened dump: what it goes to, and the bytes gathered for its next record. */
+	const struct sink_ops *base;
+	struct sink_flat *flat;
 };
 
 /*
@@ -49,6 +56,19 @@ int sink_file_open(struct sink *s, const char *path, const char *temp, bool forc
 /* A block device, from its first byte on: the header says incomplete until it is committed. */
 int sink_raw_open(struct sink *s, const char *device, struct err *err);
 
+/*
+ * What @fd takes, one byte behind the other: a pipe, a socket, standard output. The caller
+ * keeps @fd. Nothing sent can be taken back, so a dump reaches it in the flattened format only.
+ */
+int sink_pipe_open(struct sink *s, int fd, const char *name, struct err *err);
+
+/*
+ * Turns the open sink @s into one that writes the flattened format to what @s was: a dump cut
+ * in records, each with the offset it belongs to (docs/dump-format.md). ERR_NOMEM, or what
+ * writing the first bytes said; sink_close(@s) is to be called in any case.
+ */
+int sink_flatten(struct sink *s, struct err *err);
+
 /* Writes, or reads back, @size bytes at @offset. ERR_NOSPC when the target is full. */
 int sink_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset, struct err *err);
 int sink_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err);
@@ -58,6 +78,12 @@ int sink_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct
  * written, and those from @start on are sure of their room. Before any other write.
  */
 int sink_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err);
+
+/*
+ * The file will be @size bytes long; what is never written of it reads as zeros and takes no
+ * room. ERR_UNSUPPORTED where old bytes would show instead.
+ */
+int sink_resize(struct sink *s, uint64_t size, struct err *err);
 
 /* All that was written is on the medium. */
 int sink_sync(struct sink *s, struct err *err);

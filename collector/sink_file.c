@@ -77,6 +77,13 @@ static int file_reserve(struct sink *s, uint64_t start, uint64_t end, struct err
 	return err_sys(err, "room for %llu bytes of index", (unsigned long long)(end - start));
 }
 
+static int file_resize(struct sink *s, uint64_t size, struct err *err)
+{
+	if (ftruncate(s->fd, size))
+		return err_sys(err, "size of %llu bytes", (unsigned long long)size);
+	return 0;
+}
+
 /* The directory a path lies in: @dir has room for SINK_PATH_MAX. */
 static void parent(const char *path, char *dir)
 {
@@ -159,6 +166,7 @@ static const struct sink_ops file_ops = {
 	.write_at = file_write_at,
 	.read_at = file_read_at,
 	.reserve = file_reserve,
+	.resize = file_resize,
 	.sync = make_durable,
 	.commit = file_commit,
 	.keep = file_keep,

@@ -51,6 +51,14 @@ static int raw_reserve(struct sink *s, uint64_t start, uint64_t end, struct err 
 	return rc;
 }
 
+static int raw_resize(struct sink *s, uint64_t size, struct err *err)
+{
+	(void)s, (void)size;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "a device holds kdump-compressed dumps only: it has no holes and no length "
+		       "of its own");
+}
+
 static int raw_commit(struct sink *s, struct err *err)
 {
 	if (fsync(s->fd))
@@ -75,6 +83,7 @@ static const struct sink_ops raw_ops = {
 	.write_at = raw_write_at,
 	.read_at = raw_read_at,
 	.reserve = raw_reserve,
+	.resize = raw_resize,
 	.sync = raw_commit,
 	.commit = raw_commit,
 	.keep = raw_commit,

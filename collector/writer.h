@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * writer: where bytes go in the dump file. A format is a row of a const table; what comes out
- * of the pipeline goes in as blocks, what goes out goes to a sink.
+ * of the pipeline goes in as blocks, what goes out goes to a sink. To a sink that only appends
+ * no place is written twice: what changes while the dump is made goes out at its end.
  */
 #ifndef COLLECTOR_WRITER_H
 #define COLLECTOR_WRITER_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "crashnotes/addr.h"
 
 struct block;
 struct codec;
@@ -20,12 +24,16 @@ struct writer_conf {
 	const struct plan *plan;
 	const struct codec *codec;
 	struct sink *sink;
+	/* One file of several that share the pages: this one has those of [start_pfn, end_pfn). */
+	bool split;
+	pfn_t start_pfn, end_pfn;
 };
 
 /* What a finished dump is made of; the digests let a copy be checked with common tools. */
 struct writer_result {
 	uint64_t size; /* bytes of the file */
 	uint64_t index_size; /* of those, headers, notes, bitmaps, descriptors */
+	bool has_digests; /* false: the bytes did not go out in the order of the file */
 	uint64_t index_digest; /* XXH64, seed 0, of the first index_size bytes */
 	uint64_t data_digest; /* XXH64 of all bytes behind them */
 	uint64_t pages; /* descriptors written */
@@ -34,7 +42,11 @@ struct writer_result {
 struct writer;
 
 struct writer_ops {
-	const char *name; /* "kdump" */
+	const char *name; /* "kdump", "elf" */
+	bool dense; /* its plan is made with plan_init_dense(); pages are neither packed nor dropped */
+
+	/* Bytes of the file that are not page data, for a prediction. */
+	uint64_t (*overhead)(const struct kmem *km, const struct plan *plan);
 
 	/*
 	 * Writes all that is known before the first page, marked incomplete, and makes sure of
@@ -54,6 +66,7 @@ struct writer_ops {
 	void (*destroy)(struct writer *w); /* takes NULL */
 };
 
+extern const struct writer_ops writer_elf;
 extern const struct writer_ops writer_kdump;
 
 #endif

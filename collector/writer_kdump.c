@@ -2,6 +2,7 @@
 /* The kdump-compressed format, header version 6, classic layout: docs/dump-format.md. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
@@ -9,10 +10,10 @@
 #include "base/cursor.h"
 #include "base/err.h"
 #include "collector/block.h"
+#include "collector/notes.h"
 #include "collector/plan.h"
 #include "collector/sink.h"
 #include "collector/writer.h"
-#include "crashnotes/elfnote.h"
 #include "crashnotes/vmcoreinfo.h"
 #include "vmcore/codec.h"
 #include "vmcore/dumpopts.h"
@@ -34,45 +35,40 @@ struct writer {
 	uint64_t tail; // where the next page data goes
 	uint64_t zero_page; // offset of the one page of zeros, 0 when there is none
 	uint64_t pages;
-	/* Size of the VMCOREINFO note of our own making, in front of those of the vmcore: 0 when
-	 * they have one. */
-	uint64_t own_note;
+	uint64_t first, count; // descriptors: index of the first that this file has, and how many
+	uint64_t *held; // descriptors, packed, of a file that is written only once; else NULL
 	bool marked; // the file says that it is complete
 	uint8_t *header; // block 0
 	uint8_t descs[BLOCK_PAGES * KDUMP_DESC_SIZE];
 	XXH64_state_t data_hash;
 };
 
-/*
- * Where vmcoreinfo was found in memory only, the dump gets the note that the vmcore lacks:
- * without it no reader could make sense of the dump. It goes first, and of
- * the others only what is sound follows.
- */
-static uint64_t own_note_size(const struct kmem *km)
-{
-	size_t size;
-
-	if (!km->vi || km->vmcoreinfo_size)
-		return 0;
-	vmcoreinfo_text(km->vi, &size);
-	return elfnote_size(VMCOREINFO_NOTE_NAME, size);
-}
-
 static void lay_out(struct writer *w)
 {
 	const struct plan *plan = w->conf.plan;
 	uint64_t bs = w->block_size = plan->page_size;
 	uint64_t bytes = (plan->max_pfn + 7) / 8;
-	uint64_t sub;
+	uint64_t sub = KDUMP_SUB_HEADER_SIZE + notes_size(w->conf.km);
 
-	w->own_note = own_note_size(w->conf.km);
-	sub = KDUMP_SUB_HEADER_SIZE + w->own_note + w->conf.km->notes_sound;
 	w->sub_hdr_blocks = (sub + bs - 1) / bs;
 	w->bitmap_blocks = 2 * ((bytes + bs - 1) / bs);
 	w->bitmap_offset = (1 + w->sub_hdr_blocks) * bs;
 	w->desc_offset = w->bitmap_offset + w->bitmap_blocks * bs;
 	w->index_size = w->desc_offset + plan->kept_pages * KDUMP_DESC_SIZE;
 	w->tail = w->index_size;
+	w->count = plan->kept_pages;
+	if (w->conf.split) {
+		w->first = rank_of(&plan->rank, w->conf.start_pfn);
+		w->count = rank_of(&plan->rank, w->conf.end_pfn) - w->first;
+	}
+}
+
+static uint64_t kdump_overhead(const struct kmem *km, const struct plan *plan)
+{
+	struct writer w = {.conf = {.km = km, .plan = plan}};
+
+	lay_out(&w);
+	return w.index_size + (plan->level & DUMP_LEVEL_ZERO ? w.block_size : 0);
 }
 
 static void fill_header(struct writer *w)
@@ -100,35 +96,35 @@ static void fill_header(struct writer *w)
 	store_le32(h + KDUMP_H_NR_CPUS, km->ncpus ? km->ncpus : 1);
 }
 
+static uint32_t cut_to_32(uint64_t v)
+{
+	return v < UINT32_MAX ? v : UINT32_MAX;
+}
+
+static void fill_split(const struct writer *w, uint8_t *s)
+{
+	store_le32(s + KDUMP_S_SPLIT, 1);
+	store_le64(s + KDUMP_S_START_PFN, cut_to_32(w->conf.start_pfn));
+	store_le64(s + KDUMP_S_END_PFN, cut_to_32(w->conf.end_pfn));
+	store_le64(s + KDUMP_S_START_PFN_64, w->conf.start_pfn);
+	store_le64(s + KDUMP_S_END_PFN_64, w->conf.end_pfn);
+}
+
 /* Places the notes at @s + KDUMP_SUB_HEADER_SIZE and fills in the fields that tell of them. */
 static int put_notes(const struct writer *w, uint8_t *s, struct err *err)
 {
-	const struct kmem *km = w->conf.km;
-	const struct vmcore_info *info = vmcore_info(km->vc);
 	uint64_t offset = w->block_size + KDUMP_SUB_HEADER_SIZE;
-	uint64_t vi_offset = offset + km->vmcoreinfo_offset, vi_size = km->vmcoreinfo_size;
-	uint8_t *notes = s + KDUMP_SUB_HEADER_SIZE;
+	uint64_t vi_offset, vi_size;
+	int rc = notes_fill(w->conf.km, s + KDUMP_SUB_HEADER_SIZE, &vi_offset, &vi_size, err);
 
-	if (w->own_note) {
-		const char *text = vmcoreinfo_text(km->vi, &vi_size);
-		size_t size;
-		int rc = elfnote_build(notes, w->own_note, VMCOREINFO_NOTE_NAME, 0, text, vi_size,
-				       &size, err);
-
-		if (rc)
-			return rc;
-		vi_offset = offset + size -
-			    (vi_size + ELFNOTE_ALIGN - 1) / ELFNOTE_ALIGN * ELFNOTE_ALIGN;
-	}
-	// What is behind a damaged record no reader would find; most would give up at it.
-	if (km->notes_sound)
-		memcpy(notes + w->own_note, info->notes, km->notes_sound);
+	if (rc)
+		return rc;
 	if (vi_size) {
-		store_le64(s + KDUMP_S_OFFSET_VMCOREINFO, vi_offset);
+		store_le64(s + KDUMP_S_OFFSET_VMCOREINFO, offset + vi_offset);
 		store_le64(s + KDUMP_S_SIZE_VMCOREINFO, vi_size);
 	}
 	store_le64(s + KDUMP_S_OFFSET_NOTE, offset);
-	store_le64(s + KDUMP_S_SIZE_NOTE, w->own_note + km->notes_sound);
+	store_le64(s + KDUMP_S_SIZE_NOTE, notes_size(w->conf.km));
 	return 0;
 }
 
@@ -147,6 +143,8 @@ static int write_sub_header(struct writer *w, struct err *err)
 	store_le64(s + KDUMP_S_PHYS_BASE, phys_base);
 	store_le32(s + KDUMP_S_DUMP_LEVEL, w->conf.plan->level);
 	store_le64(s + KDUMP_S_MAX_MAPNR_64, w->conf.plan->max_pfn);
+	if (w->conf.split)
+		fill_split(w, s);
 	rc = put_notes(w, s, err);
 	return rc ? rc
 		  : sink_write_at(w->conf.sink, s, w->sub_hdr_blocks * w->block_size, w->block_size,
@@ -163,6 +161,15 @@ static int write_words(struct writer *w, const uint64_t *words, size_t n, uint64
 	return 0;
 }
 
+static bool is_memory(const struct writer *w, pfn_t start, uint64_t npages)
+{
+	const struct vmcore_info *info = vmcore_info(w->conf.km->vc);
+	unsigned int shift = w->conf.plan->page_shift;
+	size_t i = vmcore_first(w->conf.km->vc, start << shift);
+
+	return i < info->nranges && info->ranges[i].paddr >> shift < start + npages;
+}
+
 /* bitmap1 is made from the ranges of memory as it is written: it is never held. */
 static int write_bitmaps(struct writer *w, struct err *err)
 {
@@ -176,8 +183,7 @@ static int write_bitmaps(struct writer *w, struct err *err)
 	for (uint64_t i = 0; i < kept->nwords && !rc; i += BITMAP_CHUNK) {
 		size_t n = kept->nwords - i < BITMAP_CHUNK ? kept->nwords - i : BITMAP_CHUNK;
 
-		// No page that is kept was ever no memory.
-		if (bitmap_untouched(kept, i, n))
+		if (bitmap_untouched(kept, i, n) && !is_memory(w, i * 64, n * 64))
 			continue;
 		plan_ram_words(w->conf.plan, w->conf.km, i * 64, chunk, n);
 		rc = write_words(w, chunk, n, w->bitmap_offset + i * 8, err);
@@ -213,8 +219,25 @@ static void kdump_destroy(struct writer *w)
 {
 	if (!w)
 		return;
+	free(w->held);
 	free(w->header);
 	free(w);
+}
+
+/* Headers, notes, bitmaps: all that comes before the descriptors. */
+static int write_front(struct writer *w, struct err *err)
+{
+	int rc = sink_reserve(w->conf.sink, w->desc_offset, w->index_size, err);
+
+	if (!rc && !w->held)
+		rc = sink_write_at(w->conf.sink, w->header, w->block_size, 0, err);
+	if (!rc)
+		rc = write_sub_header(w, err);
+	if (!rc)
+		rc = write_bitmaps(w, err);
+	if (!rc && (w->conf.plan->level & DUMP_LEVEL_ZERO))
+		rc = write_zero_page(w, err);
+	return rc;
 }
 
 static int kdump_create(const struct writer_conf *conf, struct writer **ret, struct err *err)
@@ -228,20 +251,16 @@ static int kdump_create(const struct writer_conf *conf, struct writer **ret, str
 	lay_out(w);
 	XXH64_reset(&w->data_hash, 0);
 	w->header = calloc(1, w->block_size);
-	if (!w->header) {
+	if (conf->sink->ops->append_only)
+		w->held = calloc(w->count ? w->count : 1, sizeof(*w->held));
+	if (!w->header || (conf->sink->ops->append_only && !w->held)) {
+		rc = err_set(err, ERR_NOMEM, "no memory for the header and %llu descriptors",
+			     (unsigned long long)w->count);
 		kdump_destroy(w);
-		return err_set(err, ERR_NOMEM, "no memory for the header");
+		return rc;
 	}
 	fill_header(w);
-	rc = sink_reserve(conf->sink, w->desc_offset, w->index_size, err);
-	if (!rc)
-		rc = sink_write_at(conf->sink, w->header, w->block_size, 0, err);
-	if (!rc)
-		rc = write_sub_header(w, err);
-	if (!rc)
-		rc = write_bitmaps(w, err);
-	if (!rc && (conf->plan->level & DUMP_LEVEL_ZERO))
-		rc = write_zero_page(w, err);
+	rc = write_front(w, err);
 	if (rc) {
 		kdump_destroy(w);
 		return rc;
@@ -250,15 +269,77 @@ static int kdump_create(const struct writer_conf *conf, struct writer **ret, str
 	return 0;
 }
 
-static void fill_desc(const struct writer *w, uint8_t *desc, const struct block_page *page,
-		      uint64_t base)
+static void fill_desc(uint8_t *desc, uint64_t offset, uint32_t size, uint32_t flags)
 {
-	bool zero = page->size == 0;
-
-	store_le64(desc + KDUMP_D_OFFSET, zero ? w->zero_page : base + page->offset);
-	store_le32(desc + KDUMP_D_SIZE, zero ? w->block_size : page->size);
-	store_le32(desc + KDUMP_D_FLAGS, page->flags);
+	store_le64(desc + KDUMP_D_OFFSET, offset);
+	store_le32(desc + KDUMP_D_SIZE, size);
+	store_le32(desc + KDUMP_D_FLAGS, flags);
 	store_le64(desc + KDUMP_D_PAGE_FLAGS, 0);
+}
+
+/*
+ * A descriptor in 8 bytes: 44 bits of offset, 17 of size, and which flag is set, counted from
+ * 1, in 3. A dump that is too large for that is too large for a pipe.
+ */
+enum {
+	HELD_SIZE_SHIFT = 44,
+	HELD_FLAG_SHIFT = 61,
+};
+
+static int hold(struct writer *w, uint64_t i, uint64_t offset, uint32_t size, uint32_t flags,
+		struct err *err)
+{
+	if (offset >> HELD_SIZE_SHIFT || size >> (HELD_FLAG_SHIFT - HELD_SIZE_SHIFT))
+		return err_set(err, ERR_LIMIT,
+			       "a flattened dump ends at 16 TiB, this page is at %llu",
+			       (unsigned long long)offset);
+	w->held[i] = offset | (uint64_t)size << HELD_SIZE_SHIFT |
+		     (uint64_t)ffs(flags) << HELD_FLAG_SHIFT;
+	return 0;
+}
+
+static void fill_held(const struct writer *w, uint64_t i, uint8_t *desc)
+{
+	uint64_t held = w->held[i];
+	unsigned int flag = held >> HELD_FLAG_SHIFT;
+
+	fill_desc(desc, held & ((1ULL << HELD_SIZE_SHIFT) - 1),
+		  held >> HELD_SIZE_SHIFT & ((1U << (HELD_FLAG_SHIFT - HELD_SIZE_SHIFT)) - 1),
+		  flag ? 1U << (flag - 1) : 0);
+}
+
+static int hold_block(struct writer *w, const struct block *block, uint64_t base, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < block->npages && !rc; i++) {
+		const struct block_page *p = &block->pages[i];
+
+		rc = hold(w, p->index - w->first, p->size ? base + p->offset : w->zero_page,
+			  p->size ? p->size : w->block_size, p->flags, err);
+	}
+	return rc;
+}
+
+/* Pages of a block mostly have consecutive descriptors: one write a run. */
+static int write_descs(struct writer *w, const struct block *block, uint64_t base, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0, n; i < block->npages && !rc; i += n) {
+		uint64_t first = block->pages[i].index;
+
+		for (n = 0; i + n < block->npages && block->pages[i + n].index == first + n; n++) {
+			const struct block_page *p = &block->pages[i + n];
+
+			fill_desc(w->descs + n * KDUMP_DESC_SIZE,
+				  p->size ? base + p->offset : w->zero_page,
+				  p->size ? p->size : w->block_size, p->flags);
+		}
+		rc = sink_write_at(w->conf.sink, w->descs, n * KDUMP_DESC_SIZE,
+				   w->desc_offset + (first - w->first) * KDUMP_DESC_SIZE, err);
+	}
+	return rc;
 }
 
 static int kdump_write_block(struct writer *w, const struct block *block, struct err *err)
@@ -266,15 +347,8 @@ static int kdump_write_block(struct writer *w, const struct block *block, struct
 	uint64_t base = w->tail;
 	int rc = block->used ? append(w, block->data, block->used, err) : 0;
 
-	// Pages of a block mostly have consecutive descriptors: one write a run.
-	for (size_t i = 0, n; i < block->npages && !rc; i += n) {
-		uint64_t first = block->pages[i].index;
-
-		for (n = 0; i + n < block->npages && block->pages[i + n].index == first + n; n++)
-			fill_desc(w, w->descs + n * KDUMP_DESC_SIZE, &block->pages[i + n], base);
-		rc = sink_write_at(w->conf.sink, w->descs, n * KDUMP_DESC_SIZE,
-				   w->desc_offset + first * KDUMP_DESC_SIZE, err);
-	}
+	if (!rc)
+		rc = w->held ? hold_block(w, block, base, err) : write_descs(w, block, base, err);
 	if (!rc)
 		w->pages += block->npages;
 	return rc;
@@ -313,11 +387,30 @@ static int write_mark(struct writer *w, bool complete, struct err *err)
 	return sink_write_at(w->conf.sink, w->header, w->block_size, 0, err);
 }
 
+/* All descriptors that were held, then the header: once. */
+static int write_held(struct writer *w, bool complete, struct err *err)
+{
+	int rc = 0;
+
+	if (w->marked)
+		return err_set(err, ERR_UNSUPPORTED, "the header went out already");
+	for (uint64_t i = 0, n; i < w->count && !rc; i += n) {
+		n = w->count - i < BLOCK_PAGES ? w->count - i : BLOCK_PAGES;
+		for (uint64_t k = 0; k < n; k++)
+			fill_held(w, i + k, w->descs + k * KDUMP_DESC_SIZE);
+		rc = sink_write_at(w->conf.sink, w->descs, n * KDUMP_DESC_SIZE,
+				   w->desc_offset + i * KDUMP_DESC_SIZE, err);
+	}
+	return rc ? rc : write_mark(w, complete, err);
+}
+
 static int kdump_finish(struct writer *w, int complete, struct writer_result *ret, struct err *err)
 {
 	int rc = 0;
 
-	if (complete) {
+	if (w->held) {
+		rc = write_held(w, complete, err);
+	} else if (complete) {
 		// The mark must never reach the medium before what it vouches for.
 		rc = sink_sync(w->conf.sink, err);
 		if (!rc)
@@ -332,8 +425,11 @@ static int kdump_finish(struct writer *w, int complete, struct writer_result *re
 		.size = w->tail,
 		.index_size = w->index_size,
 		.pages = w->pages,
+		.has_digests = !w->held,
 		.data_digest = XXH64_digest(&w->data_hash),
 	};
+	if (w->held)
+		return 0;
 	rc = digest_index(w, &ret->index_digest, err);
 	// What is incomplete is worth keeping with a digest or without.
 	return complete ? rc : 0;
@@ -341,6 +437,7 @@ static int kdump_finish(struct writer *w, int complete, struct writer_result *re
 
 const struct writer_ops writer_kdump = {
 	.name = "kdump",
+	.overhead = kdump_overhead,
 	.create = kdump_create,
 	.write_block = kdump_write_block,
 	.finish = kdump_finish,

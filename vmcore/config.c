@@ -457,7 +457,7 @@ static int finish(struct parse *p, struct err *err)
 		return 0;
 	rc = dumpopts_parse_string(&c->collect, c->core_collector, &why);
 	if (!rc) {
-		rc = dumpopts_check(&c->collect, &why);
+		rc = dumpopts_check(&c->collect, c->target.kind == CONFIG_TARGET_RAW, &why);
 		if (!rc)
 			return 0;
 		err_prepend(&why, "core_collector");

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -23,8 +24,10 @@ enum opt {
 	OPT_MEMORY,
 	OPT_MESSAGE_LEVEL,
 	OPT_SHOW_STATS,
+	OPT_SPLIT,
 	OPT_THREADS,
 	OPT_VERSION,
+	OPT_VTOP,
 	OPT_NO_EFFECT, /* makedumpfile's; nothing to do about it here */
 	OPT_UNSUPPORTED, /* makedumpfile's; asks for what we do not have */
 };
@@ -55,6 +58,8 @@ static const struct row rows[] = {
 	{0, "dump-dmesg", false, OPT_DUMP_DMESG, NULL},
 	{0, "dry-run", false, OPT_DRY_RUN, NULL},
 	{0, "show-stats", false, OPT_SHOW_STATS, NULL},
+	{0, "split", false, OPT_SPLIT, NULL},
+	{0, "vtop", true, OPT_VTOP, NULL},
 
 	// How to find symbols (the dump brings them), and sizes of buffers we do not have.
 	{'D', NULL, false, OPT_NO_EFFECT, NULL},
@@ -65,6 +70,7 @@ static const struct row rows[] = {
 	{0, "cyclic-buffer", true, OPT_NO_EFFECT, NULL},
 	{0, "non-cyclic", false, OPT_NO_EFFECT, NULL},
 	{0, "non-mmap", false, OPT_NO_EFFECT, NULL},
+	{0, "splitblock-size", true, OPT_NO_EFFECT, NULL},
 	{0, "work-dir", true, OPT_NO_EFFECT, NULL},
 
 	{'L', NULL, true, OPT_UNSUPPORTED, "the size of a dump can't be limited yet"},
@@ -78,9 +84,6 @@ static const struct row rows[] = {
 	{0, "mem-usage", false, OPT_UNSUPPORTED, "the running kernel can't be examined yet"},
 	{0, "partial-dmesg", false, OPT_UNSUPPORTED, "the log is always written whole"},
 	{0, "reassemble", false, OPT_UNSUPPORTED, "split dumps can't be reassembled yet"},
-	{0, "split", false, OPT_UNSUPPORTED, "dumps can't be split yet"},
-	{0, "splitblock-size", true, OPT_UNSUPPORTED, "dumps can't be split yet"},
-	{0, "vtop", true, OPT_UNSUPPORTED, "addresses are not translated on request"},
 	{0, "xen-syms", true, OPT_UNSUPPORTED, "Xen hosts can't be dumped yet"},
 	{0, "xen-vmcoreinfo", true, OPT_UNSUPPORTED, "Xen hosts can't be dumped yet"},
 	{0, "xen_phys_start", true, OPT_UNSUPPORTED, "Xen hosts can't be dumped yet"},
@@ -106,6 +109,7 @@ struct scan {
 	struct dumpopts o;
 	bool in_config; /* words of core_collector, not of a command line */
 	bool codec_said, format_said;
+	bool elf_said, flattened_said; /* by letter, which add up */
 };
 
 void dumpopts_default(struct dumpopts *o)
@@ -189,9 +193,15 @@ static int take_format(struct scan *s, const char *opt, const char *value, struc
 	for (size_t i = 0; i < ARRAY_SIZE(format_names); i++) {
 		if (strcmp(value, format_names[i]) != 0)
 			continue;
-		// -F -E is an ELF core in flattened clothes: the flattened writer asks no more yet.
-		if (opt[1] != 'E' || !s->format_said || s->o.format != DUMP_FORMAT_FLATTENED)
-			s->o.format = i;
+		// -E and -F together, in any order: an ELF core in flattened clothes.
+		if (opt[1] == 'E')
+			s->elf_said = true;
+		else if (opt[1] == 'F')
+			s->flattened_said = true;
+		else
+			s->elf_said = s->flattened_said = false;
+		s->o.format = s->flattened_said ? DUMP_FORMAT_FLATTENED : (enum dump_format)i;
+		s->o.flattened_elf = s->flattened_said && s->elf_said;
 		s->format_said = true;
 		return 0;
 	}
@@ -233,6 +243,19 @@ static int take_number(const char *opt, const char *value, uint64_t max, uint64_
 		       (unsigned long long)max);
 }
 
+/* Hexadecimal, with or without 0x, as kernel addresses are written everywhere. */
+static int take_address(struct dumpopts *o, const char *opt, const char *value, struct err *err)
+{
+	const char *s = value[0] == '0' && (value[1] | 0x20) == 'x' ? value + 2 : value;
+	size_t len = strlen(s);
+
+	if (!len || len > 16 || strspn(s, "0123456789abcdefABCDEF") != len)
+		return err_set(err, ERR_USAGE,
+			       "%s %.64s: an address is up to 16 hexadecimal digits", opt, value);
+	o->vtop_address = strtoull(s, NULL, 16);
+	return 0;
+}
+
 /* The options that only make sense on a command line. */
 static int take_cli(struct scan *s, const struct row *row, const char *opt, const char *value,
 		    struct err *err)
@@ -261,6 +284,12 @@ static int take_cli(struct scan *s, const struct row *row, const char *opt, cons
 	case OPT_HELP:
 		s->o.show_help = true;
 		return 0;
+	case OPT_SPLIT:
+		s->o.split = true;
+		return 0;
+	case OPT_VTOP:
+		s->o.vtop = true;
+		return take_address(&s->o, opt, value, err);
 	default:
 		s->o.show_version = true;
 		return 0;
@@ -385,8 +414,8 @@ static int operand(struct scan *s, const char *word, struct err *err)
 		return err_set(err, ERR_USAGE,
 			       "%.64s: core_collector takes options only; remove it", word);
 	if (s->o.noperands == ARRAY_SIZE(s->o.operands))
-		return err_set(err, ERR_USAGE, "%.64s: one word too many behind INPUT and OUTPUT",
-			       word);
+		return err_set(err, ERR_USAGE, "%.64s: a dump is split into %d files at most", word,
+			       DUMP_PARTS_MAX);
 	s->o.operands[s->o.noperands++] = word;
 	return 0;
 }
@@ -410,7 +439,14 @@ static int scan_words(struct scan *s, int argc, char **argv, struct err *err)
 		if (rc)
 			return rc;
 	}
-	if (s->format_said && s->o.format == DUMP_FORMAT_ELF) {
+	if (s->o.noperands > 2 && !s->o.split)
+		return err_set(err, ERR_USAGE, "%.64s: one word too many behind INPUT and OUTPUT",
+			       s->o.operands[2]);
+	if (s->o.split && s->o.format != DUMP_FORMAT_KDUMP)
+		return err_set(err, ERR_USAGE,
+			       "--split: only kdump-compressed dumps can be split, not format %s",
+			       format_names[s->o.format]);
+	if (s->format_said && (s->o.format == DUMP_FORMAT_ELF || s->o.flattened_elf)) {
 		if (s->codec_said && strcmp(s->o.codec, "none") != 0)
 			return err_set(err, ERR_USAGE,
 				       "-E: an ELF core is never compressed; remove -E or %s",
@@ -481,20 +517,23 @@ int dumpopts_parse_string(struct dumpopts *o, const char *words, struct err *err
 	return 0;
 }
 
-int dumpopts_check(const struct dumpopts *o, struct err *err)
+int dumpopts_check(const struct dumpopts *o, bool device, struct err *err)
 {
-	// Rows leave this as their writers arrive.
-	if (o->format == DUMP_FORMAT_KDUMP || o->dump_dmesg)
+	if (!device || o->dump_dmesg || o->format == DUMP_FORMAT_KDUMP ||
+	    o->format == DUMP_FORMAT_FLATTENED)
 		return 0;
 	return err_set(err, ERR_UNSUPPORTED,
-		       "format %s: can't be written yet; leave out -E, -F and --format for the "
-		       "kdump-compressed format",
+		       "format %s: a device has no length and no holes; leave out -E and --format "
+		       "for the kdump-compressed format",
 		       format_names[o->format]);
 }
 
 const char *dumpopts_help(void)
 {
 	return "Usage: lifeboat-collect [OPTIONS] INPUT OUTPUT\n"
+	       "       lifeboat-collect -F [OPTIONS] INPUT [OUTPUT]\n"
+	       "       lifeboat-collect --split [OPTIONS] INPUT OUTPUT OUTPUT...\n"
+	       "       lifeboat-collect --dry-run | --vtop ADDRESS [OPTIONS] INPUT\n"
 	       "       lifeboat-collect [OPTIONS] --appliance\n"
 	       "Filter, compress and save the memory of a dead kernel.\n"
 	       "\n"
@@ -505,14 +544,17 @@ const char *dumpopts_help(void)
 	       "                        when the target is full\n"
 	       "  -c, -l, -z            compress with zlib, LZO or zstd\n"
 	       "  -E                    write an ELF core\n"
-	       "  -F                    write the flattened format\n"
+	       "  -F                    write the flattened format, to standard output unless\n"
+	       "                        there is an OUTPUT; with -E an ELF core in that format\n"
 	       "  -f                    overwrite OUTPUT\n"
 	       "  --num-threads N       the same as --threads\n"
 	       "  --message-level N     what to print: 1 progress, 2 common, 4 errors, 8 debug,\n"
 	       "                        16 report; their sum, 7 by default\n"
 	       "  --dump-dmesg          write only the kernel's log, as text\n"
-	       "  --dry-run             plan and count, write nothing\n"
-	       "  --show-stats          print what was kept and dropped\n"
+	       "  --split               share the pages out to several files\n"
+	       "  --dry-run             plan, count and predict the size, write nothing\n"
+	       "  --show-stats          print what was kept and dropped, whatever is printed else\n"
+	       "  --vtop ADDRESS        print where that virtual address is in physical memory\n"
 	       "\n"
 	       "Ours:\n"
 	       "  --codec NAME[:LEVEL]  auto, none, zlib, lzo or zstd\n"

@@ -25,6 +25,7 @@ enum {
 	DUMP_LEVEL_MAX = 31,
 	DUMP_LEVELS_MAX = 8, /* entries of -d N,N,... */
 	DUMP_THREADS_MAX = 256,
+	DUMP_PARTS_MAX = 64, /* files of --split */
 	DUMP_WORDS_MAX = 64, /* of core_collector */
 	DUMP_WORDS_SIZE_MAX = 1024, /* and its bytes, the zero included */
 };
@@ -42,6 +43,7 @@ struct dumpopts {
 	char codec[16]; /* "auto", or a name of codec.h */
 	int codec_level; /* the codec's default unless said */
 	enum dump_format format;
+	bool flattened_elf; /* with DUMP_FORMAT_FLATTENED: -E too, an ELF core in records */
 	unsigned int threads; /* 0: one a CPU; never above DUMP_THREADS_MAX */
 	uint64_t memory; /* --memory, bytes; 0: from what is free */
 	int message_level; /* --message-level, makedumpfile's bits; 7 by default */
@@ -49,12 +51,15 @@ struct dumpopts {
 	bool force; /* -f: overwrite the output */
 	bool dry_run; /* --dry-run: plan and count, write nothing */
 	bool show_stats; /* --show-stats */
+	bool split; /* --split: the operands behind INPUT are the files of one dump */
+	bool vtop; /* --vtop ADDRESS: only print where it is in physical memory */
+	uint64_t vtop_address;
 	bool show_version; /* -v, --version */
 	bool show_help; /* -h, --help */
 	bool appliance; /* --appliance: the capture kernel's own run; never in core_collector */
 	int act; /* --act CODE: only carry out the action for that exit code; -1 if not */
 	const char *config; /* --config FILE; points into argv */
-	const char *operands[2]; /* INPUT, OUTPUT; point into argv */
+	const char *operands[1 + DUMP_PARTS_MAX]; /* INPUT, OUTPUT ...; point into argv */
 	size_t noperands;
 };
 
@@ -80,10 +85,10 @@ int dumpopts_parse(struct dumpopts *o, int argc, char **argv, struct err *err);
 int dumpopts_parse_string(struct dumpopts *o, const char *words, struct err *err);
 
 /*
- * Whether this build can do all that was read: 0, or ERR_UNSUPPORTED with what it can't, for
- * the formats whose names are known and whose writers are not there. Both programs ask.
+ * Whether a dump of that kind can go to a bare block device (@device) or to a file: 0, or
+ * ERR_UNSUPPORTED with what can't. Both programs ask.
  */
-int dumpopts_check(const struct dumpopts *o, struct err *err);
+int dumpopts_check(const struct dumpopts *o, bool device, struct err *err);
 
 /* Usage text of all options, for --help and the man page's check. */
 const char *dumpopts_help(void);

@@ -19,9 +19,10 @@ static void check(const struct dumpopts *o, int rc)
 		FUZZ_CHECK(o->levels[i] <= DUMP_LEVEL_MAX);
 	FUZZ_CHECK(memchr(o->codec, 0, sizeof(o->codec)) && o->codec[0]);
 	FUZZ_CHECK(o->threads <= DUMP_THREADS_MAX);
-	FUZZ_CHECK(o->noperands <= 2);
+	FUZZ_CHECK(o->noperands <= 1 + DUMP_PARTS_MAX);
+	FUZZ_CHECK(o->noperands <= 2 || o->split);
 	FUZZ_CHECK(o->message_level >= 0 && o->message_level <= 31);
-	dumpopts_check(o, NULL);
+	dumpopts_check(o, true, NULL);
 }
 
 /* A zero-terminated copy, cut at the first zero as any string of words is. */

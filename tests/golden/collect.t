@@ -137,7 +137,7 @@ ok 'it is sound' sound dump core
 
 fresh
 for words in '--no-such-option core dump' '-d 32 core dump' 'core' 'core dump third' '-d core' \
-	'--codec snappy core dump' '-E core dump' '--config /nonexistent core'; do
+	'--codec snappy core dump' '-L 1000 core dump' '--config /nonexistent core'; do
 	# shellcheck disable=SC2086 # words are wanted
 	run $words
 	ended 2 "$words"

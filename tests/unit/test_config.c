@@ -325,7 +325,8 @@ static void test_unsupported_is_told_with_its_line(void **state)
 	assert_string_equal(err.msg, "/etc/lifeboat.conf:2: ssh: this version can't save over ssh");
 	assert_int_equal(config_check(c, "x", NULL), ERR_UNSUPPORTED);
 	// Who goes on with it all the same gets a dump of the kind there is.
-	assert_int_equal(parse(c, "core_collector makedumpfile -E -d 17\n", false, &err), 0);
+	assert_int_equal(
+		parse(c, "raw /dev/vda\ncore_collector makedumpfile -E -d 17\n", false, &err), 0);
 	assert_int_equal(c->collect.format, DUMP_FORMAT_KDUMP);
 	assert_int_equal(c->collect.levels[0], 17);
 }

@@ -12,7 +12,7 @@
 #include "vmcore/dumpopts.h"
 
 enum {
-	ARGS_MAX = 24,
+	ARGS_MAX = 80,
 };
 
 /* Parses @line, cut at spaces, as a command line behind the program's name. */
@@ -191,7 +191,16 @@ static void test_bad_words(void **state)
 		{"-p", ERR_UNSUPPORTED, "-p: there is no snappy here; use -l, -z or neither"},
 		{"-L 1000", ERR_UNSUPPORTED, "-L: the size of a dump can't be limited yet"},
 		{"-R out", ERR_UNSUPPORTED, "-R: flattened dumps can't be rearranged yet"},
-		{"--split a b", ERR_UNSUPPORTED, "--split: dumps can't be split yet"},
+		{"--split -E a b c", ERR_USAGE,
+		 "--split: only kdump-compressed dumps can be split, not format elf"},
+		{"--split -F a b c", ERR_USAGE,
+		 "--split: only kdump-compressed dumps can be split, not format flattened"},
+		{"--vtop 0x a", ERR_USAGE, "--vtop 0x: an address is up to 16 hexadecimal digits"},
+		{"--vtop 11111111111111111 a", ERR_USAGE,
+		 "--vtop 11111111111111111: an address is up to 16 hexadecimal digits"},
+		{"--vtop -1 a", ERR_USAGE, "--vtop -1: an address is up to 16 hexadecimal digits"},
+		{"--vtop 0xg a", ERR_USAGE,
+		 "--vtop 0xg: an address is up to 16 hexadecimal digits"},
 		{"--xen-syms f", ERR_UNSUPPORTED, "--xen-syms: Xen hosts can't be dumped yet"},
 	};
 
@@ -315,18 +324,78 @@ static void test_formats_that_can_be_written(void **state)
 	struct err err;
 
 	(void)state;
+	// A file takes all of them, a device those that need neither holes nor a length.
 	good(&o, "a b");
-	assert_int_equal(dumpopts_check(&o, &err), 0);
+	assert_int_equal(dumpopts_check(&o, false, &err), 0);
+	assert_int_equal(dumpopts_check(&o, true, &err), 0);
 	good(&o, "-E a b");
-	assert_int_equal(dumpopts_check(&o, &err), ERR_UNSUPPORTED);
+	assert_int_equal(dumpopts_check(&o, false, &err), 0);
+	assert_int_equal(dumpopts_check(&o, true, &err), ERR_UNSUPPORTED);
 	assert_non_null(strstr(err.msg, "format elf"));
 	good(&o, "-F a");
-	assert_int_equal(dumpopts_check(&o, &err), ERR_UNSUPPORTED);
+	assert_int_equal(dumpopts_check(&o, false, &err), 0);
+	assert_int_equal(dumpopts_check(&o, true, &err), 0);
 	good(&o, "--format raw a b");
-	assert_int_equal(dumpopts_check(&o, NULL), ERR_UNSUPPORTED);
+	assert_int_equal(dumpopts_check(&o, false, NULL), 0);
+	assert_int_equal(dumpopts_check(&o, true, NULL), ERR_UNSUPPORTED);
 	// The log is text whatever the format.
 	good(&o, "--dump-dmesg -E a b");
-	assert_int_equal(dumpopts_check(&o, &err), 0);
+	assert_int_equal(dumpopts_check(&o, true, &err), 0);
+}
+
+static void test_flattened_elf(void **state)
+{
+	struct dumpopts o;
+
+	(void)state;
+	good(&o, "-E -F a");
+	assert_int_equal(o.format, DUMP_FORMAT_FLATTENED);
+	assert_true(o.flattened_elf);
+	assert_string_equal(o.codec, "none");
+	good(&o, "-FE a");
+	assert_int_equal(o.format, DUMP_FORMAT_FLATTENED);
+	assert_true(o.flattened_elf);
+	good(&o, "-F -l a");
+	assert_false(o.flattened_elf);
+	// A name says all of it, and the last one counts.
+	good(&o, "-E -F --format kdump a b");
+	assert_int_equal(o.format, DUMP_FORMAT_KDUMP);
+	assert_false(o.flattened_elf);
+	good(&o, "--format raw -E a b");
+	assert_int_equal(o.format, DUMP_FORMAT_ELF);
+}
+
+static void test_split(void **state)
+{
+	char words[DUMP_PARTS_MAX * 4 + 64] = "a";
+	struct dumpopts o;
+
+	(void)state;
+	good(&o, "--split a b c d");
+	assert_true(o.split);
+	assert_int_equal(o.noperands, 4);
+	assert_string_equal(o.operands[3], "d");
+	good(&o, "a b c --split");
+	assert_true(o.split);
+	for (int i = 0; i < DUMP_PARTS_MAX; i++)
+		strcat(words, " b");
+	strcat(words, " --split");
+	good(&o, words);
+	assert_int_equal(o.noperands, 1 + DUMP_PARTS_MAX);
+}
+
+static void test_vtop(void **state)
+{
+	struct dumpopts o;
+
+	(void)state;
+	good(&o, "--vtop ffffffff81000000 a");
+	assert_true(o.vtop);
+	assert_int_equal(o.vtop_address, 0xffffffff81000000);
+	good(&o, "--vtop=0XfF a");
+	assert_int_equal(o.vtop_address, 0xff);
+	good(&o, "--vtop 10 a");
+	assert_int_equal(o.vtop_address, 0x10);
 }
 
 static void test_help_names_every_option(void **state)
@@ -343,6 +412,8 @@ static void test_help_names_every_option(void **state)
 		"-v, --version",
 		"--num-threads",
 		"--message-level",
+		"--split",
+		"--vtop",
 		"--dump-dmesg",
 		"--dry-run",
 		"--show-stats",
@@ -372,6 +443,9 @@ int main(void)
 		cmocka_unit_test(test_core_collector_errors),
 		cmocka_unit_test(test_core_collector_limits),
 		cmocka_unit_test(test_formats_that_can_be_written),
+		cmocka_unit_test(test_flattened_elf),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_vtop),
 		cmocka_unit_test(test_help_names_every_option),
 	};
 
