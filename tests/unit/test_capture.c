@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Captures to a directory, and the file sink by itself: names, modes, and what is left behind. */
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "collector/action.h"
+#include "collector/capture.h"
+#include "collector/log.h"
+#include "collector/sink.h"
+#include "collector/target.h"
+#include "tests/lib/mkcore.h"
+#include "tests/lib/mkkernel.h"
+#include "vmcore/config.h"
+
+enum {
+	PATH_MAX_ = 512,
+};
+
+#define KERNEL "ram 16M 8M\ntext 0x1400 64\n"
+
+struct place {
+	char dir[PATH_MAX_];
+	mode_t mask;
+};
+
+static int setup(void **state)
+{
+	struct place *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -1;
+	strcpy(p->dir, "/tmp/test_capture.XXXXXX");
+	if (!mkdtemp(p->dir))
+		return -1;
+	p->mask = umask(0); // modes are to be right without its help
+	*state = p;
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	struct place *p = *state;
+
+	umask(p->mask);
+	nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(p);
+	return 0;
+}
+
+static int capture(const struct place *p, const char *kernel, const char *path)
+{
+	struct config *config = calloc(1, sizeof(*config));
+	struct log *log = calloc(1, sizeof(*log));
+	char core[MKCORE_PATH_MAX];
+	struct err err = {0};
+	int fd = mkkernel_memfd(kernel, &err), rc;
+
+	assert_true(config && log);
+	if (fd < 0)
+		fail_msg("%s", err.msg);
+	mkcore_path(fd, core);
+	config_default(config);
+	snprintf(config->path, sizeof(config->path), "%s%s", p->dir, path);
+	log_init(log, -1, LOG_COMMON | LOG_ERROR);
+	rc = capture_run(config, core, log);
+	close(fd);
+	free(log);
+	free(config);
+	return rc;
+}
+
+static mode_t mode_of(const struct place *p, const char *path)
+{
+	char whole[2 * PATH_MAX_];
+	struct stat st;
+
+	snprintf(whole, sizeof(whole), "%s%s", p->dir, path);
+	return stat(whole, &st) ? 0 : st.st_mode;
+}
+
+#define CRASH "/var/crash/127.0.0.1-2023-11-14-22:13:20"
+
+static void test_capture(void **state)
+{
+	const struct place *p = *state;
+
+	assert_int_equal(capture(p, KERNEL, "/var/crash"), EXIT_COMPLETE);
+	assert_int_equal(mode_of(p, "/var"), S_IFDIR | 0700);
+	assert_int_equal(mode_of(p, "/var/crash"), S_IFDIR | 0700);
+	assert_int_equal(mode_of(p, CRASH), S_IFDIR | 0700);
+	assert_int_equal(mode_of(p, CRASH "/vmcore"), S_IFREG | 0600);
+	assert_int_equal(mode_of(p, CRASH "/manifest.json"), S_IFREG | 0600);
+	assert_int_equal(mode_of(p, CRASH "/collect.log"), S_IFREG | 0600);
+	assert_int_equal(mode_of(p, CRASH "/vmcore-incomplete"), 0);
+	// The same crash again has a directory of its own.
+	assert_int_equal(capture(p, KERNEL, "/var/crash"), EXIT_COMPLETE);
+	assert_int_equal(mode_of(p, CRASH ".1"), S_IFDIR | 0700);
+	assert_int_equal(mode_of(p, CRASH ".1/vmcore"), S_IFREG | 0600);
+}
+
+/* A kernel that does not say when it crashed: now. One that says nonsense: that. */
+static void test_crash_time(void **state)
+{
+	const struct place *p = *state;
+	time_t before = time(NULL), after;
+	bool found = false;
+
+	assert_int_equal(capture(p, KERNEL "key CRASHTIME=0\n", "/now"), EXIT_COMPLETE);
+	after = time(NULL);
+	for (time_t t = before; t <= after; t++) {
+		char name[PATH_MAX_];
+		struct tm tm;
+
+		strftime(name, sizeof(name), "/now/127.0.0.1-%Y-%m-%d-%H:%M:%S", gmtime_r(&t, &tm));
+		found |= mode_of(p, name) == (S_IFDIR | 0700);
+	}
+	assert_true(found);
+	assert_int_equal(capture(p, KERNEL "key CRASHTIME=9223372036854775807\n", "/odd"),
+			 EXIT_COMPLETE);
+	assert_int_equal(mode_of(p, "/odd/127.0.0.1-9223372036854775807"), S_IFDIR | 0700);
+}
+
+/* When all names of a second are taken, nothing that is there is touched. */
+static void test_all_names_taken(void **state)
+{
+	const struct place *p = *state;
+
+	for (int i = 0; i < 100; i++) {
+		char path[PATH_MAX_ + 100], suffix[8] = "";
+
+		if (i)
+			snprintf(suffix, sizeof(suffix), ".%d", i);
+		snprintf(path, sizeof(path), "%s" CRASH "%s", p->dir, suffix);
+		assert_int_equal(target_make_dir(path, NULL), 0);
+	}
+	assert_int_equal(capture(p, KERNEL, "/var/crash"), EXIT_FAILED);
+	assert_int_equal(mode_of(p, CRASH ".99"), S_IFDIR | 0700);
+	assert_int_equal(mode_of(p, CRASH ".99/vmcore"), 0);
+	assert_int_equal(mode_of(p, CRASH ".99/manifest.json"), 0);
+	assert_int_equal(mode_of(p, CRASH ".100"), 0);
+}
+
+static void test_no_target(void **state)
+{
+	const struct place *p = *state;
+	char file[PATH_MAX_ + 16];
+	int fd;
+
+	snprintf(file, sizeof(file), "%s/file", p->dir);
+	fd = open(file, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(capture(p, KERNEL, "/file/crash"), EXIT_FAILED);
+}
+
+struct names {
+	char path[PATH_MAX_ + 16], temp[PATH_MAX_ + 32];
+};
+
+static void open_sink(const struct place *p, struct names *n, struct sink *s)
+{
+	struct err err = {0};
+
+	snprintf(n->path, sizeof(n->path), "%s/dump", p->dir);
+	snprintf(n->temp, sizeof(n->temp), "%s/dump-incomplete", p->dir);
+	if (sink_file_open(s, n->path, n->temp, false, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(sink_reserve(s, 5000, 10000, NULL), 0);
+	assert_int_equal(sink_write_at(s, "words", 5, 20000, NULL), 0);
+}
+
+static bool is_there(const char *path)
+{
+	return !access(path, F_OK);
+}
+
+static void test_sink_commit(void **state)
+{
+	uint8_t got[20005];
+	struct sink s;
+	struct names n;
+
+	open_sink(*state, &n, &s);
+	assert_true(is_there(n.temp) && !is_there(n.path));
+	assert_int_equal(sink_read_at(&s, got, sizeof(got), 0, NULL), 0);
+	for (size_t i = 0; i < 20000; i++)
+		assert_int_equal(got[i], 0);
+	assert_memory_equal(got + 20000, "words", 5);
+	assert_int_equal(sink_read_at(&s, got, 2, 20004, NULL), ERR_NODATA);
+	assert_int_equal(sink_commit(&s, NULL), 0);
+	assert_true(!is_there(n.temp) && is_there(n.path));
+	sink_close(&s);
+	sink_close(&s);
+	assert_true(is_there(n.path));
+	// What is there already is not replaced without a word.
+	assert_int_equal(sink_file_open(&s, n.path, n.temp, false, NULL), ERR_USAGE);
+	assert_int_equal(sink_file_open(&s, n.path, n.temp, true, NULL), 0);
+	sink_close(&s);
+	assert_true(!is_there(n.temp) && is_there(n.path));
+}
+
+static void test_sink_keep(void **state)
+{
+	struct sink s;
+	struct names n;
+
+	open_sink(*state, &n, &s);
+	assert_int_equal(sink_keep(&s, NULL), 0);
+	sink_close(&s);
+	assert_true(is_there(n.temp) && !is_there(n.path));
+}
+
+static void test_sink_close(void **state)
+{
+	struct sink s;
+	struct names n;
+
+	open_sink(*state, &n, &s);
+	assert_int_equal(sink_restart(&s, NULL), 0);
+	assert_int_equal(sink_read_at(&s, n.temp, 1, 0, NULL), ERR_NODATA);
+	sink_close(&s);
+	assert_true(!is_there(n.temp) && !is_there(n.path));
+}
+
+/* Somebody else's file got the name meanwhile: theirs stays, ours is not complete. */
+static void test_sink_taken(void **state)
+{
+	struct sink s;
+	struct names n;
+	int fd;
+
+	open_sink(*state, &n, &s);
+	fd = open(n.path, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0 && write(fd, "theirs", 6) == 6);
+	close(fd);
+	assert_int_equal(sink_commit(&s, NULL), ERR_SYS);
+	assert_int_equal(sink_keep(&s, NULL), 0);
+	sink_close(&s);
+	assert_true(is_there(n.temp));
+}
+
+static void test_make_dir(void **state)
+{
+	const struct place *p = *state;
+	char path[TARGET_PATH_MAX + 10];
+
+	snprintf(path, sizeof(path), "%s//a///b/", p->dir);
+	assert_int_equal(target_make_dir(path, NULL), 0);
+	assert_int_equal(mode_of(p, "/a/b"), S_IFDIR | 0700);
+	assert_int_equal(target_make_dir(path, NULL), 0);
+	assert_int_equal(target_make_dir("/", NULL), 0);
+	memset(path, 'a', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(target_make_dir(path, NULL), ERR_LIMIT);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_capture),    TEST(test_crash_time),  TEST(test_all_names_taken),
+		TEST(test_no_target),  TEST(test_sink_commit), TEST(test_sink_keep),
+		TEST(test_sink_close), TEST(test_sink_taken),  TEST(test_make_dir),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
