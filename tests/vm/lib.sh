@@ -63,13 +63,13 @@ fail()
 # check TEXT COMMAND...: ok if the command is successful; if not, what it printed is shown.
 check()
 {
-	local text=$1
+	local text=$1 status=0
 	shift
-	if "$@" > "$vm_dir/check.out" 2>&1 < /dev/null; then
+	"$@" > "$vm_dir/check.out" 2>&1 < /dev/null || status=$?
+	if [[ $status = 0 ]]; then
 		pass "$text"
 		return 0
 	fi
-	local status=$?
 	fail "$text"
 	diag "exit code $status: $*"
 	diag_input < "$vm_dir/check.out"
