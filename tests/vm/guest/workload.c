@@ -36,7 +36,11 @@ enum {
 	ANON_SIZE = 64 * MB,
 	THP_SIZE = 32 * MB,
 	HUGETLB_SIZE = 8 * MB,
-	FREED_SIZE = 32 * MB,
+	/*
+	 * Much more than the CPUs' own lists of free pages hold, which no dump level counts as
+	 * free: khugepaged raises the watermarks, and with them these lists, to some 30 MB.
+	 */
+	FREED_SIZE = 128 * MB,
 	TMPFS_SIZE = 16 * MB,
 	CACHE_SIZE = 32 * MB,
 	SMALL_FILES = 2000,
