@@ -12,6 +12,7 @@
 #include "crashnotes/prstatus.h"
 #include "crashnotes/vmcoreinfo.h"
 #include "vmcore/kmem_priv.h"
+#include "vmcore/pagecache.h"
 #include "vmcore/vmcore.h"
 #include "vmcore/xlat.h"
 
@@ -23,7 +24,7 @@ enum {
 static int read_word(void *ctx, paddr_t paddr, uint64_t *ret, struct err *err)
 {
 	uint8_t word[sizeof(*ret)];
-	int rc = vmcore_read(ctx, paddr, word, sizeof(word), err);
+	int rc = pagecache_read(ctx, paddr, word, sizeof(word), err);
 
 	if (rc)
 		return rc;
@@ -53,7 +54,7 @@ int kmem_read(const struct kmem *km, vaddr_t va, void *buf, size_t size, struct 
 		n = leaf.size - skip;
 		if (n > end - va)
 			n = end - va;
-		rc = vmcore_read(km->vc, leaf.paddr + skip, out, n, err);
+		rc = pagecache_read(km->pages, leaf.paddr + skip, out, n, err);
 		if (rc) {
 			err_prepend(err, "%#llx", (unsigned long long)va);
 			return rc;
@@ -194,7 +195,7 @@ int kmem_adopt(struct kmem *km, const void *text, size_t size, struct err *why, 
 		km->crashtime = 0;
 	if (info->has_text)
 		xlat_hint_add(info->machine, &hint, info->text_vaddr, info->text_paddr);
-	if (xlat_create(info->machine, vi, &hint, read_word, km->vc, &km->xlat, why))
+	if (xlat_create(info->machine, vi, &hint, read_word, km->pages, &km->xlat, why))
 		km->xlat = NULL;
 	if (!read_uts(km, &km->uts))
 		guess_uts(km, &km->uts);
@@ -247,6 +248,9 @@ int kmem_init(struct kmem *km, struct vmcore *vc, struct err *why, struct err *e
 	*km = (struct kmem){.vc = vc, .source = KMEM_FROM_NOTE};
 	set_page_size(km, KMEM_PAGE_MIN);
 	guess_uts(km, &km->uts);
+	rc = pagecache_create(vc, &km->pages, err);
+	if (rc)
+		return rc;
 	rc = read_notes(km, why, &notes_err);
 	if (rc == 0)
 		return 0;
@@ -257,10 +261,17 @@ int kmem_init(struct kmem *km, struct vmcore *vc, struct err *why, struct err *e
 	return rc;
 }
 
-void kmem_deinit(struct kmem *km)
+void kmem_forget(struct kmem *km)
 {
 	xlat_destroy(km->xlat);
 	vmcoreinfo_destroy(km->vi);
 	km->xlat = NULL;
 	km->vi = NULL;
+}
+
+void kmem_deinit(struct kmem *km)
+{
+	kmem_forget(km);
+	pagecache_destroy(km->pages);
+	km->pages = NULL;
 }

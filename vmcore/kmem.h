@@ -13,6 +13,7 @@
 #include "crashnotes/addr.h"
 
 struct err;
+struct pagecache;
 struct vmcore;
 struct vmcoreinfo;
 struct xlat;
@@ -36,6 +37,7 @@ struct kmem_uts {
 struct kmem {
 	struct vmcore *vc; /* borrowed */
 	struct vmcoreinfo *vi; /* owned */
+	struct pagecache *pages; /* owned; what is read in small pieces */
 	struct xlat *xlat; /* owned; NULL when it could not be set up */
 	enum kmem_source source;
 	uint64_t page_size; /* of the dead kernel */

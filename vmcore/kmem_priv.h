@@ -25,6 +25,9 @@ enum {
  */
 int kmem_adopt(struct kmem *km, const void *text, size_t size, struct err *why, struct err *err);
 
+/* Releases what kmem_adopt() made, and that alone. */
+void kmem_forget(struct kmem *km);
+
 /* Did the translation lead to the very release that vmcoreinfo names? Then both are right. */
 bool kmem_proven(const struct kmem *km);
 

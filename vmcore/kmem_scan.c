@@ -80,10 +80,10 @@ static void try_text(struct scan *s, paddr_t paddr, uint64_t room)
 		return;
 	proven = kmem_proven(&km);
 	if (!better(s, &km, proven)) {
-		kmem_deinit(&km);
+		kmem_forget(&km);
 		return;
 	}
-	kmem_deinit(s->best);
+	kmem_forget(s->best);
 	*s->best = km;
 	s->best_proven = proven;
 	if (s->why)
