@@ -125,7 +125,7 @@ test_libs := $(O)/libcollector.a $(O)/libloader.a $(O)/libtest.a $(libs)
 $(unit_tests): $(O)/%: $(O)/%.o $(test_libs)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(filter %.o,$^) $(test_libs) -lcmocka $(LIBS_vmcore) \
-		$(LIBS_collector) -lelf -o $@
+		$(LIBS_collector) -lelf -lsnappy -o $@
 
 $(tools): $(O)/%: $(O)/%.o $(test_libs)
 	$(say) LD $@

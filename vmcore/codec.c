@@ -18,6 +18,9 @@ enum {
 // In the order in which help texts name them. A codec that is compiled out is a NULL here.
 static const struct codec *const codecs[] = {&codec_none, &codec_zlib, &codec_lzo, &codec_zstd};
 
+// Only read, so without a name that an option could say.
+static const struct codec *const readers[] = {&codec_snappy};
+
 const struct codec *codec_at(size_t i)
 {
 	return i < ARRAY_SIZE(codecs) ? codecs[i] : NULL;
@@ -40,6 +43,9 @@ const struct codec *codec_by_flag(uint32_t flag)
 	for (size_t i = 0; (c = codec_at(i)); i++)
 		if (c->flag == flag)
 			return c;
+	for (size_t i = 0; i < ARRAY_SIZE(readers); i++)
+		if (readers[i]->flag == flag)
+			return readers[i];
 	return NULL;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * codec: page compression, a const table with a row each: none, zlib, lzo, zstd.
+ * codec: page compression, a const table with a row each: none, zlib, lzo, zstd; and snappy,
+ * which is only read.
  *
  * In the kdump-compressed format every page is compressed alone and its descriptor says with
  * what, so codecs may mix inside one file. A context belongs to one thread, is made once and
@@ -49,11 +50,14 @@ struct codec {
 			  struct err *err);
 };
 
-/* The row by name ("none", "zlib", "lzo", "zstd") or by flag; NULL when there is none. */
+/*
+ * The row by name ("none", "zlib", "lzo", "zstd") or by flag; NULL when there is none. Snappy
+ * is found by its flag only, and its compress() always says "store it raw".
+ */
 const struct codec *codec_by_name(const char *name);
 const struct codec *codec_by_flag(uint32_t flag);
 
-/* Row @i, NULL behind the last: for help texts and tests. */
+/* Row @i of those that have a name, NULL behind the last: for help texts and tests. */
 const struct codec *codec_at(size_t i);
 
 /*

@@ -16,6 +16,7 @@ extern const struct codec codec_none;
 extern const struct codec codec_zlib;
 extern const struct codec codec_lzo;
 extern const struct codec codec_zstd;
+extern const struct codec codec_snappy;
 
 /* ERR_USAGE for a level out of the row's range, ERR_LIMIT for a page size out of bounds. */
 int codec_check(const struct codec *codec, int level, size_t page_size, struct err *err);

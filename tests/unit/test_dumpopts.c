@@ -188,7 +188,7 @@ static void test_bad_words(void **state)
 		 "--memory : a size is a number of bytes above 0, or one with K, M or G behind"},
 		{"-E -l a b", ERR_USAGE, "-E: an ELF core is never compressed; remove -E or lzo"},
 		{"a b c", ERR_USAGE, "c: one word too many behind INPUT and OUTPUT"},
-		{"-p", ERR_UNSUPPORTED, "-p: there is no snappy here; use -l, -z or neither"},
+		{"-p", ERR_UNSUPPORTED, "-p: snappy is read but not written; use -l, -z or neither"},
 		{"-L 1000", ERR_UNSUPPORTED, "-L: the size of a dump can't be limited yet"},
 		{"-R out", ERR_UNSUPPORTED, "-R: flattened dumps can't be rearranged yet"},
 		{"--split -E a b c", ERR_USAGE,
