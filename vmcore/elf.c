@@ -10,8 +10,8 @@
 #include "base/cleanup.h"
 #include "base/cursor.h"
 #include "base/err.h"
-#include "base/io.h"
 #include "crashnotes/elfnote.h"
+#include "vmcore/source.h"
 #include "vmcore/vmcore_priv.h"
 
 enum {
@@ -55,28 +55,6 @@ static bool elf_probe(const uint8_t *head, size_t size)
 	return size >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0;
 }
 
-// All @size bytes at @offset, which the error calls @what.
-static int read_part(struct vmcore *vc, const char *what, uint64_t offset, void *buf, size_t size,
-		     struct err *err)
-{
-	uint64_t file_size = vc->info.file_size;
-	ssize_t n;
-
-	if (offset > file_size || size > file_size - offset)
-		return err_set(err, ERR_NODATA,
-			       "%s: %zu bytes at offset %llu expected, the file ends at %llu", what,
-			       size, (unsigned long long)offset, (unsigned long long)file_size);
-	n = io_pread(vc->fd, buf, size, offset, err);
-	if (n < 0) {
-		err_prepend(err, "%s", what);
-		return n;
-	}
-	if ((size_t)n < size)
-		return err_set(err, ERR_NODATA, "%s: %zu bytes at offset %llu expected, %zd found",
-			       what, size, (unsigned long long)offset, n);
-	return 0;
-}
-
 static int check_ident(const uint8_t *id, struct err *err)
 {
 	if (id[EI_CLASS] == ELFCLASS32)
@@ -104,7 +82,7 @@ static int parse_ehdr(struct vmcore *vc, struct ehdr *ret, struct err *err)
 {
 	uint8_t buf[EHDR_SIZE];
 	struct cursor c;
-	int rc = read_part(vc, "ELF header", 0, buf, sizeof(buf), err);
+	int rc = source_read(&vc->srcs[0], "ELF header", 0, buf, sizeof(buf), err);
 
 	if (!rc)
 		rc = check_ident(buf, err);
@@ -149,8 +127,8 @@ static int count_segments(struct vmcore *vc, struct ehdr *eh, struct err *err)
 		return err_set(err, ERR_CORRUPT,
 			       "ELF header: e_shentsize at offset 58: expected %d, found %u",
 			       SHDR_SIZE, eh->shentsize);
-	rc = read_part(vc, "section header 0, for the number of segments", eh->shoff, buf,
-		       sizeof(buf), err);
+	rc = source_read(&vc->srcs[0], "section header 0, for the number of segments", eh->shoff,
+			 buf, sizeof(buf), err);
 	if (rc)
 		return rc;
 	c = cursor_init(buf, sizeof(buf), eh->shoff);
@@ -335,7 +313,8 @@ static int read_phdrs(struct reader *rd, const struct ehdr *eh, struct err *err)
 		uint64_t offset = eh->phoff + (uint64_t)first * PHDR_SIZE;
 		struct cursor c = cursor_init(buf, n * PHDR_SIZE, offset);
 
-		rc = read_part(rd->vc, "program headers", offset, buf, n * PHDR_SIZE, err);
+		rc = source_read(&rd->vc->srcs[0], "program headers", offset, buf, n * PHDR_SIZE,
+				 err);
 		for (uint32_t i = 0; !rc && i < n; i++) {
 			rc = parse_phdr(&c, &ph, err);
 			if (!rc && ph.type == PT_NOTE)

@@ -110,19 +110,21 @@ static void scan_pages(struct scan *s, const uint8_t *p, size_t len, paddr_t pad
 	}
 }
 
-static void scan_range(struct scan *s, const struct vmcore_range *r)
+static void scan_span(struct scan *s, const struct vmcore_span *span)
 {
-	uint64_t at = -r->paddr & (KMEM_PAGE_MIN - 1);
+	uint64_t size = span->end - span->start;
+	uint64_t at = -span->start & (KMEM_PAGE_MIN - 1);
 
-	while (at < r->filesz && r->filesz - at >= PEEK && !done(s)) {
-		uint64_t left = r->filesz - at;
+	while (at < size && size - at >= PEEK && !done(s)) {
+		uint64_t left = size - at;
 		size_t want = left < KMEM_SCAN_WINDOW ? left : KMEM_SCAN_WINDOW;
 		const uint8_t *p;
 		size_t len;
 
 		// One that cannot be mapped or read is passed over: others may be.
-		if (vmcore_window_get(&s->window, r->paddr + at, want, want, &p, &len, NULL) == 0)
-			scan_pages(s, p, want, r->paddr + at, left);
+		if (vmcore_window_get(&s->window, span->start + at, want, want, &p, &len, NULL) ==
+		    0)
+			scan_pages(s, p, want, span->start + at, left);
 		s->looked_at += want;
 		at += want;
 	}
@@ -130,7 +132,7 @@ static void scan_range(struct scan *s, const struct vmcore_range *r)
 
 int kmem_scan(struct kmem *km, struct err *why, struct err *err)
 {
-	const struct vmcore_info *info = vmcore_info(km->vc);
+	struct vmcore_span span = {0, 0};
 	CLEANUP_FREE char *text = malloc(VMCOREINFO_SIZE_MAX);
 	struct scan s = {.best = km, .why = why, .text = text};
 	int rc;
@@ -142,8 +144,8 @@ int kmem_scan(struct kmem *km, struct err *why, struct err *err)
 		err_prepend(err, "search for vmcoreinfo");
 		return rc;
 	}
-	for (size_t i = 0; i < info->nranges && !done(&s); i++)
-		scan_range(&s, &info->ranges[i]);
+	while (!done(&s) && vmcore_next_span(km->vc, span.end, &span))
+		scan_span(&s, &span);
 	vmcore_window_deinit(&s.window);
 	if (!km->vi)
 		return err_set(err, ERR_NOTFOUND,

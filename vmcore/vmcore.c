@@ -2,16 +2,14 @@
 #include "vmcore/vmcore.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/io.h"
+#include "vmcore/flattened.h"
+#include "vmcore/source.h"
 #include "vmcore/vmcore_priv.h"
 
 enum {
@@ -21,6 +19,7 @@ enum {
 // Probed in this order.
 static const struct vmcore_format *const formats[] = {
 	&vmcore_format_elf,
+	&vmcore_format_kdump,
 };
 
 void vmcore_warn(struct vmcore *vc, const char *fmt, ...)
@@ -36,35 +35,6 @@ void vmcore_warn(struct vmcore *vc, const char *fmt, ...)
 	info->nwarnings++;
 }
 
-// The size of what is open at vc->fd, which must be something that can be read at any place.
-static int find_size(struct vmcore *vc, struct err *err)
-{
-	struct stat st;
-	uint64_t size;
-
-	if (fstat(vc->fd, &st) < 0)
-		return err_sys(err, "fstat");
-	if (S_ISREG(st.st_mode)) {
-		size = st.st_size;
-	} else if (S_ISBLK(st.st_mode)) {
-		off_t end = lseek(vc->fd, 0, SEEK_END);
-
-		if (end < 0)
-			return err_sys(err, "seek to the end");
-		size = end;
-	} else {
-		return err_set(err, ERR_UNSUPPORTED, "neither a regular file nor a block device");
-	}
-	if (!size)
-		return err_set(err, ERR_NODATA, "the file is empty");
-	// /proc/vmcore adds up what the elfcorehdr claims in an u64; no offset above this can be
-	// read.
-	if (size > INT64_MAX)
-		size = INT64_MAX;
-	vc->info.file_size = size;
-	return 0;
-}
-
 static int find_format(struct vmcore *vc, struct err *err)
 {
 	CLEANUP_FREE uint8_t *head = malloc(VMCORE_PROBE_SIZE);
@@ -72,7 +42,7 @@ static int find_format(struct vmcore *vc, struct err *err)
 
 	if (!head)
 		return err_set(err, ERR_NOMEM, "no memory for %d bytes", VMCORE_PROBE_SIZE);
-	size = io_pread(vc->fd, head, VMCORE_PROBE_SIZE, 0, err);
+	size = source_pread(&vc->srcs[0], head, VMCORE_PROBE_SIZE, 0, err);
 	if (size < 0)
 		return size;
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
@@ -83,33 +53,65 @@ static int find_format(struct vmcore *vc, struct err *err)
 		return 0;
 	}
 	return err_set(err, ERR_UNSUPPORTED,
-		       "not a dump in a known format: an ELF core begins with 7f 45 4c 46, "
-		       "this with %02x %02x %02x %02x",
+		       "not a dump in a known format: an ELF core begins with 7f 45 4c 46, a "
+		       "kdump-compressed dump with 4b 44 55 4d, this with %02x %02x %02x %02x",
 		       head[0], size > 1 ? head[1] : 0, size > 2 ? head[2] : 0,
 		       size > 3 ? head[3] : 0);
 }
 
-int vmcore_open(const char *path, struct vmcore **ret, struct err *err)
+static int open_sources(struct vmcore *vc, const char *const *paths, size_t n, struct err *err)
+{
+	if (!n || n > VMCORE_FILES_MAX)
+		return err_set(err, ERR_LIMIT, "%zu files, expected 1 to %d", n, VMCORE_FILES_MAX);
+	vc->srcs = calloc(n, sizeof(*vc->srcs));
+	if (!vc->srcs)
+		return err_set(err, ERR_NOMEM, "%s: no memory for %zu files", paths[0], n);
+	for (; vc->nsrcs < n; vc->nsrcs++) {
+		struct source *s = &vc->srcs[vc->nsrcs];
+		int rc = source_open(s, paths[vc->nsrcs], err);
+
+		if (rc) {
+			source_close(s);
+			return rc;
+		}
+		vc->info.file_size += s->size;
+		if (!s->flat)
+			continue;
+		vc->info.flattened = true;
+		if (flattened_cut(s->flat)) {
+			vc->info.truncated = true;
+			vmcore_warn(vc, "the flattened file ends without its end mark");
+		}
+	}
+	return 0;
+}
+
+static int open_format(struct vmcore *vc, struct err *err)
+{
+	int rc = find_format(vc, err);
+
+	if (!rc && vc->nsrcs > 1 && !vc->format->sets)
+		rc = err_set(err, ERR_USAGE, "a dump of format %s is one file, %zu are given",
+			     vc->info.format, vc->nsrcs);
+	return rc ? rc : vc->format->open(vc, err);
+}
+
+int vmcore_open_set(const char *const *paths, size_t n, struct vmcore **ret, struct err *err)
 {
 	struct vmcore *vc = calloc(1, sizeof(*vc));
 	int rc;
 
 	if (!vc)
-		return err_set(err, ERR_NOMEM, "%s: no memory for %zu bytes", path, sizeof(*vc));
-	// O_NONBLOCK: a fifo is refused, not waited for.
-	vc->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (vc->fd < 0) {
-		rc = err_sys(err, "%s", path);
-		vmcore_close(vc);
-		return rc;
+		return err_set(err, ERR_NOMEM, "%s: no memory for %zu bytes", paths[0],
+			       sizeof(*vc));
+	vc->info.dump_level = -1;
+	rc = open_sources(vc, paths, n, err);
+	if (!rc) {
+		rc = open_format(vc, err);
+		if (rc)
+			err_prepend(err, "%s", paths[0]);
 	}
-	rc = find_size(vc, err);
-	if (!rc)
-		rc = find_format(vc, err);
-	if (!rc)
-		rc = vc->format->open(vc, err);
 	if (rc) {
-		err_prepend(err, "%s", path);
 		vmcore_close(vc);
 		return rc;
 	}
@@ -119,14 +121,20 @@ int vmcore_open(const char *path, struct vmcore **ret, struct err *err)
 	return 0;
 }
 
+int vmcore_open(const char *path, struct vmcore **ret, struct err *err)
+{
+	return vmcore_open_set(&path, 1, ret, err);
+}
+
 void vmcore_close(struct vmcore *vc)
 {
 	if (!vc)
 		return;
 	if (vc->format && vc->format->close)
 		vc->format->close(vc);
-	if (vc->fd >= 0)
-		close(vc->fd);
+	for (size_t i = 0; i < vc->nsrcs; i++)
+		source_close(&vc->srcs[i]);
+	free(vc->srcs);
 	free(vc->notes);
 	free(vc->ranges);
 	free(vc);
@@ -162,10 +170,40 @@ const struct vmcore_range *vmcore_find(const struct vmcore *vc, paddr_t paddr)
 	return &vc->ranges[i];
 }
 
+uint64_t vmcore_run(const struct vmcore *vc, const struct vmcore_range *range, uint64_t skip,
+		    uint64_t max, bool *there)
+{
+	uint64_t len;
+
+	if (vc->format->run)
+		return vc->format->run(vc, range, skip, max, there);
+	*there = skip < range->filesz;
+	len = (*there ? range->filesz : range->memsz) - skip;
+	return len < max ? len : max;
+}
+
+bool vmcore_next_span(const struct vmcore *vc, paddr_t paddr, struct vmcore_span *ret)
+{
+	for (size_t i = vmcore_first(vc, paddr); i < vc->info.nranges; i++) {
+		const struct vmcore_range *r = &vc->ranges[i];
+		uint64_t skip = paddr > r->paddr ? paddr - r->paddr : 0, len;
+		bool there;
+
+		for (; skip < r->memsz; skip += len) {
+			len = vmcore_run(vc, r, skip, r->memsz - skip, &there);
+			if (!there)
+				continue;
+			*ret = (struct vmcore_span){r->paddr + skip, r->paddr + skip + len};
+			return true;
+		}
+	}
+	return false;
+}
+
 int vmcore_pread(struct vmcore *vc, uint64_t offset, void *buf, size_t size, struct err *err)
 {
 	struct err why;
-	ssize_t n = io_pread(vc->fd, buf, size, offset, &why);
+	ssize_t n = source_pread(&vc->srcs[0], buf, size, offset, &why);
 	size_t step = size;
 
 	// A bad page fails the whole read: go on in steps so that only its own bytes are lost.
@@ -176,7 +214,7 @@ int vmcore_pread(struct vmcore *vc, uint64_t offset, void *buf, size_t size, str
 			step = BAD_PAGE_SIZE - (offset + done) % BAD_PAGE_SIZE;
 			if (step > size - done)
 				step = size - done;
-			n = io_pread(vc->fd, to, step, offset + done, &why);
+			n = source_pread(&vc->srcs[0], to, step, offset + done, &why);
 		}
 		if (n < 0 && (why.sys == EIO || why.sys == EFAULT)) {
 			memset(to, 0, step);

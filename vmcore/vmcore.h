@@ -2,9 +2,10 @@
 /*
  * vmcore: the memory of a dead kernel, read by physical address.
  *
- * An input is /proc/vmcore or a core file; formats are a const table of functions (ELF64
- * now), probed in order. What all formats give: the notes, and the ranges of physical memory
- * in ascending order without overlap.
+ * An input is /proc/vmcore or a file; formats are a const table of functions (ELF64 and
+ * kdump-compressed; either may be flattened), probed in order. What all formats give: the
+ * notes, and the ranges of physical memory in ascending order without overlap. Not all of that
+ * memory need be in the file: a filtered dump leaves out pages in the middle of ranges.
  */
 #ifndef VMCORE_VMCORE_H
 #define VMCORE_VMCORE_H
@@ -18,14 +19,17 @@
 struct err;
 
 enum {
-	VMCORE_RANGES_MAX = 1 << 20, /* program headers taken at most */
+	VMCORE_RANGES_MAX = 1 << 20, /* program headers, or stretches of memory, taken at most */
+	VMCORE_FILES_MAX = 256, /* of a split dump */
 	VMCORE_WARNINGS_MAX = 8,
 	VMCORE_WARNING_MAX = 160,
 };
 
 /*
- * A piece of physical memory. The first filesz bytes are at offset of the file, what is left
- * up to memsz was not captured and reads as zero (an ELF core filtered by makedumpfile -E).
+ * A piece of physical memory. In an ELF core the first filesz bytes are at offset of the file,
+ * what is left up to memsz was not captured and reads as zero (makedumpfile -E). In a
+ * kdump-compressed dump filesz is memsz, offset says nothing, and pages that were excluded or
+ * lost cannot be read. vmcore_next_span() tells what is there for both.
  */
 struct vmcore_range {
 	paddr_t paddr;
@@ -37,9 +41,12 @@ struct vmcore_range {
 
 /* What is known once a file is open; owned by the vmcore, valid until it is closed. */
 struct vmcore_info {
-	const char *format; /* "elf" */
-	uint16_t machine; /* ELF e_machine */
-	uint64_t file_size; /* 0 where the file cannot tell */
+	const char *format; /* "elf", "kdump" */
+	bool flattened; /* in the form for pipes: vmcore/flattened.h */
+	uint16_t machine; /* ELF e_machine, 0 where a dump names one that is not known */
+	uint64_t file_size; /* of the content, of all files of a set */
+	int dump_level; /* at which the file was filtered already, -1 where it does not say */
+	paddr_t memory_end; /* one above the last byte that the file counts as memory or hole */
 	const uint8_t *notes; /* all PT_NOTE segments, one behind the other */
 	size_t notes_size;
 	const struct vmcore_range *ranges; /* sorted by paddr, never overlapping, memsz > 0 */
@@ -53,8 +60,8 @@ struct vmcore_info {
 	/* What was odd but has a defined meaning (docs/vmcore-input.md), in words for the log. */
 	char warnings[VMCORE_WARNINGS_MAX][VMCORE_WARNING_MAX];
 	size_t nwarnings; /* may exceed VMCORE_WARNINGS_MAX: then the rest was not kept */
-	/* The file ends before a segment does and sizes were cut to what is there, or its writer
-	 * marked it as incomplete. */
+	/* The file ends before a segment does and sizes were cut to what is there, its writer
+	 * marked it as incomplete, or a file of a set is missing. */
 	bool truncated;
 };
 
@@ -66,6 +73,13 @@ struct vmcore;
  * the text says which field, at which offset, expected and found.
  */
 int vmcore_open(const char *path, struct vmcore **ret, struct err *err);
+
+/*
+ * The same for one dump in the @n files @paths, in any order, as makedumpfile --split writes
+ * them. ERR_USAGE when they are of a format that is never split, ERR_CORRUPT when they are not
+ * parts of the same dump. A part that is missing only costs its pages, with a warning.
+ */
+int vmcore_open_set(const char *const *paths, size_t n, struct vmcore **ret, struct err *err);
 void vmcore_close(struct vmcore *vc);
 
 const struct vmcore_info *vmcore_info(const struct vmcore *vc);
@@ -76,9 +90,20 @@ const struct vmcore_range *vmcore_find(const struct vmcore *vc, paddr_t paddr);
 /* Index of the first range that ends above @paddr, nranges when none does. As fast, as safe. */
 size_t vmcore_first(const struct vmcore *vc, paddr_t paddr);
 
+/* Memory that is in the file without a gap. */
+struct vmcore_span {
+	paddr_t start, end;
+};
+
+/*
+ * The first span at or behind @paddr: true with @ret filled, or false behind the last. A span
+ * lies within one range; it begins at @paddr when that is inside of it.
+ */
+bool vmcore_next_span(const struct vmcore *vc, paddr_t paddr, struct vmcore_span *ret);
+
 /*
  * Reads @size bytes at @paddr, which may cross adjoining ranges; what lies behind filesz reads
- * as zero. ERR_NOTFOUND when a byte of it is in no range. For small things: notes, tables,
+ * as zero. ERR_NOTFOUND when a byte of it is in no range, or its page was left out. For small things: notes, tables,
  * single pages. Safe from any thread.
  */
 int vmcore_read(struct vmcore *vc, paddr_t paddr, void *buf, size_t size, struct err *err);
@@ -116,9 +141,9 @@ void vmcore_window_deinit(struct vmcore_window *w);
 /*
  * Gives at *@ret the byte at @paddr, with at least @need bytes valid behind it (@need <=
  * size_max), moving the window when they are not inside it already; when it moves, it maps
- * from @paddr on up to @ahead bytes (>= @need, cut to size_max and to the end of the range's
- * file data). *@len_ret is how many bytes are valid from @paddr. The pointer holds until the
- * next call. ERR_NOTFOUND when @need bytes are not in one range's file data, ERR_LIMIT when
+ * from @paddr on up to @ahead bytes (>= @need, cut to size_max and to the end of what is in the
+ * file there). *@len_ret is how many bytes are valid from @paddr. The pointer holds until the
+ * next call. ERR_NOTFOUND when @need bytes are not in one span, ERR_LIMIT when
  * @need is greater than size_max.
  */
 int vmcore_window_get(struct vmcore_window *w, paddr_t paddr, size_t need, size_t ahead,
@@ -130,7 +155,10 @@ int vmcore_window_get(struct vmcore_window *w, paddr_t paddr, size_t need, size_
  */
 int vmcore_read_file(struct vmcore *vc, uint64_t offset, void *buf, size_t size, struct err *err);
 
-/* Reads of the old memory that failed (EIO) or trapped (SIGBUS) give zeros and are counted here. */
+/*
+ * Reads of the old memory that failed (EIO) or trapped (SIGBUS), and pages of a dump that do not
+ * decompress to a page, give zeros and are counted here.
+ */
 uint64_t vmcore_read_errors(const struct vmcore *vc);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "vmcore/sigbus.h"
+#include "vmcore/source.h"
 #include "vmcore/vmcore_priv.h"
 
 enum {
@@ -36,6 +37,11 @@ static uint64_t round_up(uint64_t v)
 	return round_down(v + page_size() - 1);
 }
 
+static bool mappable(const struct vmcore *vc)
+{
+	return vc->format->mappable && !vc->srcs[0].flat;
+}
+
 static void *reserve(size_t size, int prot)
 {
 	void *p = mmap(NULL, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -52,9 +58,9 @@ int vmcore_window_init(struct vmcore_window *w, struct vmcore *vc, size_t size_m
 	// One page more, since what is wanted may begin inside a page.
 	w->map_size = w->size_max + page_size();
 	w->bounce = reserve(w->size_max, PROT_READ | PROT_WRITE);
-	if (vc->format->mappable)
+	if (mappable(vc))
 		w->map = reserve(w->map_size, PROT_NONE);
-	if (!w->bounce || (vc->format->mappable && !w->map)) {
+	if (!w->bounce || (mappable(vc) && !w->map)) {
 		err_sys(err, "window of %zu bytes", w->size_max);
 		vmcore_window_deinit(w);
 		return ERR_NOMEM;
@@ -107,8 +113,8 @@ static bool move_mapped(struct vmcore_window *w, const struct vmcore_range *r, u
 		end = data_end;
 	if (end <= offset || end - offset < need)
 		return false;
-	if (mmap(w->map, end - first, PROT_READ, MAP_PRIVATE | MAP_FIXED, w->vc->fd, first) ==
-	    MAP_FAILED) {
+	if (mmap(w->map, end - first, PROT_READ, MAP_PRIVATE | MAP_FIXED, w->vc->srcs[0].fd,
+		 first) == MAP_FAILED) {
 		map_failed(w, end - first);
 		return false;
 	}
@@ -122,7 +128,8 @@ static int move_read(struct vmcore_window *w, const struct vmcore_range *r, uint
 		     size_t need, size_t want, struct err *err)
 {
 	// At a page that is only partly the range's, no more than the page: then mapping goes on.
-	size_t most = w->map ? page_size() : BOUNCE_AHEAD;
+	// What has to be decompressed is not read ahead at all.
+	size_t most = w->map || !w->vc->format->mappable ? page_size() : BOUNCE_AHEAD;
 	int rc;
 
 	if (want > most)
@@ -138,20 +145,22 @@ static int move_read(struct vmcore_window *w, const struct vmcore_range *r, uint
 static int move(struct vmcore_window *w, paddr_t paddr, size_t need, size_t ahead, struct err *err)
 {
 	const struct vmcore_range *r = vmcore_find(w->vc, paddr);
-	uint64_t skip = r ? paddr - r->paddr : 0;
+	uint64_t skip = r ? paddr - r->paddr : 0, len = 0;
 	size_t want = ahead > need ? ahead : need;
+	bool there = false;
 	int rc;
 
-	if (!r || skip >= r->filesz || r->filesz - skip < need)
-		return err_set(err, ERR_NOTFOUND,
-			       "physical address %#llx: %zu bytes wanted, %llu in the file",
-			       (unsigned long long)paddr, need,
-			       r && skip < r->filesz ? (unsigned long long)(r->filesz - skip)
-						     : 0ULL);
 	if (want > w->size_max)
 		want = w->size_max;
-	if (want > r->filesz - skip)
-		want = r->filesz - skip;
+	if (r)
+		len = vmcore_run(w->vc, r, skip, want, &there);
+	if (!there)
+		len = 0;
+	if (!there || len < need)
+		return err_set(err, ERR_NOTFOUND,
+			       "physical address %#llx: %zu bytes wanted, %llu in the file",
+			       (unsigned long long)paddr, need, (unsigned long long)len);
+	want = len;
 	w->data = NULL;
 	w->len = 0;
 	if (!move_mapped(w, r, skip, need, want)) {
