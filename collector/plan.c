@@ -47,48 +47,43 @@ __attribute__((format(printf, 2, 3))) static void note(struct plan *plan, const 
 	va_end(ap);
 }
 
-/* Frames of a range of which at least one byte was captured. A page that is there in part is
+/* Frames of which at least one byte lies in [start, end). A page that is memory in part is
  * dumped, with zeros for the rest: too much beats too little. */
-static struct pfn_range frames(const struct kmem *km, const struct vmcore_range *r)
+static struct pfn_range frames(const struct kmem *km, paddr_t start, paddr_t end)
 {
-	struct pfn_range f = {0, 0};
-
-	if (r->filesz) {
-		f.start = r->paddr >> km->page_shift;
-		f.end = ((r->paddr + r->filesz - 1) >> km->page_shift) + 1;
-	}
-	return f;
+	return (struct pfn_range){
+		.start = start >> km->page_shift,
+		.end = ((end - 1) >> km->page_shift) + 1,
+	};
 }
 
-/* Was any byte of frame @pfn captured? */
-static bool is_ram(const struct kmem *km, pfn_t pfn)
+static struct pfn_range range_frames(const struct kmem *km, const struct vmcore_range *r)
 {
-	const struct vmcore_info *info = vmcore_info(km->vc);
+	return frames(km, r->paddr, r->paddr + r->memsz);
+}
+
+/* Does the input have any byte of frame @pfn? */
+static bool is_there(const struct kmem *km, pfn_t pfn)
+{
 	paddr_t start = pfn << km->page_shift;
+	struct vmcore_span span;
 
-	for (size_t i = vmcore_first(km->vc, start); i < info->nranges; i++) {
-		struct pfn_range f = frames(km, &info->ranges[i]);
-
-		if (info->ranges[i].paddr >> km->page_shift > pfn)
-			break;
-		if (f.start <= pfn && pfn < f.end)
-			return true;
-	}
-	return false;
+	return vmcore_next_span(km->vc, start, &span) && span.start - start < km->page_size;
 }
 
 static int take_memory(struct planner *p, struct err *err)
 {
 	const struct vmcore_info *info = vmcore_info(p->km->vc);
 	struct plan *plan = p->plan;
+	struct vmcore_span span;
 	int rc;
 
+	plan->max_pfn = info->memory_end >> p->km->page_shift;
 	for (size_t i = 0; i < info->nranges; i++) {
-		const struct vmcore_range *r = &info->ranges[i];
-		pfn_t end = ((r->paddr + r->memsz - 1) >> p->km->page_shift) + 1;
+		struct pfn_range f = range_frames(p->km, &info->ranges[i]);
 
-		if (end > plan->max_pfn)
-			plan->max_pfn = end;
+		if (f.end > plan->max_pfn)
+			plan->max_pfn = f.end;
 	}
 	if (plan->max_pfn > PLAN_PFN_MAX)
 		return err_set(err, ERR_LIMIT,
@@ -98,21 +93,47 @@ static int take_memory(struct planner *p, struct err *err)
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < info->nranges; i++) {
-		struct pfn_range f = frames(p->km, &info->ranges[i]);
+		struct pfn_range f = range_frames(p->km, &info->ranges[i]);
 
 		plan->ram_pages += bitmap_set_range(&plan->kept, f.start, f.end);
 	}
-	if (!plan->ram_pages)
+	if (!vmcore_next_span(p->km->vc, 0, &span))
 		return err_set(err, ERR_NODATA, "there is no memory in this vmcore");
 	return 0;
+}
+
+/*
+ * Takes away what the input does not have. Only after the scan, which goes through all of
+ * memory: the head of a block may have been left out, and its tails not.
+ */
+static void drop_absent(struct planner *p)
+{
+	struct plan *plan = p->plan;
+	struct vmcore_span span = {0, 0};
+	pfn_t end = 0; // of what was there last
+
+	while (vmcore_next_span(p->km->vc, span.end, &span)) {
+		struct pfn_range f = frames(p->km, span.start, span.end);
+
+		plan->absent_pages += bitmap_clear_range(&plan->kept, end, f.start);
+		end = f.end;
+	}
+	plan->absent_pages += bitmap_clear_range(&plan->kept, end, plan->max_pfn);
+	if (plan->absent_pages && vmcore_info(p->km->vc)->truncated)
+		note(plan, "%" PRIu64 " pages are missing: the input is not complete",
+		     plan->absent_pages);
 }
 
 /* Sets up what the struct pages are told by; notes what cannot be. False: no scan. */
 static bool ready_to_scan(struct planner *p)
 {
 	struct plan *plan = p->plan;
+	int before = vmcore_info(p->km->vc)->dump_level;
 	struct err why = {0};
 
+	// Nothing is left to exclude from a dump that went through this filter before.
+	if (before >= 0 && !(plan->level & ~(unsigned int)before))
+		return false;
 	if (!p->km->vi || !p->km->xlat) {
 		if (plan->level & ~DUMP_LEVEL_ZERO)
 			note(plan, "nothing but zero pages is excluded: no %s",
@@ -182,7 +203,7 @@ static void protect_image(struct planner *p)
 			if (p->image_flags && low_flags(p, pfn, &flags) &&
 			    (p->image_flags & ~flags))
 				continue;
-			if (!is_ram(p->km, pfn))
+			if (!is_there(p->km, pfn))
 				continue;
 			plan->image_pages += bitmap_set_range(&plan->kept, pfn, pfn + 1);
 		}
@@ -293,6 +314,8 @@ static bool may_read(void *ctx, pfn_t pfn)
 	uint64_t n;
 	vaddr_t va;
 
+	if (p->plan->absent_pages && !is_there(p->km, pfn))
+		return false;
 	if (!p->scanned)
 		return true;
 	va = memmap_page(&p->mm, pfn, p->pc.size);
@@ -342,6 +365,8 @@ static int make_plan(struct planner *p, struct err *err)
 	if (!rc && scan)
 		rc = exclude_pages(p, err);
 	p->scanned = scan;
+	if (!rc)
+		drop_absent(p);
 	if (!rc && p->dense)
 		rc = make_dense(p, err);
 	if (!rc)
@@ -357,8 +382,12 @@ static int init(struct plan *plan, const struct kmem *km, unsigned int level, un
 		bool dense, struct err *err)
 {
 	struct planner p = {.plan = plan, .km = km, .threads = threads, .dense = dense};
+	int before = vmcore_info(km->vc)->dump_level;
 	int rc;
 
+	// What was left out before stays out: the level is that of both, as makedumpfile has it.
+	if (before > 0)
+		level |= before;
 	*plan = (struct plan){
 		.level = level,
 		.effective_level = level,
@@ -405,14 +434,10 @@ void plan_ram_words(const struct plan *plan, const struct kmem *km, pfn_t start,
 	if (end > plan->max_pfn)
 		end = plan->max_pfn;
 	for (size_t i = vmcore_first(km->vc, start << km->page_shift); i < info->nranges; i++) {
-		// Memory that a filtered core describes and does not have is excluded, not unknown.
-		struct vmcore_range all = info->ranges[i];
-		struct pfn_range f;
+		struct pfn_range f = range_frames(km, &info->ranges[i]);
 
-		if (all.paddr >> km->page_shift >= end)
+		if (info->ranges[i].paddr >> km->page_shift >= end)
 			break;
-		all.filesz = all.memsz;
-		f = frames(km, &all);
 		if (f.end <= start || f.start >= end)
 			continue;
 		bitmap_set_range(&part, f.start > start ? f.start - start : 0,

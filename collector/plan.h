@@ -25,13 +25,14 @@ enum {
 #define PLAN_PFN_MAX (1ULL << 36)
 
 struct plan {
-	unsigned int level; /* as asked for */
+	unsigned int level; /* as asked for, and what the input was filtered at already */
 	unsigned int effective_level; /* less the classes that had to be switched off */
 	uint64_t page_size;
 	unsigned int page_shift;
 	pfn_t max_pfn; /* one above the last frame of memory */
 	struct bitmap kept;
-	uint64_t ram_pages; /* frames of which a byte was captured */
+	uint64_t ram_pages; /* frames of which a byte is memory: bits set in bitmap1 */
+	uint64_t absent_pages; /* would be kept, but the input was filtered or is incomplete */
 	uint64_t kept_pages; /* bits set in kept */
 	struct scan_counts counts;
 	uint64_t image_pages; /* pages of the kernel image that were kept against their class */

@@ -235,6 +235,9 @@ int vmcore_pread(struct vmcore *vc, uint64_t offset, void *buf, size_t size, str
 
 int vmcore_read_file(struct vmcore *vc, uint64_t offset, void *buf, size_t size, struct err *err)
 {
+	if (vc->nsrcs > 1)
+		return err_set(err, ERR_UNSUPPORTED, "the input is %zu files and not one",
+			       vc->nsrcs);
 	return vmcore_pread(vc, offset, buf, size, err);
 }
 
