@@ -459,6 +459,8 @@ static void report_classes(const struct dump *d)
 		if (p->counts.excluded[c] || d->opts->show_stats)
 			log_line(d->log, kind, "excluded %s: %" PRIu64 " pages", page_class_name(c),
 				 p->counts.excluded[c]);
+	if (p->absent_pages)
+		log_line(d->log, kind, "not in the input: %" PRIu64 " pages", p->absent_pages);
 	if (p->zero_pages)
 		log_line(d->log, kind, "excluded zero: %" PRIu64 " pages", p->zero_pages);
 	if (p->filled_pages)

@@ -119,9 +119,6 @@ static void drop_absent(struct planner *p)
 		end = f.end;
 	}
 	plan->absent_pages += bitmap_clear_range(&plan->kept, end, plan->max_pfn);
-	if (plan->absent_pages && vmcore_info(p->km->vc)->truncated)
-		note(plan, "%" PRIu64 " pages are missing: the input is not complete",
-		     plan->absent_pages);
 }
 
 /* Sets up what the struct pages are told by; notes what cannot be. False: no scan. */
