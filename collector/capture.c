@@ -72,7 +72,7 @@ static void failed(struct capture *c, const struct err *err)
 static int open_core(struct capture *c, const char *path, struct err *err)
 {
 	const struct kmem *km = &c->in.km;
-	int rc = input_open(&c->in, path, c->log, err);
+	int rc = input_open(&c->in, &path, 1, c->log, err);
 
 	if (rc)
 		return rc;

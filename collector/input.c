@@ -5,14 +5,16 @@
 #include "collector/log.h"
 #include "vmcore/vmcore.h"
 
-int input_open(struct input *in, const char *path, struct log *log, struct err *err)
+int input_open(struct input *in, const char *const *paths, size_t n, struct log *log,
+	       struct err *err)
 {
 	const struct vmcore_info *info;
+	const char *path = paths[0];
 	struct err why = {0}, none = {0};
 	int rc;
 
 	*in = (struct input){0};
-	rc = vmcore_open(path, &in->vc, err);
+	rc = vmcore_open_set(paths, n, &in->vc, err);
 	if (rc)
 		return rc;
 	info = vmcore_info(in->vc);

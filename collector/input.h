@@ -17,11 +17,13 @@ struct input {
 };
 
 /*
- * Opens @path. Only a file that is no core fails: without vmcoreinfo, or without address
+ * Opens the dump in the @n files @paths, more than one when it was split. Only what is no
+ * core fails: without vmcoreinfo, or without address
  * translation, km says so and a dump of all pages can still be made. The caller closes @in
  * in any case.
  */
-int input_open(struct input *in, const char *path, struct log *log, struct err *err);
+int input_open(struct input *in, const char *const *paths, size_t n, struct log *log,
+	       struct err *err);
 void input_close(struct input *in);
 
 #endif

@@ -21,6 +21,7 @@
 #include "collector/manifest.h"
 #include "collector/output.h"
 #include "collector/plan.h"
+#include "collector/rearrange.h"
 #include "collector/sink.h"
 #include "vmcore/config.h"
 #include "vmcore/dumpopts.h"
@@ -135,7 +136,7 @@ static int run_by_flags(const struct dumpopts *o, struct log *log)
 	enum manifest_status status = MANIFEST_FAILED;
 	struct input in;
 	struct err err = {0};
-	int rc = input_open(&in, o->operands[0], log, &err);
+	int rc = input_open(&in, o->inputs, o->ninputs, log, &err);
 
 	if (rc) {
 		log_line(log, LOG_ERROR, "%s", err.msg);
@@ -150,6 +151,42 @@ static int run_by_flags(const struct dumpopts *o, struct log *log)
 	if (rc)
 		log_line(log, LOG_ERROR, "%s", err.msg);
 	input_close(&in);
+	return code_of(rc, status);
+}
+
+/* -R OUTPUT: a flattened dump from standard input, put together. */
+static int rearrange_input(const struct dumpopts *o, struct log *log)
+{
+	CLEANUP_FREE struct sink *sink = calloc(1, sizeof(*sink));
+	const char *path = o->operands[0];
+	enum manifest_status status = MANIFEST_FAILED;
+	struct rearrange_result res = {0};
+	char temp[SINK_PATH_MAX];
+	struct err err = {0};
+	int rc;
+
+	if (!sink)
+		return EXIT_FAILED;
+	if (snprintf(temp, sizeof(temp), "%s-incomplete", path) >= (int)sizeof(temp))
+		return usage(log, "-R: the name of OUTPUT is too long");
+	rc = sink_file_open(sink, path, temp, o->force, &err);
+	if (rc) {
+		log_line(log, LOG_ERROR, "%s", err.msg);
+		return code_of(rc, status);
+	}
+	rc = rearrange(STDIN_FILENO, sink, &res, &err);
+	if (!rc)
+		rc = sink_commit(sink, &err);
+	if (!rc)
+		log_line(log, LOG_COMMON, "%llu records, %llu bytes: the dump is saved to %s",
+			 (unsigned long long)res.records, (unsigned long long)res.size, path);
+	else
+		log_line(log, LOG_ERROR, "-R: %s", err.msg);
+	if (rc && res.size && !sink_keep(sink, NULL)) {
+		log_line(log, LOG_ERROR, "what was saved is in %s", temp);
+		status = MANIFEST_INCOMPLETE;
+	}
+	sink_close(sink);
 	return code_of(rc, status);
 }
 
@@ -193,7 +230,8 @@ static int run_by_config(const struct dumpopts *o, struct log *log)
 
 static size_t operands_wanted(const struct dumpopts *o)
 {
-	if (o->dry_run || o->vtop || (o->format == DUMP_FORMAT_FLATTENED && !o->dump_dmesg))
+	if (o->dry_run || o->vtop || o->rearrange ||
+	    (o->format == DUMP_FORMAT_FLATTENED && !o->dump_dmesg))
 		return 1;
 	return o->split && !o->dump_dmesg ? 3 : 2;
 }
@@ -216,6 +254,9 @@ static int run(const struct dumpopts *o, struct log *log)
 		return usage(log, wanted > 2   ? "--split: INPUT and two OUTPUTs or more are needed"
 				  : wanted > 1 ? "INPUT and OUTPUT are needed"
 					       : "INPUT is needed");
+	if (o->rearrange)
+		return o->noperands > 1 ? usage(log, "-R: OUTPUT is the only operand")
+					: rearrange_input(o, log);
 	return run_by_flags(o, log);
 }
 

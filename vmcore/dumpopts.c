@@ -23,6 +23,8 @@ enum opt {
 	OPT_LEVEL,
 	OPT_MEMORY,
 	OPT_MESSAGE_LEVEL,
+	OPT_REARRANGE,
+	OPT_REASSEMBLE,
 	OPT_SHOW_STATS,
 	OPT_SPLIT,
 	OPT_THREADS,
@@ -58,6 +60,8 @@ static const struct row rows[] = {
 	{0, "num-threads", true, OPT_THREADS, NULL},
 	{0, "dump-dmesg", false, OPT_DUMP_DMESG, NULL},
 	{0, "dry-run", false, OPT_DRY_RUN, NULL},
+	{'R', NULL, false, OPT_REARRANGE, NULL},
+	{0, "reassemble", false, OPT_REASSEMBLE, NULL},
 	{0, "show-stats", false, OPT_SHOW_STATS, NULL},
 	{0, "split", false, OPT_SPLIT, NULL},
 	{0, "vtop", true, OPT_VTOP, NULL},
@@ -75,7 +79,6 @@ static const struct row rows[] = {
 	{0, "work-dir", true, OPT_NO_EFFECT, NULL},
 
 	{'L', NULL, true, OPT_UNSUPPORTED, "the size of a dump can't be limited yet"},
-	{'R', NULL, false, OPT_UNSUPPORTED, "flattened dumps can't be rearranged yet"},
 	{'e', NULL, false, OPT_UNSUPPORTED, "unused struct pages can't be excluded yet"},
 	{'g', NULL, true, OPT_UNSUPPORTED, "vmcoreinfo files are not generated"},
 	{0, "check-params", false, OPT_UNSUPPORTED, "`lifeboat load` checks the configuration"},
@@ -84,7 +87,6 @@ static const struct row rows[] = {
 	{0, "extension", true, OPT_UNSUPPORTED, "extensions can't be loaded"},
 	{0, "mem-usage", false, OPT_UNSUPPORTED, "the running kernel can't be examined yet"},
 	{0, "partial-dmesg", false, OPT_UNSUPPORTED, "the log is always written whole"},
-	{0, "reassemble", false, OPT_UNSUPPORTED, "split dumps can't be reassembled yet"},
 	{0, "xen-syms", true, OPT_UNSUPPORTED, "Xen hosts can't be dumped yet"},
 	{0, "xen-vmcoreinfo", true, OPT_UNSUPPORTED, "Xen hosts can't be dumped yet"},
 	{0, "xen_phys_start", true, OPT_UNSUPPORTED, "Xen hosts can't be dumped yet"},
@@ -291,6 +293,12 @@ static int take_cli(struct scan *s, const struct row *row, const char *opt, cons
 	case OPT_VTOP:
 		s->o.vtop = true;
 		return take_address(&s->o, opt, value, err);
+	case OPT_REARRANGE:
+		s->o.rearrange = true;
+		return 0;
+	case OPT_REASSEMBLE:
+		s->o.reassemble = true;
+		return 0;
 	default:
 		s->o.show_version = true;
 		return 0;
@@ -421,6 +429,19 @@ static int operand(struct scan *s, const char *word, struct err *err)
 	return 0;
 }
 
+/* All operands but the last, which is OUTPUT, are inputs, except with --split. */
+static void sort_operands(struct dumpopts *o)
+{
+	o->ninputs = o->noperands > 1 ? o->noperands - 1 : o->noperands;
+	if (o->split && o->ninputs)
+		o->ninputs = 1;
+	memcpy(o->inputs, o->operands, o->ninputs * sizeof(o->inputs[0]));
+	if (o->noperands <= 2 || o->split)
+		return;
+	o->operands[1] = o->operands[o->noperands - 1];
+	o->noperands = 2;
+}
+
 static int scan_words(struct scan *s, int argc, char **argv, struct err *err)
 {
 	bool options = true;
@@ -440,13 +461,16 @@ static int scan_words(struct scan *s, int argc, char **argv, struct err *err)
 		if (rc)
 			return rc;
 	}
-	if (s->o.noperands > 2 && !s->o.split)
-		return err_set(err, ERR_USAGE, "%.64s: one word too many behind INPUT and OUTPUT",
-			       s->o.operands[2]);
 	if (s->o.split && s->o.format != DUMP_FORMAT_KDUMP)
 		return err_set(err, ERR_USAGE,
 			       "--split: only kdump-compressed dumps can be split, not format %s",
 			       format_names[s->o.format]);
+	sort_operands(&s->o);
+	if (s->o.reassemble) {
+		// What the parts were filtered at is the level of the whole.
+		s->o.levels[0] = 0;
+		s->o.nlevels = 1;
+	}
 	if (s->format_said && (s->o.format == DUMP_FORMAT_ELF || s->o.flattened_elf)) {
 		if (s->codec_said && strcmp(s->o.codec, "none") != 0)
 			return err_set(err, ERR_USAGE,
@@ -531,10 +555,11 @@ int dumpopts_check(const struct dumpopts *o, bool device, struct err *err)
 
 const char *dumpopts_help(void)
 {
-	return "Usage: lifeboat-collect [OPTIONS] INPUT OUTPUT\n"
+	return "Usage: lifeboat-collect [OPTIONS] INPUT... OUTPUT\n"
 	       "       lifeboat-collect -F [OPTIONS] INPUT [OUTPUT]\n"
 	       "       lifeboat-collect --split [OPTIONS] INPUT OUTPUT OUTPUT...\n"
 	       "       lifeboat-collect --dry-run | --vtop ADDRESS [OPTIONS] INPUT\n"
+	       "       lifeboat-collect -R OUTPUT < FLATTENED\n"
 	       "       lifeboat-collect [OPTIONS] --appliance\n"
 	       "Filter, compress and save the memory of a dead kernel.\n"
 	       "\n"
@@ -553,6 +578,8 @@ const char *dumpopts_help(void)
 	       "                        16 report; their sum, 7 by default\n"
 	       "  --dump-dmesg          write only the kernel's log, as text\n"
 	       "  --split               share the pages out to several files\n"
+	       "  --reassemble          put the INPUTs, which are one split dump, together again\n"
+	       "  -R                    put a flattened dump from standard input together again\n"
 	       "  --dry-run             plan, count and predict the size, write nothing\n"
 	       "  --show-stats          print what was kept and dropped, whatever is printed else\n"
 	       "  --vtop ADDRESS        print where that virtual address is in physical memory\n"

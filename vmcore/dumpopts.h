@@ -25,7 +25,7 @@ enum {
 	DUMP_LEVEL_MAX = 31,
 	DUMP_LEVELS_MAX = 8, /* entries of -d N,N,... */
 	DUMP_THREADS_MAX = 256,
-	DUMP_PARTS_MAX = 64, /* files of --split */
+	DUMP_PARTS_MAX = 64, /* files of a split dump */
 	DUMP_WORDS_MAX = 64, /* of core_collector */
 	DUMP_WORDS_SIZE_MAX = 1024, /* and its bytes, the zero included */
 };
@@ -59,8 +59,13 @@ struct dumpopts {
 	bool appliance; /* --appliance: the capture kernel's own run; never in core_collector */
 	int act; /* --act CODE: only carry out the action for that exit code; -1 if not */
 	const char *config; /* --config FILE; points into argv */
+	bool reassemble; /* --reassemble: put a split dump together, filter nothing */
+	bool rearrange; /* -R: standard input, which is flattened, to OUTPUT, the only operand */
 	const char *operands[1 + DUMP_PARTS_MAX]; /* INPUT, OUTPUT ...; point into argv */
 	size_t noperands;
+	/* All INPUTs. operands[0] is the first of them, and behind it there are OUTPUTs only. */
+	const char *inputs[DUMP_PARTS_MAX];
+	size_t ninputs;
 };
 
 /* Level 31, codec auto, kdump-compressed, one thread a CPU. */
