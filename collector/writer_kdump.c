@@ -20,6 +20,7 @@
 #include "vmcore/kdump_format.h"
 #include "vmcore/kmem.h"
 #include "vmcore/vmcore.h"
+#include "vmcore/xlat.h"
 
 enum {
 	BITMAP_CHUNK = 8192, // words of a bitmap made and written at a time: 64 KiB
@@ -132,14 +133,20 @@ static int write_sub_header(struct writer *w, struct err *err)
 {
 	const struct kmem *km = w->conf.km;
 	CLEANUP_FREE uint8_t *s = calloc(w->sub_hdr_blocks, w->block_size);
+	const struct vmcore_info *info = vmcore_info(km->vc);
 	int64_t phys_base = 0;
 	int rc;
 
 	if (!s)
 		return err_set(err, ERR_NOMEM, "no memory for %llu blocks of notes",
 			       (unsigned long long)w->sub_hdr_blocks);
-	if (km->vi)
-		vmcoreinfo_number(km->vi, "phys_base", &phys_base);
+	if (!km->vi || !vmcoreinfo_number(km->vi, "phys_base", &phys_base)) {
+		struct xlat_hint hint = {0};
+
+		if (info->has_text)
+			xlat_hint_add(info->machine, &hint, info->text_vaddr, info->text_paddr);
+		phys_base = hint.phys_base;
+	}
 	store_le64(s + KDUMP_S_PHYS_BASE, phys_base);
 	store_le32(s + KDUMP_S_DUMP_LEVEL, w->conf.plan->level);
 	store_le64(s + KDUMP_S_MAX_MAPNR_64, w->conf.plan->max_pfn);

@@ -72,14 +72,15 @@ static int check_header(const uint8_t *h, struct kdump_header *ret, struct err *
 		       KDUMP_H_BLOCK_SIZE, KDUMP_BLOCK_MIN, KDUMP_BLOCK_MAX, ret->block_size);
 }
 
-static uint16_t find_machine(const uint8_t *h)
+static void read_names(const uint8_t *h, struct kdump_header *ret)
 {
-	const char *name = (const char *)h + KDUMP_H_UTSNAME + MACHINE_FIELD * KDUMP_UTS_LEN;
-
+	memcpy(ret->uts, h + KDUMP_H_UTSNAME, sizeof(ret->uts));
+	for (size_t i = 0; i < VMCORE_UTS_FIELDS; i++)
+		ret->uts[i][VMCORE_UTS_LEN - 1] = '\0';
+	ret->crashtime = load_le64(h + KDUMP_H_TV_SEC);
 	for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
-		if (!strncmp(name, machines[i].name, KDUMP_UTS_LEN))
-			return machines[i].machine;
-	return EM_NONE;
+		if (!strcmp(ret->uts[MACHINE_FIELD], machines[i].name))
+			ret->machine = machines[i].machine;
 }
 
 /* The fields that a version does not have are zeros, or what stood for them before. */
@@ -133,10 +134,10 @@ static int check_sizes(const uint8_t *h, struct kdump_header *ret, struct err *e
 	// Below 2^49 bytes each: nothing here can wrap.
 	ret->bitmap_offset = (1 + sub) * ret->block_size;
 	ret->bitmap_size = blocks / 2 * ret->block_size;
-	if (ret->bitmap_size * 8 < ret->max_pfn)
+	if (blocks % 2 || ret->bitmap_size * 8 < ret->max_pfn)
 		return err_set(err, ERR_CORRUPT,
 			       "header: bitmap_blocks at offset %d: %llu blocks of %u bytes are "
-			       "two bitmaps of fewer than %llu pages",
+			       "not two bitmaps of %llu pages",
 			       KDUMP_H_BITMAP_BLOCKS, (unsigned long long)blocks, ret->block_size,
 			       (unsigned long long)ret->max_pfn);
 	if (!ret->split) {
@@ -166,7 +167,8 @@ static int read_headers(const struct source *src, struct kdump_header *ret, stru
 		rc = read_sub_header(src, h, ret, err);
 	if (!rc)
 		rc = check_sizes(h, ret, err);
-	ret->machine = find_machine(h);
+	if (!rc)
+		read_names(h, ret);
 	return rc;
 }
 
@@ -294,6 +296,8 @@ static void fill_info(struct vmcore *vc, const struct kdump *kd)
 
 	vc->info.machine = h->machine;
 	vc->info.dump_level = h->dump_level;
+	vc->info.crashtime = h->crashtime;
+	memcpy(vc->info.uts, h->uts, sizeof(h->uts));
 	vc->info.memory_end = kd->max_pfn << kd->block_shift;
 	if (h->machine == EM_X86_64) {
 		vc->info.has_text = true;

@@ -12,11 +12,10 @@
 #include <stdint.h>
 
 #include "crashnotes/addr.h"
+#include "vmcore/vmcore.h"
 
 struct err;
 struct source;
-struct vmcore;
-struct vmcore_range;
 
 enum {
 	KDUMP_BLOCK_MIN = 4 << 10, /* sizes of a block, which is a page, that are taken */
@@ -39,6 +38,8 @@ struct kdump_header {
 	pfn_t start, end; /* the pages that this file of a set has descriptors for */
 	uint64_t offset_vmcoreinfo, size_vmcoreinfo, offset_note, size_note;
 	uint16_t machine;
+	uint64_t crashtime;
+	char uts[VMCORE_UTS_FIELDS][VMCORE_UTS_LEN]; /* terminated */
 };
 
 /* A file: all of a dump, or a part of a split one. */

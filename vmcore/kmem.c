@@ -128,8 +128,18 @@ static void guess_uts(const struct kmem *km, struct kmem_uts *ret)
 {
 	const struct prstatus_arch *arch = prstatus_arch(vmcore_info(km->vc)->machine);
 	const char *release = km->vi ? vmcoreinfo_get(km->vi, "OSRELEASE") : NULL;
+	const char(*names)[VMCORE_UTS_LEN] = vmcore_info(km->vc)->uts;
 
 	memset(ret, 0, sizeof(*ret));
+	if (names[0][0]) {
+		char *const fields[UTS_FIELDS] = {ret->sysname, ret->nodename, ret->release,
+						  ret->version, ret->machine,  ret->domainname};
+
+		// Whoever wrote the header of a dump could still ask the kernel.
+		for (size_t i = 0; i < UTS_FIELDS; i++)
+			memcpy(fields[i], names[i], strlen(names[i]));
+		return;
+	}
 	snprintf(ret->sysname, sizeof(ret->sysname), "Linux");
 	if (release)
 		snprintf(ret->release, sizeof(ret->release), "%s", release);
@@ -192,7 +202,7 @@ int kmem_adopt(struct kmem *km, const void *text, size_t size, struct err *why, 
 	km->vi = vi;
 	set_page_size(km, page_size);
 	if (!vmcoreinfo_plain(vi, "CRASHTIME", &km->crashtime))
-		km->crashtime = 0;
+		km->crashtime = info->crashtime;
 	if (info->has_text)
 		xlat_hint_add(info->machine, &hint, info->text_vaddr, info->text_paddr);
 	if (xlat_create(info->machine, vi, &hint, read_word, km->pages, &km->xlat, why))

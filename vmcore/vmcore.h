@@ -21,6 +21,8 @@ struct err;
 enum {
 	VMCORE_RANGES_MAX = 1 << 20, /* program headers, or stretches of memory, taken at most */
 	VMCORE_FILES_MAX = 256, /* of a split dump */
+	VMCORE_UTS_FIELDS = 6, /* of struct new_utsname, in its order */
+	VMCORE_UTS_LEN = 65,
 	VMCORE_WARNINGS_MAX = 8,
 	VMCORE_WARNING_MAX = 160,
 };
@@ -46,6 +48,9 @@ struct vmcore_info {
 	uint16_t machine; /* ELF e_machine, 0 where a dump names one that is not known */
 	uint64_t file_size; /* of the content, of all files of a set */
 	int dump_level; /* at which the file was filtered already, -1 where it does not say */
+	/* The names and the time that a dump has in its header; empty where there is none. */
+	char uts[VMCORE_UTS_FIELDS][VMCORE_UTS_LEN];
+	uint64_t crashtime;
 	paddr_t memory_end; /* one above the last byte that the file counts as memory or hole */
 	const uint8_t *notes; /* all PT_NOTE segments, one behind the other */
 	size_t notes_size;

@@ -126,6 +126,8 @@ static void test_versions(void **state)
 			assert_int_equal(info->machine, 62);
 			assert_int_equal(info->dump_level, 17);
 			assert_int_equal(info->memory_end, MAX_PFN * BS);
+			assert_string_equal(info->uts[0], "Linux");
+			assert_string_equal(info->uts[4], "x86_64");
 			assert_int_equal(info->nranges, 2);
 			assert_int_equal(info->file_size, f.size);
 			assert_false(info->truncated);
@@ -392,7 +394,8 @@ static void test_bad_headers(void **state)
 		{KDUMP_H_SUB_HDR_SIZE, 4, UINT32_MAX, ERR_NODATA, "bitmap1"},
 		{KDUMP_H_BITMAP_BLOCKS, 4, 0, ERR_CORRUPT, "bitmap_blocks"},
 		{KDUMP_H_BITMAP_BLOCKS, 4, 1, ERR_CORRUPT, "bitmap_blocks"},
-		{KDUMP_H_BITMAP_BLOCKS, 4, UINT32_MAX, ERR_NODATA, "bitmap2"},
+		{KDUMP_H_BITMAP_BLOCKS, 4, 3, ERR_CORRUPT, "bitmap_blocks"},
+		{KDUMP_H_BITMAP_BLOCKS, 4, UINT32_MAX - 1, ERR_NODATA, "bitmap2"},
 		{BS + KDUMP_S_MAX_MAPNR_64, 8, 0, ERR_CORRUPT, "max_mapnr"},
 		{BS + KDUMP_S_MAX_MAPNR_64, 8, BS * 8 + 1, ERR_CORRUPT, "bitmap_blocks"},
 		{BS + KDUMP_S_MAX_MAPNR_64, 8, 1ULL << 37, ERR_LIMIT, "max_mapnr"},

@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# refilter: dumps as input, where other programs made them: tests/oracle/kdumpgen, and the few
+# lines of python below that flatten a file and share a dump out to several. What comes out must be
+# the same dump, page by page, for tests/oracle/kdumpcmp. tests/vm/refilter.t has real ones.
+
+# The cases are called by their names, or as words of eval.
+# shellcheck disable=SC2016,SC2317
+set -u
+export LC_ALL=C
+cd "$(dirname "$0")/../.." || exit 1
+
+out=$(realpath "${LIFEBOAT_OUT:-build/out}") || exit 1
+collect=$out/lifeboat-collect
+kdumpcmp=$out/tests/oracle/kdumpcmp
+for program in "$collect" "$kdumpcmp" "$out/tests/tools/mkcore"; do
+	[[ -x $program ]] || {
+		printf 'Bail out! %s is not there: make all test-tools oracle-tools\n' "$program"
+		exit 1
+	}
+done
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/gen"
+tests/oracle/kdumpgen "$work/gen" || exit 1
+"$out/tests/tools/mkcore" tests/golden/collect/machine.core "$work/core" || exit 1
+cd "$work" || exit 1
+
+n=0
+failed=0
+ok()
+{
+	local text=$1
+	shift
+	n=$((n + 1))
+	if "$@" > ok.txt 2>&1; then
+		printf 'ok %d - %s\n' "$n" "$text"
+	else
+		failed=1
+		printf 'not ok %d - %s\n# %s\n' "$n" "$text" "$*"
+		sed 's/^/#   /' ok.txt said | head -n 20
+	fi
+}
+
+# becomes CODE DUMP OPTION... INPUT...: the collector ends with CODE and OUTPUT is like DUMP.
+becomes()
+{
+	local code=$1 dump=$2 status=0 result=result
+	shift 2
+	rm -f result result-incomplete
+	"$collect" "$@" result > said 2>&1 || status=$?
+	cat said
+	[[ $status = "$code" ]] || return 1
+	[[ $code = 0 ]] || result='result-incomplete'
+	"$kdumpcmp" --check --holes "$result" && "$kdumpcmp" "$dump" "$result"
+}
+
+# fails WORDS INPUT...: exit code 1 or 2, no output, and a line with WORDS.
+fails()
+{
+	local words=$1 status=0
+	shift
+	rm -f result result-incomplete
+	"$collect" -d 0 "$@" result > said 2>&1 || status=$?
+	cat said
+	[[ $status = 1 || $status = 2 ]] && grep -q "$words" said &&
+		[[ ! -e result && ! -e result-incomplete ]]
+}
+
+# flatten STEP ORDER FILE: the file as records, on standard output.
+flatten()
+{
+	python3 - "$@" << 'END'
+import struct, sys
+step, order, data = int(sys.argv[1]), sys.argv[2], open(sys.argv[3], "rb").read()
+out = sys.stdout.buffer
+out.write(struct.pack(">16sqq", b"makedumpfile", 1, 1).ljust(4096, b"\0"))
+places = range(0, len(data), step)
+for at in reversed(places) if order == "backwards" else places:
+    if any(data[at:at + step]) or at + step >= len(data):
+        out.write(struct.pack(">qq", at, len(data[at:at + step])) + data[at:at + step])
+out.write(struct.pack(">qq", -1, -1))
+END
+}
+
+# share FILE PART START END: a part of a dump with the pages [START, END), all data with it.
+share()
+{
+	python3 - "$@" << 'END'
+import struct, sys
+b, start, end = bytearray(open(sys.argv[1], "rb").read()), int(sys.argv[3]), int(sys.argv[4])
+sub, blocks = struct.unpack_from("<II", b, 432)
+bits, descs = (1 + sub + blocks // 2) * 4096, (1 + sub + blocks) * 4096
+kept = [n for n in range(299) if b[bits + n // 8] >> n % 8 & 1]
+own = b"".join(bytes(b[descs + 24 * i:descs + 24 * i + 24])
+               for i, n in enumerate(kept) if start <= n < end)
+b[descs:descs + 24 * len(kept)] = own.ljust(24 * len(kept), b"\0")
+struct.pack_into("<I", b, 4096 + 12, 1)
+struct.pack_into("<QQ", b, 4096 + 80, start, end)
+open(sys.argv[2], "wb").write(b)
+END
+}
+
+# Each sound dump of the generator comes out as it went in.
+for dump in good-plain good-raw-backwards good-unshared; do
+	ok "$dump" becomes 0 gen/good-plain -d 0 "gen/$dump"
+done
+ok 'an incomplete dump stays one, and loses no more' eval '
+	! becomes 3 gen/good-incomplete -d 0 gen/good-incomplete > /dev/null &&
+	"$kdumpcmp" --lost-ok gen/good-incomplete result-incomplete | grep "content 0"'
+for dump in other-page-zstd other-bitmap1 other-bitmap2 other-nodename other-notes; do
+	ok "$dump" becomes 0 "gen/$dump" -d 0 "gen/$dump"
+done
+
+# Flattened, and put together again.
+for order in forwards backwards; do
+	for step in 61 4096 1000000; do
+		flatten "$step" "$order" gen/good-plain > flat
+		ok "flattened $order by $step" becomes 0 gen/good-plain -d 0 flat
+		rm -f plain
+		ok "-R, $order by $step" eval '"$collect" -R plain < flat && cmp plain gen/good-plain'
+	done
+done
+head -c -16 flat > broken
+rm -f plain plain-incomplete
+ok '-R of a stream that broke off keeps what came' eval \
+	'"$collect" -R plain < broken; test $? = 3 && test ! -e plain && test -s plain-incomplete'
+ok '-R of something else leaves nothing' eval \
+	'"$collect" -R plain < gen/good-plain; test $? = 2 && test ! -e plain'
+flatten 65531 forwards core > flat
+ok 'an ELF core, flattened' eval '
+	"$collect" -f -d 1 core direct > said 2>&1 && becomes 0 direct -d 1 flat'
+
+# Split, in any order.
+share gen/good-plain a 0 64
+share gen/good-plain b 64 192
+share gen/good-plain c 192 299
+ok 'three parts' becomes 0 gen/good-plain -d 0 c a b
+ok '--reassemble' becomes 0 gen/good-plain --reassemble a b c
+ok 'a part that is missing costs its pages' eval '
+	"$collect" -f -d 0 a c parts > said 2>&1; test $? = 3 &&
+	"$kdumpcmp" --info parts-incomplete | grep "^bitmap2_bits *1[0-9][0-9] "'
+ok 'a part twice' fails 'more than one' a b a
+ok 'a part and a whole dump' fails 'whole dump' a gen/good-plain
+ok 'parts of a core' fails 'is one file' core core
+share gen/other-bitmap2 b 64 192
+ok 'parts of two dumps' fails bitmap2 a b c
+
+# Filtered twice is filtered once.
+"$collect" -f -d 0 core all > said 2>&1
+"$collect" -f -d 1 core direct > said 2>&1
+ok 'level 0, then level 1' becomes 0 direct -d 1 all
+ok 'level 1, then level 0: it stays level 1' becomes 0 direct -d 0 direct
+for codec in none zlib lzo zstd; do
+	"$collect" -f -d 0 --codec "$codec" core all > said 2>&1
+	ok "from $codec to zlib" becomes 0 direct -d 1 -c all
+done
+ok 'the log of a dump' eval '
+	"$collect" --dump-dmesg all log > said 2>&1 && grep -q "Kernel panic" log'
+
+# Pages that cannot be decompressed are zeros and counted; headers that lie are errors.
+for fault in bad-zlib bad-lzo bad-zstd bad-flags-two bad-size-over bad-offset-wraps; do
+	ok "$fault" eval '"$collect" -f -d 0 gen/$fault result > said 2>&1 &&
+		grep -q "1 pages of old memory could not be read" said'
+done
+for fault in signature block-size block-size-huge sub-header sub-header-zero bitmaps bitmaps-odd \
+	max-mapnr max-mapnr-zero; do
+	ok "bad-open-$fault" fails . "gen/bad-open-$fault"
+done
+
+printf '1..%d\n' "$n"
+exit "$failed"

@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# refilter: a real vmcore, filtered, split, flattened and cut short by makedumpfile, as our
+# input: what we make of that must equal what we and makedumpfile make of the vmcore itself. And
+# the other way round: makedumpfile takes what we wrote.
+#
+#   tests/vm/refilter.t [VMCORE]    (default: the one that pageset.t leaves in build/vmcores)
+
+# The cases are called by their names, or as words of eval.
+# shellcheck disable=SC2016,SC2317
+set -u
+export LC_ALL=C
+cd "$(dirname "$0")/../.." || exit 1
+
+out=$(realpath "${LIFEBOAT_OUT:-build/out}") || exit 1
+build=$(realpath "${LIFEBOAT_BUILD:-build}") || exit 1
+collect=$out/lifeboat-collect
+kdumpcmp=$out/tests/oracle/kdumpcmp
+vmcore=$(realpath "${1:-$build/vmcores/2g-5level/vmcore}")
+makedumpfile=$(PATH=$PATH:/sbin:/usr/sbin command -v makedumpfile)
+bail()
+{
+	printf 'Bail out! %s\n' "$*"
+	exit 1
+}
+[[ -x $collect && -x $kdumpcmp ]] || bail 'run make all oracle-tools first'
+[[ -n $makedumpfile ]] || bail 'there is no makedumpfile'
+[[ -s $vmcore ]] || bail "$vmcore is not there: run tests/vm/pageset.t first"
+mkdir -p "$build/vm" || exit 1
+work=$(mktemp -d "$build/vm/refilter.XXXXXX") || exit 1
+trap 'umount "$work/small" 2> /dev/null; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+n=0
+failed=0
+ok()
+{
+	local text=$1
+	shift
+	n=$((n + 1))
+	if "$@" > ok.txt 2>&1; then
+		printf 'ok %d - %s\n' "$n" "$text"
+	else
+		failed=1
+		printf 'not ok %d - %s\n# %s\n' "$n" "$text" "$*"
+		tr '\r' '\n' < ok.txt | sed 's/^/#   /' | tail -n 20
+	fi
+}
+
+theirs()
+{
+	"$makedumpfile" --message-level 4 -f "$@"
+}
+
+# becomes DUMP OPTION... INPUT...: equal to DUMP in every header field, bit and byte.
+becomes()
+{
+	local dump=$1
+	shift
+	"$collect" -f --message-level 4 "$@" result && "$kdumpcmp" "$dump" result
+}
+
+ok 'makedumpfile filters the vmcore' theirs -l -d 31 "$vmcore" md31
+ok 'so do we, the same' becomes md31 -d 31 "$vmcore"
+
+for letter in l c; do
+	ok "its level 1, with -$letter" theirs "-$letter" -d 1 "$vmcore" md1
+	ok "level 1 with -$letter, then level 31" becomes md31 -d 31 md1
+done
+ok 'our level 1' "$collect" -f --message-level 4 -z -d 1 "$vmcore" our1
+ok 'our level 1 is its level 1' "$kdumpcmp" md1 our1
+ok 'our level 1 with zstd, then level 31' becomes md31 -d 31 our1
+rm -f our1
+for level in 2 16; do
+	ok "its level $level" theirs -l -d "$level" "$vmcore" "md$level"
+	ok "level $level, then level 31" becomes md31 -d 31 "md$level"
+	ok "it makes level 17 of level $level" theirs -l -d 17 "md$level" theirs
+	ok "level $level, then level 17: of both" becomes theirs -d 17 "md$level"
+	rm -f "md$level"
+done
+ok 'level 31, then level 1: it stays level 31' becomes md31 -d 1 md31
+ok 'makedumpfile filters our level 0' eval \
+	'"$collect" -f --message-level 4 -d 0 "$vmcore" our0 && theirs -l -d 31 our0 theirs &&
+	"$kdumpcmp" md31 theirs'
+rm -f our0 md1
+
+# Flattened.
+ok 'makedumpfile flattens' eval '"$makedumpfile" -F -l -d 31 "$vmcore" > flat 2> said'
+ok 'flattened, read where it is' becomes md31 -d 31 flat
+ok '-R gives what makedumpfile -R gives' eval \
+	'rm -f ours; "$collect" -R ours < flat && "$makedumpfile" -R theirs -f < flat && cmp ours theirs'
+ok 'a flattened ELF core' eval '"$makedumpfile" -F -E -d 1 "$vmcore" > flat 2> said &&
+	theirs -E -d 1 "$vmcore" elf && theirs -l -d 31 elf theirs && becomes theirs -d 31 flat &&
+	becomes theirs -d 31 elf'
+rm -f flat elf ours
+
+# Split.
+ok 'makedumpfile splits' theirs --split -l -d 31 "$vmcore" p1 p2 p3
+ok 'the parts as input' becomes md31 -d 31 p3 p1 p2
+ok 'the parts put together' becomes md31 --reassemble p1 p2 p3
+ok 'a part alone is an incomplete dump' eval '"$collect" -f -d 31 p2 result; test $? = 3 &&
+	"$kdumpcmp" --check --holes result-incomplete'
+
+# Out of space in the middle.
+mkdir small
+ok 'a small file system' mount -t tmpfs -o size=30m none small
+ok 'makedumpfile runs out of space' eval '! theirs -l -d 31 "$vmcore" small/dump'
+ok 'what it saved is saved again, and not called complete' eval '
+	rm -f result; "$collect" -f -d 31 small/dump result; test $? = 3 && test ! -e result &&
+	"$kdumpcmp" --check --holes result-incomplete'
+saved()
+{
+	"$kdumpcmp" --check --holes "$1" | sed -n 's/^pages \([0-9]*\) .*/\1/p'
+}
+ok 'all of it' eval 'test "$(saved small/dump)" -gt 1000 &&
+	test "$(saved small/dump)" = "$(saved result-incomplete)"'
+ok 'with the bytes of the vmcore' "$kdumpcmp" --lost-ok --core "$vmcore" result-incomplete
+
+printf '1..%d\n' "$n"
+exit "$failed"
