@@ -12,7 +12,7 @@
 #include "vmcore/dumpopts.h"
 
 enum {
-	ARGS_MAX = 80,
+	ARGS_MAX = 100,
 };
 
 /* Parses @line, cut at spaces, as a command line behind the program's name. */
@@ -109,6 +109,45 @@ static void test_makedumpfile_words(void **state)
 	assert_int_equal(o.format, DUMP_FORMAT_FLATTENED);
 }
 
+/* The parts of a split dump are all words but the last. */
+static void test_many_inputs(void **state)
+{
+	char words[1024] = "--reassemble";
+	struct dumpopts o;
+	struct err err = {0};
+
+	(void)state;
+	good(&o, "a b c -d 1 d");
+	assert_int_equal(o.ninputs, 3);
+	assert_string_equal(o.inputs[0], "a");
+	assert_string_equal(o.inputs[2], "c");
+	assert_int_equal(o.noperands, 2);
+	assert_string_equal(o.operands[0], "a");
+	assert_string_equal(o.operands[1], "d");
+	assert_false(o.reassemble);
+	good(&o, "a b");
+	assert_int_equal(o.ninputs, 1);
+	good(&o, "--dry-run a");
+	assert_int_equal(o.ninputs, 1);
+	assert_string_equal(o.inputs[0], "a");
+	good(&o, "-v");
+	assert_int_equal(o.ninputs, 0);
+	// It filters no further, whatever level is said.
+	good(&o, "-d 31 --reassemble a b c");
+	assert_true(o.reassemble);
+	assert_int_equal(o.nlevels, 1);
+	assert_int_equal(o.levels[0], 0);
+	good(&o, "-R out");
+	assert_true(o.rearrange);
+	for (int i = 0; i < DUMP_PARTS_MAX + 1; i++)
+		strcat(words, " p");
+	good(&o, words);
+	assert_int_equal(o.ninputs, DUMP_PARTS_MAX);
+	strcat(words, " p");
+	assert_int_equal(cli(&o, words, &err), ERR_USAGE);
+	assert_non_null(strstr(err.msg, "64 files"));
+}
+
 static void test_our_words(void **state)
 {
 	struct dumpopts o;
@@ -187,7 +226,8 @@ static void test_bad_words(void **state)
 		{"--memory=", ERR_USAGE,
 		 "--memory : a size is a number of bytes above 0, or one with K, M or G behind"},
 		{"-E -l a b", ERR_USAGE, "-E: an ELF core is never compressed; remove -E or lzo"},
-		{"-p", ERR_UNSUPPORTED, "-p: snappy is read but not written; use -l, -z or neither"},
+		{"-p", ERR_UNSUPPORTED,
+		 "-p: snappy is read but not written; use -l, -z or neither"},
 		{"-L 1000", ERR_UNSUPPORTED, "-L: the size of a dump can't be limited yet"},
 		{"--split -E a b c", ERR_USAGE,
 		 "--split: only kdump-compressed dumps can be split, not format elf"},
@@ -434,6 +474,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_makedumpfile_words),
+		cmocka_unit_test(test_many_inputs),
 		cmocka_unit_test(test_our_words),
 		cmocka_unit_test(test_bad_words),
 		cmocka_unit_test(test_codec_errors),
