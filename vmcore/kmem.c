@@ -92,8 +92,11 @@ static bool uts_address(const struct vmcoreinfo *vi, vaddr_t *ret)
 {
 	uint64_t sym, offset;
 
-	if (vmcoreinfo_symbol(vi, "init_uts_ns", &sym) &&
-	    vmcoreinfo_offset(vi, "uts_namespace.name", &offset)) {
+	if (vmcoreinfo_symbol(vi, "init_uts_ns", &sym)) {
+		// Not exported before 5.11 (ca4a9241cc5e); then a reference count of four bytes
+		// stood before it. A wrong place does not hold the release, and is found out.
+		if (!vmcoreinfo_offset(vi, "uts_namespace.name", &offset))
+			offset = 4;
 		*ret = sym + offset;
 		return true;
 	}
