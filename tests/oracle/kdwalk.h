@@ -15,7 +15,7 @@
 #include "kdread.h"
 
 #define WALK_THREADS_MAX 64U
-#define WALK_FINDS_MAX	 100000U
+#define WALK_FINDS_MAX	 1000000U
 #define FIND_TEXT_MAX	 120
 
 enum walk_mode { WALK_COMPARE, WALK_CORE, WALK_GREP, WALK_DECODE };
