@@ -115,6 +115,7 @@ static void put_pages(struct json *j, const struct manifest *m)
 	json_object(j, "pages");
 	json_u64(j, "memory", m->plan->ram_pages);
 	json_u64(j, "kept", m->plan->kept_pages);
+	json_u64(j, "absent", m->plan->absent_pages);
 	json_u64(j, "written", m->pages.pages);
 	json_u64(j, "zero", m->pages.zero_pages);
 	json_u64(j, "stored_raw", m->pages.raw_pages);

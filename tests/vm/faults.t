@@ -80,7 +80,7 @@ errors()
 	grep -a '^lifeboat-collect: ' "$dir/console" | sed 's/^lifeboat-collect: //' | grep -avE \
 		-e '^warning: ' -e '^ *[0-9]+ %, ' -e ' of Linux .* ranges of memory$' \
 		-e '^(log saved|planning|memory [0-9]+ pages|excluded [a-z_]+): ?' \
-		-e '^memory [0-9]+ pages, kept ' -e '^saving [0-9]+ of [0-9]+ pages ' \
+		-e '^memory [0-9]+ pages, kept ' -e '^not in the input: ' -e '^saving [0-9]+ of [0-9]+ pages ' \
 		-e '^[0-9]+ bytes in ' -e '^committed ' -e '^(final|failure)_action: ' \
 		-e '^(failed|dmesg-only): no dump was saved$' \
 		-e '^incomplete: what was saved is in vmcore-incomplete$' \
