@@ -116,7 +116,11 @@ static int finish(struct sink *s, struct err *err)
 	int rc = flush(s, err);
 
 	memset(mark, 0xff, sizeof(mark));
-	return rc ? rc : send(s, mark, sizeof(mark), err);
+	if (!rc)
+		rc = send(s, mark, sizeof(mark), err);
+	if (rc)
+		err_prepend(err, "%s", s->temp);
+	return rc;
 }
 
 static int flat_commit(struct sink *s, struct err *err)
@@ -136,12 +140,16 @@ static int flat_keep(struct sink *s, struct err *err)
 static int begin(struct sink *s, struct err *err)
 {
 	uint8_t header[FLAT_HEADER_SIZE] = FLAT_SIGNATURE;
+	int rc;
 
 	store_be64(header + 16, FLAT_TYPE);
 	store_be64(header + 24, FLAT_VERSION);
 	s->sent = 0;
 	s->flat->used = 0;
-	return send(s, header, sizeof(header), err);
+	rc = send(s, header, sizeof(header), err);
+	if (rc)
+		err_prepend(err, "%s", s->temp);
+	return rc;
 }
 
 static int flat_restart(struct sink *s, struct err *err)
