@@ -73,10 +73,12 @@ static void *copy_thread(void *arg)
 		int rc = vmcore_read_file(s->copy->vc, offset, c->buf, size, &why);
 
 		pthread_mutex_lock(&s->lock);
-		if (!rc && !s->rc)
+		// What was read after another thread failed is not written any more.
+		if (!rc && !s->rc) {
 			rc = write_chunk(s->copy->sink, c->buf, size, offset, &why);
-		if (!rc)
-			s->copy->done += size;
+			if (!rc)
+				s->copy->done += size;
+		}
 		if (rc && !s->rc) {
 			s->rc = rc;
 			if (s->err)

@@ -176,10 +176,15 @@ static const struct sink_ops file_ops = {
 
 int sink_file_open(struct sink *s, const char *path, const char *temp, bool force, struct err *err)
 {
+	struct stat st;
+
 	*s = (struct sink){.fd = -1, .force = force};
 	if (snprintf(s->path, sizeof(s->path), "%s", path) >= (int)sizeof(s->path) ||
 	    snprintf(s->temp, sizeof(s->temp), "%s", temp) >= (int)sizeof(s->temp))
 		return err_set(err, ERR_LIMIT, "%s: name too long", path);
+	// Told now, and not when all is written and takes its name.
+	if (!stat(path, &st) && S_ISDIR(st.st_mode))
+		return err_set(err, ERR_USAGE, "%s is a directory", path);
 	if (!force && !access(path, F_OK))
 		return err_set(err, ERR_USAGE, "%s exists already: remove it, or use -f", path);
 	if (unlink(temp) && errno != ENOENT)

@@ -94,7 +94,7 @@ e_flags()
 has_page()
 {
 	local kind at vaddr paddr filesz rest seen=1
-	while read -r kind at vaddr paddr filesz rest; do
+	while read -r kind _ _ paddr filesz rest; do
 		[[ $kind = LOAD ]] || continue
 		seen=0
 		((paddr <= $2 && $2 < paddr + filesz)) && return 0
@@ -171,6 +171,10 @@ ok 'it obeys the format' "$flatcheck" flat
 ok 'nothing else is left' gone flat-incomplete
 ok 'makedumpfile puts it together' sh -c "$makedumpfile -R whole < flat"
 ok 'to the same dump' "$kdumpcmp" whole direct
+mkdir dir
+run -f plain dir
+ended 2 'a directory as output'
+ok 'it is said' says 'dir is a directory$'
 mkfifo fifo
 cat fifo > through &
 run -F -l -d 31 plain fifo
