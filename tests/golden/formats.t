@@ -93,7 +93,7 @@ e_flags()
 # Whether a core has the page at that physical address in its file.
 has_page()
 {
-	local kind at vaddr paddr filesz rest seen=1
+	local kind paddr filesz rest seen=1
 	while read -r kind _ _ paddr filesz rest; do
 		[[ $kind = LOAD ]] || continue
 		seen=0
