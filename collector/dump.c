@@ -120,6 +120,12 @@ static int make_plan(struct dump *d, unsigned int level, struct err *err)
 {
 	uint64_t start = log_now_ms();
 	unsigned int threads = dump_threads(d->opts, d->km->page_size);
+	struct plan_wish wish = {
+		.level = level,
+		.threads = threads,
+		.dense = is_dense(format_of(d->opts)),
+		.compat = d->opts->compat,
+	};
 	int rc;
 
 	if (d->planned)
@@ -127,8 +133,7 @@ static int make_plan(struct dump *d, unsigned int level, struct err *err)
 	d->planned = false;
 	log_line(d->log, LOG_COMMON, "planning: dump level %u, %u thread%s", level, threads,
 		 threads == 1 ? "" : "s");
-	rc = is_dense(format_of(d->opts)) ? plan_init_dense(d->plan, d->km, level, threads, err)
-					  : plan_init(d->plan, d->km, level, threads, err);
+	rc = plan_init_wish(d->plan, d->km, &wish, err);
 	d->m->stage_ms[STAGE_PLAN] += log_now_ms() - start;
 	if (rc) {
 		err_prepend(err, "plan");

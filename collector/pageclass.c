@@ -133,20 +133,14 @@ static void init_compound(struct pageclass *pc, const struct vmcoreinfo *vi)
 
 static void init_flags(struct pageclass *pc, const struct vmcoreinfo *vi)
 {
-	int64_t bit;
-
 	pc->lru = flag_mask(vi, "PG_lru", PG_LRU_DEFAULT);
 	pc->private_flag = flag_mask(vi, "PG_private", PG_PRIVATE_DEFAULT);
 	pc->swapcache = flag_mask(vi, "PG_swapcache", PG_SWAPCACHE_DEFAULT);
 	pc->swapbacked = flag_mask(vi, "PG_swapbacked", -1);
 	pc->hwpoison = flag_mask(vi, "PG_hwpoison", -1);
 	pc->has_slab_value = type_value(vi, "PAGE_SLAB_MAPCOUNT_VALUE", &pc->slab_value);
-	// Slab became a page type in 6.10 (46df8e73a4a3) and PG_slab went. makedumpfile then falls
-	// back to bit 7, which is PG_waiters there: an anonymous page with waiters is taken for
-	// slab and kept. Kept too much is harmless, and equal to the oracle.
-	if (!vmcoreinfo_number(vi, "PG_slab", &bit))
-		bit = PG_SLAB_DEFAULT;
-	pc->slab = bit >= 0 && bit < 64 ? 1ULL << bit : 0;
+	// Slab became a page type in 6.10 (46df8e73a4a3) and PG_slab went; bit 7 is PG_waiters.
+	pc->slab = flag_mask(vi, "PG_slab", pc->has_slab_value ? -1 : PG_SLAB_DEFAULT);
 }
 
 static void init_free(struct pageclass *pc, const struct vmcoreinfo *vi)
@@ -190,8 +184,16 @@ int pageclass_init(struct pageclass *pc, const struct vmcoreinfo *vi, struct err
 	init_flags(pc, vi);
 	init_compound(pc, vi);
 	init_free(pc, vi);
-	pc->scan_needed_at_any_level = pc->hwpoison != 0;
+	pc->scan_needed_at_any_level = pc->hwpoison || pc->has_offline;
 	return 0;
+}
+
+void pageclass_imitate(struct pageclass *pc, const struct vmcoreinfo *vi)
+{
+	pc->compat = true;
+	// An anonymous page that is waited for is taken for slab then.
+	pc->slab = flag_mask(vi, "PG_slab", PG_SLAB_DEFAULT);
+	pc->scan_needed_at_any_level = pc->hwpoison != 0;
 }
 
 bool pageclass_needed(const struct pageclass *pc, unsigned int level)
@@ -255,8 +257,9 @@ enum page_class pageclass_of(const struct pageclass *pc, unsigned int level, pfn
 	bool hugetlb = false;
 
 	*npages = 1;
+	// Poison is told of each page, and stays where a huge page could not be split.
 	if (load_le64(page + pc->compound_head) & 1)
-		return PAGE_KEPT;
+		return (flags & pc->hwpoison) && !pc->compat ? PAGE_HWPOISON : PAGE_KEPT;
 	if ((flags & pc->head) && next)
 		*npages = 1ULL << compound_order(pc, pfn, mapcount, next, &hugetlb);
 

@@ -4,8 +4,9 @@
  *
  * The layout of struct page and the values to compare with come from vmcoreinfo; what differs
  * between kernels is told by which keys are there. The rules, and the order in which they are
- * tried, are those of makedumpfile's __exclude_unnecessary_pages(); the comments in the source
- * name the kernel commits behind them. No I/O and no state: bytes in, verdict out.
+ * tried, are those of makedumpfile's __exclude_unnecessary_pages(), but for what
+ * docs/page-classes.md says; the comments in the source name the kernel commits behind them.
+ * No I/O and no state: bytes in, verdict out.
  */
 #ifndef COLLECTOR_PAGECLASS_H
 #define COLLECTOR_PAGECLASS_H
@@ -56,7 +57,8 @@ struct pageclass {
 	bool has_buddy, has_slab_value, has_offline, has_unaccepted;
 	int64_t hugetlb_dtor;
 	uint32_t orders; /* LENGTH(zone.free_area) */
-	bool scan_needed_at_any_level; /* pages of hwpoison must be looked for */
+	bool scan_needed_at_any_level; /* pages that must not be touched are to be looked for */
+	bool compat; /* pageclass_imitate() was called */
 	/* Level bits that cannot be trusted for want of a key: such pages are kept. */
 	unsigned int off;
 	char off_why[128]; /* the missing key, for the log */
@@ -68,6 +70,12 @@ struct pageclass {
  */
 int pageclass_init(struct pageclass *pc, const struct vmcoreinfo *vi, struct err *err);
 
+/*
+ * Makes @pc, which is of @vi, do what makedumpfile does where that is not right, for dumps with
+ * the same pages: docs/page-classes.md lists it.
+ */
+void pageclass_imitate(struct pageclass *pc, const struct vmcoreinfo *vi);
+
 /* Whether a dump at @level needs the struct pages at all. */
 bool pageclass_needed(const struct pageclass *pc, unsigned int level);
 
@@ -78,7 +86,7 @@ bool pageclass_is_head(const struct pageclass *pc, const uint8_t *page);
  * The class of page @pfn at dump level @level, from its struct page @page and, for a compound
  * head, the one behind it, @next (NULL when it cannot be read). *@npages is how many pages
  * from @pfn on share the verdict (>= 1, possibly far more than there are). A tail page is
- * PAGE_KEPT: its head decides for it.
+ * PAGE_KEPT, since its head decides for it, or PAGE_HWPOISON.
  */
 enum page_class pageclass_of(const struct pageclass *pc, unsigned int level, pfn_t pfn,
 			     const uint8_t *page, const uint8_t *next, uint64_t *npages);

@@ -28,6 +28,7 @@ struct planner {
 	const struct kmem *km;
 	unsigned int threads;
 	bool dense; // for an ELF core
+	bool compat;
 	bool scanned; // struct pages said what is left out
 	struct pageclass pc;
 	struct memmap mm;
@@ -143,6 +144,8 @@ static bool ready_to_scan(struct planner *p)
 		plan->effective_level &= DUMP_LEVEL_ZERO;
 		return false;
 	}
+	if (p->compat)
+		pageclass_imitate(&p->pc, p->km->vi);
 	if (p->pc.off & plan->level) {
 		note(plan, "dump level bits %u are not honoured: %s", p->pc.off & plan->level,
 		     p->pc.off_why);
@@ -375,11 +378,18 @@ static int make_plan(struct planner *p, struct err *err)
 	return rc;
 }
 
-static int init(struct plan *plan, const struct kmem *km, unsigned int level, unsigned int threads,
-		bool dense, struct err *err)
+int plan_init_wish(struct plan *plan, const struct kmem *km, const struct plan_wish *wish,
+		   struct err *err)
 {
-	struct planner p = {.plan = plan, .km = km, .threads = threads, .dense = dense};
+	struct planner p = {
+		.plan = plan,
+		.km = km,
+		.threads = wish->threads,
+		.dense = wish->dense,
+		.compat = wish->compat,
+	};
 	int before = vmcore_info(km->vc)->dump_level;
+	unsigned int level = wish->level;
 	int rc;
 
 	// What was left out before stays out: the level is that of both, as makedumpfile has it.
@@ -404,13 +414,17 @@ static int init(struct plan *plan, const struct kmem *km, unsigned int level, un
 int plan_init(struct plan *plan, const struct kmem *km, unsigned int level, unsigned int threads,
 	      struct err *err)
 {
-	return init(plan, km, level, threads, false, err);
+	struct plan_wish wish = {.level = level, .threads = threads};
+
+	return plan_init_wish(plan, km, &wish, err);
 }
 
 int plan_init_dense(struct plan *plan, const struct kmem *km, unsigned int level,
 		    unsigned int threads, struct err *err)
 {
-	return init(plan, km, level, threads, true, err);
+	struct plan_wish wish = {.level = level, .threads = threads, .dense = true};
+
+	return plan_init_wish(plan, km, &wish, err);
 }
 
 void plan_deinit(struct plan *plan)

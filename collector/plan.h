@@ -6,6 +6,7 @@
 #ifndef COLLECTOR_PLAN_H
 #define COLLECTOR_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,6 +66,16 @@ int plan_init(struct plan *plan, const struct kmem *km, unsigned int level, unsi
  */
 int plan_init_dense(struct plan *plan, const struct kmem *km, unsigned int level,
 		    unsigned int threads, struct err *err);
+
+/* What is asked of a plan. */
+struct plan_wish {
+	unsigned int level, threads;
+	bool dense; /* as plan_init_dense() makes it */
+	bool compat; /* with the pages that makedumpfile would take: pageclass_imitate() */
+};
+
+int plan_init_wish(struct plan *plan, const struct kmem *km, const struct plan_wish *wish,
+		   struct err *err);
 void plan_deinit(struct plan *plan);
 
 /* Sets or clears in @words the bits of frames [@start, @start + 64 * @nwords) that are memory:

@@ -14,6 +14,7 @@ enum opt {
 	OPT_ACT,
 	OPT_APPLIANCE,
 	OPT_CODEC,
+	OPT_COMPAT,
 	OPT_CONFIG,
 	OPT_DRY_RUN,
 	OPT_DUMP_DMESG,
@@ -94,6 +95,7 @@ static const struct row rows[] = {
 	{0, "act", true, OPT_ACT, NULL},
 	{0, "appliance", false, OPT_APPLIANCE, NULL},
 	{0, "codec", true, OPT_CODEC, NULL},
+	{0, "compat", true, OPT_COMPAT, NULL},
 	{0, "config", true, OPT_CONFIG, NULL},
 	{0, "format", true, OPT_FORMAT, NULL},
 	{0, "memory", true, OPT_MEMORY, NULL},
@@ -318,6 +320,12 @@ static int take(struct scan *s, const struct row *row, const char *opt, const ch
 	switch (row->opt) {
 	case OPT_CODEC:
 		return take_codec(s, opt, value, err);
+	case OPT_COMPAT:
+		if (strcmp(value, "makedumpfile") != 0)
+			return err_set(err, ERR_USAGE, "%s %.64s: only makedumpfile is known", opt,
+				       value);
+		s->o.compat = true;
+		return 0;
 	case OPT_DRY_RUN:
 		s->o.dry_run = true;
 		return 0;
@@ -587,6 +595,7 @@ const char *dumpopts_help(void)
 	       "Ours:\n"
 	       "  --codec NAME[:LEVEL]  auto, none, zlib, lzo or zstd\n"
 	       "  --format FORMAT       kdump, elf, flattened or raw\n"
+	       "  --compat makedumpfile leave out and keep what makedumpfile would\n"
 	       "  --threads N           workers; 0, the default: one a CPU\n"
 	       "  --memory SIZE         use at most so many bytes (K, M, G) for buffers\n"
 	       "  --config FILE         read FILE instead of /etc/lifeboat.conf\n"

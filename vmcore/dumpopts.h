@@ -51,6 +51,7 @@ struct dumpopts {
 	bool force; /* -f: overwrite the output */
 	bool dry_run; /* --dry-run: plan and count, write nothing */
 	bool show_stats; /* --show-stats */
+	bool compat; /* --compat makedumpfile: its pages, where ours would be others */
 	bool split; /* --split: the operands behind INPUT are the files of one dump */
 	bool vtop; /* --vtop ADDRESS: only print where it is in physical memory */
 	uint64_t vtop_address;

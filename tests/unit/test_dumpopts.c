@@ -96,6 +96,9 @@ static void test_makedumpfile_words(void **state)
 	assert_string_equal(o.codec, "none");
 	assert_int_equal(o.levels[0], 0);
 
+	good(&o, "--compat makedumpfile in out");
+	assert_true(o.compat);
+	good(&o, "--compat=makedumpfile in out");
 	good(&o, "--dump-dmesg --dry-run --show-stats in");
 	assert_true(o.dump_dmesg && o.dry_run && o.show_stats);
 	good(&o, "-v");
@@ -191,6 +194,7 @@ static void test_bad_words(void **state)
 		const char *msg;
 	} cases[] = {
 		{"-d 32", ERR_USAGE, "-d 32: a dump level is a number from 0 to 31"},
+		{"--compat crash", ERR_USAGE, "--compat crash: only makedumpfile is known"},
 		{"-d -1", ERR_USAGE, "-d -1: a dump level is a number from 0 to 31"},
 		{"-d 31,", ERR_USAGE, "-d 31,: a dump level is a number from 0 to 31"},
 		{"-d ,31", ERR_USAGE, "-d ,31: a dump level is a number from 0 to 31"},
@@ -456,6 +460,7 @@ static void test_help_names_every_option(void **state)
 		"--dry-run",
 		"--show-stats",
 		"--codec",
+		"--compat",
 		"--format",
 		"--threads",
 		"--memory",

@@ -90,7 +90,8 @@ struct row {
 	{era, "poisoned", 8, {F(hwp), MC_##L(-1)}, {{0}}, ANY, PAGE_HWPOISON, 1},                 \
 	{era, "poisoned anon", 8, {F(hwp | lru | swb), MAP_##L(MAPPING | 1), MC_##L(0)}, {{0}},   \
 	 USER, PAGE_USER, 1},                                                                     \
-	{era, "poisoned tail", 9, {F(hwp), HEAD_##L(TAIL), MC_##L(-1)}, {{0}}, 0, PAGE_KEPT, 1},  \
+	{era, "poisoned tail", 9, {F(hwp), HEAD_##L(TAIL), MC_##L(-1)}, {{0}},                    \
+	 ANY, PAGE_HWPOISON, 1},                                                                  \
 	{era, "tail of anon", 9, {F(0), HEAD_##L(TAIL), MAP_##L(MAPPING | 1), MC_##L(-1)}, {{0}}, \
 	 0, PAGE_KEPT, 1},                                                                        \
 	{era, "free tail", 9, {F(0), HEAD_##L(TAIL), MC_##L(buddy), PRIV_##L(0)}, {{0}},          \
@@ -151,7 +152,7 @@ struct row {
 	COMPOUND(era, N, B(5), B(17), B(6), hugetlb, ORD_69, HUG_69),                             \
 	{era, "slab", 8, {F(B(6)), MAP_N(0x15001), MC_N(slab)}, {ORD_69(3)}, 0, PAGE_KEPT, 1},    \
 	{era, "anon with waiters", 8, {F(B(5) | B(7) | B(17)), MAP_N(MAPPING | 1), MC_N(0)},      \
-	 {{0}}, CACHE | PRIV, PAGE_CACHE, 1},                                                     \
+	 {{0}}, USER, PAGE_USER, 1},                                                              \
 	{era, "offline", 8, {F(0), MC_N(offline)}, {{0}}, ANY, PAGE_OFFLINE, 1}
 
 static const struct row rows[] = {
@@ -266,6 +267,52 @@ static void test_rows(void **state)
 					 (unsigned long long)want_n);
 		}
 	}
+}
+
+/* What makedumpfile does else, and where. */
+static void test_compat(void **state)
+{
+	static const struct {
+		const char *era, *what;
+		unsigned int level;
+		enum page_class theirs, ours;
+	} cases[] = {
+		{"6.12", "poisoned tail", 31, PAGE_KEPT, PAGE_HWPOISON},
+		{"6.1", "poisoned tail", 0, PAGE_KEPT, PAGE_HWPOISON},
+		{"6.12", "anon with waiters", 2, PAGE_CACHE, PAGE_KEPT},
+		{"6.12", "anon with waiters", 8, PAGE_KEPT, PAGE_USER},
+		{"6.12", "anon", 8, PAGE_USER, PAGE_USER},
+		{"6.6", "slab that looks anonymous", 8, PAGE_KEPT, PAGE_KEPT},
+	};
+	unsigned int found = 0;
+
+	(void)state;
+	for (size_t c = 0; c < ARRAY_SIZE(cases); c++) {
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+			const struct row *r = &rows[i];
+			char info[MKKERNEL_INFO_MAX];
+			struct vmcoreinfo *vi = NULL;
+			uint8_t page[PAGE], next[PAGE];
+			struct pageclass pc;
+			uint64_t n;
+
+			if (strcmp(r->era, cases[c].era) || strcmp(r->what, cases[c].what))
+				continue;
+			found++;
+			init_era(r->era, &pc);
+			fill(page, r->page);
+			fill(next, r->next);
+			assert_int_equal(pageclass_of(&pc, cases[c].level, r->pfn, page, next, &n),
+					 cases[c].ours);
+			assert_non_null(mkkernel_info(r->era, info));
+			assert_int_equal(vmcoreinfo_create(info, strlen(info), &vi, NULL), 0);
+			pageclass_imitate(&pc, vi);
+			vmcoreinfo_destroy(vi);
+			assert_int_equal(pageclass_of(&pc, cases[c].level, r->pfn, page, next, &n),
+					 cases[c].theirs);
+		}
+	}
+	assert_int_equal(found, ARRAY_SIZE(cases));
 }
 
 /* Every era is in the table, with every class that it can tell. */
@@ -500,12 +547,19 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),	     cmocka_unit_test(test_rows_are_complete),
-		cmocka_unit_test(test_heads),	     cmocka_unit_test(test_needed),
-		cmocka_unit_test(test_bad_keys),     cmocka_unit_test(test_last_offsets),
-		cmocka_unit_test(test_missing_keys), cmocka_unit_test(test_no_hugetlb),
-		cmocka_unit_test(test_absurd_flags), cmocka_unit_test(test_unsigned_type),
-		cmocka_unit_test(test_largest_free), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_compat),
+		cmocka_unit_test(test_rows_are_complete),
+		cmocka_unit_test(test_heads),
+		cmocka_unit_test(test_needed),
+		cmocka_unit_test(test_bad_keys),
+		cmocka_unit_test(test_last_offsets),
+		cmocka_unit_test(test_missing_keys),
+		cmocka_unit_test(test_no_hugetlb),
+		cmocka_unit_test(test_absurd_flags),
+		cmocka_unit_test(test_unsigned_type),
+		cmocka_unit_test(test_largest_free),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
