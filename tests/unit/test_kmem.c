@@ -235,6 +235,23 @@ static void test_read(void **state)
 	world_deinit(&w);
 }
 
+/* Kernels before 5.11 do not say where in init_uts_ns the names are. */
+static void test_names_without_offset(void **state)
+{
+	static const char info[] =
+		"OSRELEASE=6.1.0-test\nPAGESIZE=4096\nSYMBOL(init_uts_ns)=ffffffff812ffffc\n"
+		"SYMBOL(init_top_pgt)=ffffffff81200000\nNUMBER(phys_base)=0\n"
+		"SYMBOL(_stext)=ffffffff81000000\n";
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	put_note(&w, "VMCOREINFO", 0, info, strlen(info));
+	assert_int_equal(world_open(&w), 0);
+	expect_names(&w);
+	world_deinit(&w);
+}
+
 /* Names in memory that cannot be right: what vmcoreinfo says is taken. */
 static void test_bad_names(void **state)
 {
@@ -490,11 +507,17 @@ static void test_cut_notes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_note),	     cmocka_unit_test(test_read),
-		cmocka_unit_test(test_bad_names),    cmocka_unit_test(test_no_translation),
-		cmocka_unit_test(test_text_segment), cmocka_unit_test(test_scan),
-		cmocka_unit_test(test_scan_choice),  cmocka_unit_test(test_scan_flood),
-		cmocka_unit_test(test_nothing),	     cmocka_unit_test(test_bad_note),
+		cmocka_unit_test(test_note),
+		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_names_without_offset),
+		cmocka_unit_test(test_bad_names),
+		cmocka_unit_test(test_no_translation),
+		cmocka_unit_test(test_text_segment),
+		cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_scan_choice),
+		cmocka_unit_test(test_scan_flood),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_bad_note),
 		cmocka_unit_test(test_cut_notes),
 	};
 
