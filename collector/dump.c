@@ -423,11 +423,28 @@ static int restart(struct dump *d, struct err *err)
 	return rc;
 }
 
+/*
+ * An ELF core tells where memory is in the kernel's addresses, which a kdump-compressed dump has
+ * lost: crash and gdb could not open it. makedumpfile does not do it either.
+ */
+static int check_input(const struct dump *d, struct err *err)
+{
+	if (format_of(d->opts)->writer != &writer_elf ||
+	    strcmp(vmcore_info(d->km->vc)->format, "kdump") != 0)
+		return 0;
+	return err_set(
+		err, ERR_UNSUPPORTED,
+		"a kdump-compressed input has no virtual addresses, which an ELF core needs; "
+		"leave out -E");
+}
+
 int dump_run(struct dump *d, struct err *err)
 {
 	size_t nlevels = format_of(d->opts)->writer ? d->opts->nlevels : 1;
-	int rc = choose_codec(d, err);
+	int rc = check_input(d, err);
 
+	if (!rc)
+		rc = choose_codec(d, err);
 	for (size_t i = 0; i < nlevels && !rc; i++) {
 		bool last = i + 1 == nlevels;
 

@@ -140,7 +140,7 @@ static int run_by_flags(const struct dumpopts *o, struct log *log)
 
 	if (rc) {
 		log_line(log, LOG_ERROR, "%s", err.msg);
-		return EXIT_FAILED;
+		return rc == ERR_USAGE ? EXIT_CONFIG : EXIT_FAILED;
 	}
 	if (o->vtop)
 		rc = print_vtop(&in.km, o, &err);

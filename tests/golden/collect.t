@@ -61,7 +61,7 @@ ended()
 one_error()
 {
 	sed 's/^lifeboat-collect: //' said | tr '\r' '\n' | grep -avE -e '^warning: ' -e '^ *[0-9]+ %, ' \
-		-e '^(planning|saving [0-9]+ of|excluded|not in the input|[0-9]+ bytes in|memory [0-9]+ pages)' \
+		-e '^(planning|saving [0-9]+ of|excluded|[0-9]+ bytes in|memory [0-9]+ pages|not in the input)' \
 		-e '^the dump is saved to ' -e '^what was saved is in .*-incomplete$' > errors
 	cat errors
 	[[ $(wc -l < errors) = 1 ]] && grep -qE "$1" errors
@@ -136,7 +136,7 @@ ok 'it is sound' sound dump core
 # ---- the command line ----
 
 fresh
-for words in '--no-such-option core dump' '-d 32 core dump' 'core' '-d core' \
+for words in '--no-such-option core dump' '-d 32 core dump' 'core' 'core core dump' '-d core' \
 	'--codec snappy core dump' '-L 1000 core dump' '--config /nonexistent core'; do
 	# shellcheck disable=SC2086 # words are wanted
 	run $words

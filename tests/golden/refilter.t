@@ -156,6 +156,8 @@ for codec in none zlib lzo zstd; do
 	"$collect" -f -d 0 --codec "$codec" core all > said 2>&1
 	ok "from $codec to zlib" becomes 0 direct -d 1 -c all
 done
+ok 'no ELF core of a dump' eval 'rm -f elf; "$collect" -E -d 1 all elf > said 2>&1; test $? = 2 &&
+	test ! -e elf && grep -q "no virtual addresses" said'
 ok 'the log of a dump' eval '
 	"$collect" --dump-dmesg all log > said 2>&1 && grep -q "Kernel panic" log'
 
