@@ -289,7 +289,6 @@ static void test_rearrange(void **state)
 	for (int backwards = 0; backwards < 2; backwards++) {
 		CLEANUP_FREE uint8_t *flat = NULL;
 		size_t size = mkkdump_flatten(content, sizeof(content), 1000, backwards, &flat);
-		CLEANUP_CLOSE int fd = -1;
 		FILE *f;
 
 		assert_int_equal(put_together(flat, size, name, &err), sizeof(content));

@@ -90,9 +90,22 @@ ok 'makedumpfile flattens' eval '"$makedumpfile" -F -l -d 31 "$vmcore" > flat 2>
 ok 'flattened, read where it is' becomes md31 -d 31 flat
 ok '-R gives what makedumpfile -R gives' eval \
 	'rm -f ours; "$collect" -R ours < flat && "$makedumpfile" -R theirs -f < flat && cmp ours theirs'
-ok 'a flattened ELF core' eval '"$makedumpfile" -F -E -d 1 "$vmcore" > flat 2> said &&
-	theirs -E -d 1 "$vmcore" elf && theirs -l -d 31 elf theirs && becomes theirs -d 31 flat &&
-	becomes theirs -d 31 elf'
+# An ELF core really drops pages of zeros. But for them, it is the dump of the vmcore; makedumpfile
+# keeps more: tails of free blocks whose heads were dropped.
+only_zeros_missing()
+{
+	local zeros
+	zeros=$("$kdumpcmp" --check md31 | sed -n 's/.*sharing data \([0-9]*\),.*/\1/p')
+	"$kdumpcmp" --limit 100000 md31 result > differences
+	tail -n 2 differences
+	! grep 'bitmap2: 0, 1' differences && grep 'bitmap1 0,.*content 0,' differences &&
+		[[ $(grep -c 'bitmap2: 1, 0' differences) -le $((zeros + 1)) ]]
+}
+ok 'makedumpfile makes ELF cores' eval '"$makedumpfile" -F -E -d 1 "$vmcore" > flat 2> said &&
+	theirs -E -d 1 "$vmcore" elf'
+ok 'a filtered ELF core, then level 31' eval '"$collect" -f --message-level 4 -d 31 elf result &&
+	only_zeros_missing'
+ok 'flattened it is the same' eval 'mv result direct && becomes direct -d 31 flat'
 rm -f flat elf ours
 
 # Split.
