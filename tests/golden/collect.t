@@ -258,27 +258,25 @@ mounted()
 	"${own[@]}" bash -c 'mount -t tmpfs -o "$0" tmpfs small && "$@" > said 2>&1
 		code=$?
 		cp small/dump* . 2> /dev/null
+		umount small
 		exit $code' "$options" "$@"
 	code=$?
 }
 
 own=(unshare --mount)
 [[ $(id -u) = 0 ]] || own+=(--map-root-user)
-if "${own[@]}" true 2> /dev/null; then
-	fresh
-	mounted size=4M "$collect" -d 0 --codec none core small/dump
-	ended 3 'a file system that is full'
-	ok 'one line says so' one_error 'small/dump-incomplete: write of .*: No space left on device$'
-	ok 'what fitted is sound' sound dump-incomplete core
+# In a chroot there may be no namespaces to be had; root can mount all the same.
+"${own[@]}" true 2> /dev/null || own=(env)
+fresh
+mounted size=4M "$collect" -d 0 --codec none core small/dump
+ended 3 'a file system that is full'
+ok 'one line says so' one_error 'small/dump-incomplete: write of .*: No space left on device$'
+ok 'what fitted is sound' sound dump-incomplete core
 
-	fresh
-	mounted size=4M,ro "$collect" core small/dump
-	ended 1 'a file system that is read-only'
-	ok 'one line says so' one_error 'small/dump-incomplete: Read-only file system$'
-else
-	ok 'a file system that is full # SKIP no namespaces' true
-	ok 'a file system that is read-only # SKIP no namespaces' true
-fi
+fresh
+mounted size=4M,ro "$collect" core small/dump
+ended 1 'a file system that is read-only'
+ok 'one line says so' one_error 'small/dump-incomplete: Read-only file system$'
 
 printf '1..%d\n' "$n"
 exit "$failed"
