@@ -112,8 +112,22 @@ rm -f flat elf ours
 ok 'makedumpfile splits' theirs --split -l -d 31 "$vmcore" p1 p2 p3
 ok 'the parts as input' becomes md31 -d 31 p3 p1 p2
 ok 'the parts put together' becomes md31 --reassemble p1 p2 p3
-ok 'a part alone is an incomplete dump' eval '"$collect" -f -d 31 p2 result; test $? = 3 &&
-	"$kdumpcmp" --check --holes result-incomplete'
+# makedumpfile cuts between blocks of 1 GiB: a part of a small dump may have nothing, or everything.
+each_alone()
+{
+	local part
+	for part in p1 p2 p3; do
+		rm -f result result-incomplete
+		"$collect" -f -d 31 "$part" result 2> said
+		case $? in
+		0) "$kdumpcmp" md31 result || return 1 ;;
+		1) grep 'there is no memory' said && [[ ! -e result ]] || return 1 ;;
+		3) "$kdumpcmp" --check --holes result-incomplete && [[ ! -e result ]] || return 1 ;;
+		*) return 1 ;;
+		esac
+	done
+}
+ok 'a part alone is what it has, and no more' each_alone
 
 # Out of space in the middle.
 mkdir small
