@@ -250,16 +250,18 @@ static int add_load(struct reader *rd, const struct phdr *ph, uint32_t index, st
 	struct vmcore_segment *seg;
 	uint64_t end;
 
-	if (ph->filesz > ph->memsz)
-		return err_set(err, ERR_CORRUPT, "PT_LOAD %u: p_filesz %#llx > p_memsz %#llx",
-			       index, (unsigned long long)ph->filesz,
-			       (unsigned long long)ph->memsz);
-	if (!ph->memsz)
+	if (!ph->memsz && !ph->filesz)
 		return 0;
-	if (__builtin_add_overflow(ph->paddr, ph->memsz, &end))
-		return err_set(err, ERR_CORRUPT,
-			       "PT_LOAD %u: p_paddr %#llx + p_memsz %#llx wraps around 2^64", index,
-			       (unsigned long long)ph->paddr, (unsigned long long)ph->memsz);
+	// One header that makes no sense shall not cost the memory that the others tell of.
+	if (ph->filesz > ph->memsz || __builtin_add_overflow(ph->paddr, ph->memsz, &end)) {
+		vc->info.truncated = true;
+		vmcore_warn(vc,
+			    "PT_LOAD %u: p_paddr %#llx, p_memsz %#llx, p_filesz %#llx make no "
+			    "sense: ignored",
+			    index, (unsigned long long)ph->paddr, (unsigned long long)ph->memsz,
+			    (unsigned long long)ph->filesz);
+		return 0;
+	}
 	if (end > 1ULL << PADDR_BITS_MAX) {
 		vmcore_warn(vc,
 			    "PT_LOAD %u: %#llx-%#llx is beyond 2^%d, where no memory is: ignored",

@@ -65,8 +65,9 @@ struct vmcore_info {
 	/* What was odd but has a defined meaning (docs/vmcore-input.md), in words for the log. */
 	char warnings[VMCORE_WARNINGS_MAX][VMCORE_WARNING_MAX];
 	size_t nwarnings; /* may exceed VMCORE_WARNINGS_MAX: then the rest was not kept */
-	/* The file ends before a segment does and sizes were cut to what is there, its writer
-	 * marked it as incomplete, or a file of a set is missing. */
+	/* The file ends before a segment does and sizes were cut to what is there, a segment's
+	 * header made no sense, its writer marked it as incomplete, or a file of a set is
+	 * missing. */
 	bool truncated;
 };
 
