@@ -20,6 +20,7 @@ enum {
 	SECTION_MARKED_PRESENT = 1 << 0,
 	SECTION_HAS_MEM_MAP = 1 << 1,
 	SECTION_FLAGS_MASK = 0x3f,
+	SECTION_FLAGS_MASK_COMPAT = 0x1f, // what makedumpfile 1.7.8 clears
 	SECTION_SIZE_BITS_X86_64 = 27, // where vmcoreinfo does not say
 	MEM_SECTION_SIZE_MAX = 256,
 	BITMAP_WORD_SHIFT = 6, // no two sections may share a word of the bitmap
@@ -36,6 +37,7 @@ struct sparse {
 	uint64_t nsections; // that cover all of it
 	uint64_t sections_per_root; // entries in a page of the second level
 	bool extreme;
+	uint64_t flags_mask; // of section_mem_map, to be cleared
 };
 
 static int sparse_geometry(struct sparse *s, struct err *err)
@@ -116,7 +118,7 @@ static void add_section(struct memmap *mm, const struct sparse *s, uint64_t nr,
 	if (sec->npages > s->ram->nbits - sec->pfn)
 		sec->npages = s->ram->nbits - sec->pfn;
 	// The sum wraps on purpose: the kernel subtracted the same product.
-	sec->vaddr = (map & ~(uint64_t)SECTION_FLAGS_MASK) + sec->pfn * s->page_size;
+	sec->vaddr = (map & ~s->flags_mask) + sec->pfn * s->page_size;
 	mm->nsections++;
 }
 
@@ -196,7 +198,8 @@ static int walk_sections(struct memmap *mm, const struct sparse *s, struct err *
 
 static vaddr_t base_of(const struct sparse *s, const struct memmap_section *sec)
 {
-	return sec->vaddr - sec->pfn * s->page_size;
+	// A flag that was left in the address makes no stranger.
+	return (sec->vaddr - sec->pfn * s->page_size) & ~(uint64_t)SECTION_FLAGS_MASK;
 }
 
 /*
@@ -225,10 +228,10 @@ static void drop_strangers(struct memmap *mm, const struct sparse *s)
 	mm->nsections = kept;
 }
 
-int memmap_init(struct memmap *mm, const struct kmem *km, uint32_t page_size,
-		const struct bitmap *ram, struct err *err)
+static int init_masked(struct memmap *mm, const struct kmem *km, uint32_t page_size,
+		       const struct bitmap *ram, uint64_t flags_mask, struct err *err)
 {
-	struct sparse s = {.km = km, .page_size = page_size, .ram = ram};
+	struct sparse s = {.km = km, .page_size = page_size, .ram = ram, .flags_mask = flags_mask};
 	uint64_t n = 0;
 	int rc;
 
@@ -255,6 +258,18 @@ int memmap_init(struct memmap *mm, const struct kmem *km, uint32_t page_size,
 	else
 		drop_strangers(mm, &s);
 	return rc;
+}
+
+int memmap_init(struct memmap *mm, const struct kmem *km, uint32_t page_size,
+		const struct bitmap *ram, struct err *err)
+{
+	return init_masked(mm, km, page_size, ram, SECTION_FLAGS_MASK, err);
+}
+
+int memmap_init_compat(struct memmap *mm, const struct kmem *km, uint32_t page_size,
+		       const struct bitmap *ram, struct err *err)
+{
+	return init_masked(mm, km, page_size, ram, SECTION_FLAGS_MASK_COMPAT, err);
 }
 
 void memmap_deinit(struct memmap *mm)

@@ -44,6 +44,14 @@ struct memmap {
  */
 int memmap_init(struct memmap *mm, const struct kmem *km, uint32_t page_size,
 		const struct bitmap *ram, struct err *err);
+
+/*
+ * The same, but finds them where makedumpfile 1.7.8 does: 32 bytes off in the sections that have
+ * the flag VMEMMAP_PREINIT (6.15), which it takes for a part of the address.
+ */
+int memmap_init_compat(struct memmap *mm, const struct kmem *km, uint32_t page_size,
+		       const struct bitmap *ram, struct err *err);
+
 void memmap_deinit(struct memmap *mm);
 
 /* Where the struct page of @pfn is, 0 when no section holds it. */

@@ -181,6 +181,7 @@ int pageclass_init(struct pageclass *pc, const struct vmcoreinfo *vi, struct err
 	rc = init_fields(pc, vi, err);
 	if (rc)
 		return rc;
+	pc->tail = 1;
 	init_flags(pc, vi);
 	init_compound(pc, vi);
 	init_free(pc, vi);
@@ -190,7 +191,12 @@ int pageclass_init(struct pageclass *pc, const struct vmcoreinfo *vi, struct err
 
 void pageclass_imitate(struct pageclass *pc, const struct vmcoreinfo *vi)
 {
+	uint64_t off;
+
 	pc->compat = true;
+	// The new name, of 7.1, is not known to it, and then it asks no page whether it is a tail.
+	if (!vmcoreinfo_offset(vi, "page.compound_head", &off))
+		pc->tail = 0;
 	// An anonymous page that is waited for is taken for slab then.
 	pc->slab = flag_mask(vi, "PG_slab", PG_SLAB_DEFAULT);
 	pc->scan_needed_at_any_level = pc->hwpoison != 0;
@@ -258,7 +264,7 @@ enum page_class pageclass_of(const struct pageclass *pc, unsigned int level, pfn
 
 	*npages = 1;
 	// Poison is told of each page, and stays where a huge page could not be split.
-	if (load_le64(page + pc->compound_head) & 1)
+	if (load_le64(page + pc->compound_head) & pc->tail)
 		return (flags & pc->hwpoison) && !pc->compat ? PAGE_HWPOISON : PAGE_KEPT;
 	if ((flags & pc->head) && next)
 		*npages = 1ULL << compound_order(pc, pfn, mapcount, next, &hugetlb);

@@ -53,6 +53,7 @@ struct pageclass {
 	enum pageclass_compound compound;
 	/* Masks of flags; 0 when the kernel has no such flag or does not say. */
 	uint64_t lru, private_flag, swapcache, swapbacked, slab, hwpoison, head, hugetlb_flag;
+	uint64_t tail; /* mask of compound_head; 0: tail pages are taken for any others */
 	int32_t buddy_value, slab_value, hugetlb_value, offline_value, unaccepted_value;
 	bool has_buddy, has_slab_value, has_offline, has_unaccepted;
 	int64_t hugetlb_dtor;
@@ -71,8 +72,8 @@ struct pageclass {
 int pageclass_init(struct pageclass *pc, const struct vmcoreinfo *vi, struct err *err);
 
 /*
- * Makes @pc, which is of @vi, do what makedumpfile does where that is not right, for dumps with
- * the same pages: docs/page-classes.md lists it.
+ * Makes @pc, which is of @vi, do what makedumpfile 1.7.8 does where that is not right, for dumps
+ * with the same pages: docs/page-classes.md lists it.
  */
 void pageclass_imitate(struct pageclass *pc, const struct vmcoreinfo *vi);
 

@@ -153,7 +153,8 @@ static bool ready_to_scan(struct planner *p)
 	}
 	if (!pageclass_needed(&p->pc, plan->effective_level))
 		return false;
-	if (memmap_init(&p->mm, p->km, p->pc.size, &plan->kept, &why)) {
+	if ((p->compat ? memmap_init_compat : memmap_init)(&p->mm, p->km, p->pc.size, &plan->kept,
+							   &why)) {
 		note(plan, "nothing but zero pages is excluded: %s", why.msg);
 		plan->effective_level &= DUMP_LEVEL_ZERO;
 		return false;

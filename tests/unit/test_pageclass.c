@@ -283,6 +283,10 @@ static void test_compat(void **state)
 		{"6.12", "anon with waiters", 8, PAGE_KEPT, PAGE_USER},
 		{"6.12", "anon", 8, PAGE_USER, PAGE_USER},
 		{"6.6", "slab that looks anonymous", 8, PAGE_KEPT, PAGE_KEPT},
+		{"6.16", "tail of anon", 8, PAGE_KEPT, PAGE_KEPT},
+		{"7.1", "tail of anon", 8, PAGE_USER, PAGE_KEPT},
+		{"7.1", "free tail", 16, PAGE_FREE, PAGE_KEPT},
+		{"7.1", "poisoned tail", 0, PAGE_HWPOISON, PAGE_HWPOISON},
 	};
 	unsigned int found = 0;
 
