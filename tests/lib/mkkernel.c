@@ -33,7 +33,8 @@ enum {
 	MEMMAP_AT = IMAGE_AT + IMAGE_SIZE,
 	CHUNK = 2 << 20, // bytes of struct pages behind one leaf
 	CHUNK_PAGES = CHUNK / MK_PAGE_SIZE,
-	CHUNKS_MAX = 3, // what is left of the memory that must be there
+	CHUNKS = 3, // what is left of the memory that must be there
+	CHUNKS_MAX = 512,
 	PHYS_BITS = 40,
 	ENTRY_SIZE = 16, // struct mem_section
 	ROOT_ENTRIES = PAGE / ENTRY_SIZE,
@@ -50,6 +51,12 @@ struct chunk {
 	uint8_t *mem;
 };
 
+/* Frames whose struct pages are those of another chunk, again and again. */
+struct share {
+	uint64_t first, last; // in units of CHUNK_PAGES, as index of struct chunk
+	uint64_t of;
+};
+
 /* A number that goes over one that was made. */
 struct edit {
 	uint64_t at, value;
@@ -62,7 +69,9 @@ struct mkkernel {
 	struct mkcore *core;
 	struct mkpgt pgt;
 	struct chunk chunks[CHUNKS_MAX];
-	size_t nchunks;
+	size_t nchunks, chunks_max;
+	struct share shares[EDITS_MAX];
+	size_t nshares;
 	struct edit sections[EDITS_MAX], roots[EDITS_MAX], unmaps[EDITS_MAX];
 	size_t nsections, nroots, nunmaps;
 	uint64_t rams[EDITS_MAX][2]; // PADDR, SIZE
@@ -89,7 +98,7 @@ static uint8_t *page_at(struct mkkernel *mk, uint64_t pfn, uint64_t n)
 
 	while (i < mk->nchunks && mk->chunks[i].index != index)
 		i++;
-	if (n > CHUNK_PAGES - at || i == CHUNKS_MAX)
+	if (n > CHUNK_PAGES - at || i == mk->chunks_max)
 		return NULL;
 	if (i == mk->nchunks) {
 		uint8_t *mem = malloc(CHUNK);
@@ -193,6 +202,28 @@ static int edit(struct edit *edits, size_t *n, uint64_t at, uint64_t value)
 	return 0;
 }
 
+static int share(struct mkkernel *mk, const uint64_t *args)
+{
+	struct share *s = &mk->shares[mk->nshares];
+
+	if (mk->nshares == EDITS_MAX || args[0] % CHUNK_PAGES || args[1] % CHUNK_PAGES || !args[1])
+		return -1;
+	s->first = args[0] / CHUNK_PAGES;
+	s->last = s->first + args[1] / CHUNK_PAGES - 1;
+	s->of = args[2] / CHUNK_PAGES;
+	mk->nshares++;
+	// Made now: room may be taken by what comes later.
+	return page_at(mk, args[2], 1) ? 0 : -1;
+}
+
+static bool is_shared(const struct mkkernel *mk, uint64_t index)
+{
+	for (size_t i = 0; i < mk->nshares; i++)
+		if (index >= mk->shares[i].first && index <= mk->shares[i].last)
+			return true;
+	return false;
+}
+
 static int setting(struct mkkernel *mk, const char *verb, char **words, size_t n)
 {
 	if (!strcmp(verb, "era") && n == 1)
@@ -201,6 +232,8 @@ static int setting(struct mkkernel *mk, const char *verb, char **words, size_t n
 		mk->levels = atoi(words[0]);
 	else if (!strcmp(verb, "section-bits") && n == 1)
 		mk->section_bits = atoi(words[0]);
+	else if (!strcmp(verb, "chunks") && n == 1)
+		mk->chunks_max = atoi(words[0]);
 	else if (!strcmp(verb, "leaves") && n == 1)
 		mk->small_leaves = !strcmp(words[0], "4K");
 	else if (!strcmp(verb, "hidden") && !n)
@@ -238,6 +271,8 @@ static int number_statement(struct mkkernel *mk, const char *verb, const uint64_
 		return contents(mk, a[0], a[1], verb[0] == 'n');
 	if (!strcmp(verb, "ram") && (n == 2 || n == 3))
 		return ram(mk, a, n);
+	if (!strcmp(verb, "share") && n == 3)
+		return share(mk, a);
 	if (!strcmp(verb, "section") && n == 2)
 		return edit(mk->sections, &mk->nsections, a[0], a[1]);
 	if (!strcmp(verb, "root") && n == 2)
@@ -310,8 +345,9 @@ static int parse(struct mkkernel *mk, const char *name, const char *text, size_t
 		}
 		text += len + 1;
 	}
-	if (mk->section_bits < 20 || mk->section_bits > 27 || (mk->levels != 4 && mk->levels != 5))
-		return err_set(err, ERR_USAGE, "%s: section-bits or levels", name);
+	if (mk->section_bits < 20 || mk->section_bits > 27 ||
+	    (mk->levels != 4 && mk->levels != 5) || mk->chunks_max > CHUNKS_MAX)
+		return err_set(err, ERR_USAGE, "%s: section-bits, levels or chunks", name);
 	return 0;
 }
 
@@ -386,11 +422,26 @@ static int put_sections(struct mkkernel *mk, struct err *err)
 	return 0;
 }
 
-static void map_memmap(struct mkkernel *mk)
+static void map_chunk(struct mkkernel *mk, uint64_t index, size_t i)
+{
+	mkpgt_map(&mk->pgt, vmemmap(mk) + index * CHUNK, MEMMAP_AT + i * CHUNK, CHUNK,
+		  mk->small_leaves ? PAGE : CHUNK);
+}
+
+static void map_shared(struct mkkernel *mk, const struct share *s)
 {
 	for (size_t i = 0; i < mk->nchunks; i++)
-		mkpgt_map(&mk->pgt, vmemmap(mk) + mk->chunks[i].index * CHUNK,
-			  MEMMAP_AT + i * CHUNK, CHUNK, mk->small_leaves ? PAGE : CHUNK);
+		for (uint64_t index = s->first; mk->chunks[i].index == s->of && index <= s->last;
+		     index++)
+			map_chunk(mk, index, i);
+}
+
+static void map_memmap(struct mkkernel *mk)
+{
+	for (size_t i = 0; i < mk->nshares; i++)
+		map_shared(mk, &mk->shares[i]);
+	for (size_t i = 0; i < mk->nchunks; i++)
+		map_chunk(mk, mk->chunks[i].index, i);
 	for (size_t i = 0; i < mk->nunmaps; i++)
 		*mkpgt_entry(&mk->pgt, vmemmap(mk) + mk->unmaps[i].at * MK_PAGE_SIZE,
 			     mk->small_leaves ? MKPGT_PTE : MKPGT_PMD) = 0;
@@ -402,7 +453,7 @@ static void page_all(struct mkkernel *mk)
 	for (size_t i = 0; i < mk->nrams; i++)
 		for (uint64_t pfn = mk->rams[i][0] / PAGE;
 		     pfn * PAGE < mk->rams[i][0] + mk->rams[i][1]; pfn += CHUNK_PAGES)
-			if (!page_at(mk, pfn, 1))
+			if (!is_shared(mk, pfn / CHUNK_PAGES) && !page_at(mk, pfn, 1))
 				break;
 }
 
@@ -498,6 +549,7 @@ int mkkernel_write(const char *name, const char *text, size_t size, int fd, stru
 	if (mk) {
 		mk->levels = 4;
 		mk->section_bits = 23;
+		mk->chunks_max = CHUNKS;
 		mk->core = mkcore_create();
 	}
 	if (mk && mk->core)

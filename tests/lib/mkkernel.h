@@ -12,6 +12,11 @@
  *   section-bits N             default 23: sections of 2048 pages
  *   leaves 4K|2M               by which the vmemmap is mapped; default 2M
  *   ram PADDR SIZE [FILESZ]    a PT_LOAD; the first must hold 16M to 24M, where the image is
+ *   chunks N                   struct pages of N times 32768 frames, 2 MiB each, have room;
+ *                              default 3. The first ram must hold 18M + N * 2M
+ *   share PFN N OF             the struct pages of N frames from PFN on, multiples of 32768, are
+ *                              those of the 32768 frames that OF is one of, again and again: the
+ *                              same memory, mapped many times. So 1 TiB fits in a small file.
  *   hidden                     no VMCOREINFO note, only its page in memory
  *   key KEY=VALUE              a further line of vmcoreinfo; of two, the last counts
  *   section NR VALUE           section_mem_map of a section, whatever it should be

@@ -10,7 +10,7 @@
 #include "tests/lib/mkkernel.h"
 
 enum {
-	TEXT_MAX = 1 << 20,
+	TEXT_MAX = 64 << 20,
 };
 
 int main(int argc, char **argv)
