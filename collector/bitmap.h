@@ -7,6 +7,7 @@
 #define COLLECTOR_BITMAP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "crashnotes/addr.h"
@@ -15,13 +16,25 @@ enum {
 	BITMAP_BLOCK = 1 << 15, /* bits in a block: a page of words */
 };
 
+/*
+ * Who makes a bitmap's blocks when they are asked for, where there is no room to hold all of
+ * them. Such a bitmap cannot be changed, and whoever shares it looks at it under one lock.
+ */
+struct bitmap_source {
+	/* The BITMAP_BLOCK bits of block @nr; they hold until the next call. */
+	const uint64_t *(*get)(void *ctx, uint64_t nr);
+	void *ctx;
+	const uint16_t *counts; /* bits set in each block */
+};
+
 struct bitmap {
-	uint64_t *words; /* nwords of them, owned */
+	uint64_t *words; /* nwords of them, owned; NULL with a source */
 	uint64_t nwords;
 	uint64_t nbits;
 	/* A bit a block: a bit in it was ever set. Memory may begin far up, and what lies before
 	 * it shall cost neither memory nor time. NULL: every block may have set bits. */
 	uint64_t *touched;
+	const struct bitmap_source *source; /* borrowed */
 };
 
 struct err;
@@ -30,10 +43,10 @@ struct err;
 int bitmap_init(struct bitmap *bm, uint64_t nbits, struct err *err);
 void bitmap_deinit(struct bitmap *bm);
 
-static inline bool bitmap_test(const struct bitmap *bm, pfn_t pfn)
-{
-	return pfn < bm->nbits && (bm->words[pfn / 64] >> (pfn % 64) & 1);
-}
+/* One whose blocks come from @source, which must outlive it. */
+void bitmap_init_source(struct bitmap *bm, uint64_t nbits, const struct bitmap_source *source);
+
+bool bitmap_test(const struct bitmap *bm, pfn_t pfn);
 
 /* Words [@first, @first + @n) hold no set bit for sure. False: perhaps they do. */
 bool bitmap_untouched(const struct bitmap *bm, uint64_t first, uint64_t n);
@@ -53,5 +66,14 @@ pfn_t bitmap_next(const struct bitmap *bm, pfn_t start, pfn_t end);
 
 /* The first clear bit in [start, end), or @end; bits behind the size are clear. */
 pfn_t bitmap_next_clear(const struct bitmap *bm, pfn_t start, pfn_t end);
+
+/* Copies @n words from word @first on. */
+void bitmap_words(const struct bitmap *bm, uint64_t first, size_t n, uint64_t *ret);
+
+/* The same for bits [@from, @to) of bare words. */
+uint64_t words_set(uint64_t *words, uint64_t from, uint64_t to);
+uint64_t words_clear(uint64_t *words, uint64_t from, uint64_t to);
+uint64_t words_count(const uint64_t *words, uint64_t from, uint64_t to);
+uint64_t words_next(const uint64_t *words, uint64_t from, uint64_t to);
 
 #endif

@@ -109,17 +109,29 @@ static void add_section(struct memmap *mm, const struct sparse *s, uint64_t nr,
 			const uint8_t *entry)
 {
 	uint64_t map = load_le64(entry + s->map_offset);
-	struct memmap_section *sec = &mm->sections[mm->nsections];
+	pfn_t pfn = nr * s->pages_per_section;
+	pfn_t end = pfn + s->pages_per_section;
 
 	if (!(map & SECTION_MARKED_PRESENT) || !(map & SECTION_HAS_MEM_MAP))
 		return;
-	sec->pfn = nr * s->pages_per_section;
-	sec->npages = s->pages_per_section;
-	if (sec->npages > s->ram->nbits - sec->pfn)
-		sec->npages = s->ram->nbits - sec->pfn;
-	// The sum wraps on purpose: the kernel subtracted the same product.
-	sec->vaddr = (map & ~s->flags_mask) + sec->pfn * s->page_size;
-	mm->nsections++;
+	if (end > s->ram->nbits)
+		end = s->ram->nbits;
+	// One that is larger than a block of the bitmap in pieces.
+	while (pfn < end) {
+		struct memmap_section *sec = &mm->sections[mm->nsections++];
+
+		sec->pfn = pfn;
+		sec->npages = end - pfn < BITMAP_BLOCK ? end - pfn : BITMAP_BLOCK;
+		// The sum wraps on purpose: the kernel subtracted the same product.
+		sec->vaddr = (map & ~s->flags_mask) + pfn * s->page_size;
+		pfn += sec->npages;
+	}
+}
+
+/* Into how many pieces a section is cut. */
+static uint64_t pieces(const struct sparse *s)
+{
+	return s->pages_per_section > BITMAP_BLOCK ? s->pages_per_section / BITMAP_BLOCK : 1;
 }
 
 /* A page of entries: those of the sections from nr * sections_per_root on. */
@@ -243,7 +255,7 @@ static int init_masked(struct memmap *mm, const struct kmem *km, uint32_t page_s
 		return rc;
 	mm->model = s.extreme ? "sparsemem_extreme" : "sparsemem";
 	for (uint64_t nr = 0; next_section(&s, nr, &nr); nr++)
-		n++;
+		n += pieces(&s);
 	mm->sections = calloc(n ? n : 1, sizeof(*mm->sections));
 	if (!mm->sections)
 		return err_set(err, ERR_NOMEM, "no memory for %" PRIu64 " sections", n);
@@ -252,7 +264,7 @@ static int init_masked(struct memmap *mm, const struct kmem *km, uint32_t page_s
 		rc = err_set(err, ERR_CORRUPT,
 			     "mem_section at 0x%" PRIx64 ": none of %" PRIu64
 			     " sections has a mem_map",
-			     s.table, n);
+			     s.table, n / pieces(&s));
 	if (rc)
 		memmap_deinit(mm);
 	else

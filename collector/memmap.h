@@ -24,6 +24,7 @@ enum {
 	MEMMAP_SECTION_BITS_MAX = 36, /* ... to 64 GiB */
 };
 
+/* One of the kernel, or a piece of it: all of it lies in one block of a bitmap. */
 struct memmap_section {
 	pfn_t pfn; /* its first page frame */
 	uint64_t npages;

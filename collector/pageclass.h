@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cursor.h"
 #include "crashnotes/addr.h"
 
 struct err;
@@ -41,6 +42,7 @@ enum pageclass_compound {
 enum {
 	PAGECLASS_SIZE_MIN = 32, /* sizes of struct page taken, bytes */
 	PAGECLASS_SIZE_MAX = 256,
+	PAGECLASS_LOW_FLAGS = 24, /* no kernel has more page flags; zone and node come from above */
 	PAGECLASS_ORDERS_MAX = 64, /* LENGTH(zone.free_area) taken */
 };
 
@@ -81,7 +83,10 @@ void pageclass_imitate(struct pageclass *pc, const struct vmcoreinfo *vi);
 bool pageclass_needed(const struct pageclass *pc, unsigned int level);
 
 /* True when page[1] must be at hand for pageclass_of(): the page is a compound head. */
-bool pageclass_is_head(const struct pageclass *pc, const uint8_t *page);
+static inline bool pageclass_is_head(const struct pageclass *pc, const uint8_t *page)
+{
+	return load_le64(page + pc->flags) & pc->head;
+}
 
 /*
  * The class of page @pfn at dump level @level, from its struct page @page and, for a compound
@@ -93,7 +98,10 @@ enum page_class pageclass_of(const struct pageclass *pc, unsigned int level, pfn
 			     const uint8_t *page, const uint8_t *next, uint64_t *npages);
 
 /* The flags word without the zone, node and section numbers in its upper part. */
-uint64_t pageclass_low_flags(const struct pageclass *pc, const uint8_t *page);
+static inline uint64_t pageclass_low_flags(const struct pageclass *pc, const uint8_t *page)
+{
+	return load_le64(page + pc->flags) & ((1ULL << PAGECLASS_LOW_FLAGS) - 1);
+}
 
 /* "free", "cache", "cache_private", "user", "hwpoison", "offline", "kept". */
 const char *page_class_name(enum page_class c);

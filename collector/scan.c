@@ -2,72 +2,74 @@
 #include "collector/scan.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "collector/memmap.h"
-#include "collector/order.h"
+#include "collector/pageverdict.h"
 #include "vmcore/kmem.h"
-#include "vmcore/vmcore.h"
 #include "vmcore/xlat.h"
 
-/* A range that passed the end of its section: it is applied when all threads are done, for
- * the words behind that end belong to another thread. At most one a section. */
-struct spill {
+enum {
+	PREFETCH = 16, // struct pages ahead: what hardware fetches ahead ends with each 4 KiB
+	PAGE_USUAL = 64, // size of struct page in nearly all kernels
+};
+
+/* Frames that follow each other; found, but not yet cleared or listed. */
+struct run {
 	pfn_t start, end;
-	enum page_class class;
 };
 
-/* What the threads share. */
-struct shared {
-	const struct scan *scan;
-	atomic_size_t next; // section to take
-	struct spill *spills; // one a section
-};
-
-/* One thread's state. */
-struct scanner {
-	struct shared *shared;
-	pthread_t thread;
-	struct vmcore_window window;
-	struct scan_counts counts;
-	struct pfn_list reserved;
-	// Struct pages at hand: those of frames [pfn, end) from data on.
-	pfn_t pfn, end;
-	const uint8_t *data;
+/* A section on its way through one thread. */
+struct section {
+	const struct memmap_section *sec;
+	pfn_t base, end; // first frame of words, and one above the section's last
+	uint64_t *words;
+	struct run excluded, reserved;
 };
 
 /*
- * Brings the struct page of @pfn to hand, and as many behind it as one mapping of the dead
- * kernel and one window give. False when it cannot be read; *@skip is then how many frames
- * share that fate at least.
+ * Bytes from @va on, at most @want, that lie one after the other in memory: of one mapping,
+ * or of several where the tables map memory piece by piece.
+ */
+static uint64_t contiguous(const struct kmem *km, vaddr_t va, uint64_t want, paddr_t *ret)
+{
+	struct xlat_leaf leaf;
+	uint64_t len;
+
+	if (xlat_walk(km->xlat, va, &leaf, NULL))
+		return 0;
+	*ret = leaf.paddr + (va - leaf.vaddr);
+	len = leaf.size - (va - leaf.vaddr);
+	while (len < want && !xlat_walk(km->xlat, va + len, &leaf, NULL) &&
+	       leaf.vaddr == va + len && leaf.paddr == *ret + len)
+		len += leaf.size;
+	return len < want ? len : want;
+}
+
+/*
+ * Brings the struct page of @pfn to hand, and as many behind it as lie together and one window
+ * takes. False when it cannot be read; *@skip is then how many frames share that fate at least.
  */
 static bool fetch(struct scanner *s, const struct memmap_section *sec, pfn_t pfn, uint64_t *skip)
 {
-	const struct scan *scan = s->shared->scan;
+	const struct scan *scan = s->scan;
 	uint64_t size = scan->pc->size;
 	vaddr_t va = sec->vaddr + (pfn - sec->pfn) * size;
 	uint64_t want = (sec->pfn + sec->npages - pfn) * size;
 	uint64_t in_page = scan->km->page_size - (va & (scan->km->page_size - 1));
-	struct xlat_leaf leaf;
-	uint64_t in_leaf;
+	paddr_t pa = 0;
 	size_t len;
 
 	*skip = in_page / size ? in_page / size : 1;
-	if (xlat_walk(scan->km->xlat, va, &leaf, NULL))
-		return false;
-	in_leaf = leaf.size - (va - leaf.vaddr);
-	if (want > in_leaf)
-		want = in_leaf;
+	if (want > s->window.size_max)
+		want = s->window.size_max;
+	want = contiguous(scan->km, va, want, &pa);
 	if (want < size)
 		return false; // it lies across two mappings: read_one() does those
-	if (want > SCAN_WINDOW)
-		want = SCAN_WINDOW;
-	if (vmcore_window_get(&s->window, leaf.paddr + (va - leaf.vaddr), size, want, &s->data,
-			      &len, NULL))
+	if (vmcore_window_get(&s->window, pa, size, want, &s->data, &len, NULL))
 		return false;
 	if (len > want)
 		len = want;
@@ -80,109 +82,207 @@ static bool fetch(struct scanner *s, const struct memmap_section *sec, pfn_t pfn
 static bool read_one(const struct scanner *s, const struct memmap_section *sec, pfn_t pfn,
 		     uint8_t *buf)
 {
-	const struct scan *scan = s->shared->scan;
+	const struct scan *scan = s->scan;
 	vaddr_t va = sec->vaddr + (pfn - sec->pfn) * scan->pc->size;
 
 	return kmem_read(scan->km, va, buf, scan->pc->size, NULL) == 0;
 }
 
-static void exclude(struct scanner *s, size_t section, const struct memmap_section *sec, pfn_t pfn,
-		    uint64_t npages, enum page_class class)
+static void flush_excluded(struct section *at)
 {
-	pfn_t section_end = sec->pfn + sec->npages;
-	pfn_t end = npages > section_end - pfn ? section_end : pfn + npages;
+	words_clear(at->words, at->excluded.start - at->base, at->excluded.end - at->base);
+	at->excluded = (struct run){0};
+}
 
-	s->counts.excluded[class] += bitmap_clear_range(s->shared->scan->kept, pfn, end);
-	if (end - pfn < npages)
-		s->shared->spills[section] = (struct spill){
-			.start = section_end,
+/* Pages are cleared by runs, whatever their class: a single page is memory and was counted. */
+static inline void exclude_page(struct section *at, pfn_t pfn)
+{
+	if (pfn != at->excluded.end) {
+		flush_excluded(at);
+		at->excluded.start = pfn;
+	}
+	at->excluded.end = pfn + 1;
+}
+
+/* More of them may have holes, and reach behind the section. Returns where the next is. */
+static pfn_t exclude_range(struct scanner *s, struct section *at, pfn_t pfn, uint64_t npages,
+			   enum page_class class)
+{
+	pfn_t end = npages > at->end - pfn ? at->end : pfn + npages;
+
+	s->counts.excluded[class] += words_clear(at->words, pfn - at->base, end - at->base);
+	if (end - pfn < npages && s->spills)
+		s->spills->list[atomic_fetch_add(&s->spills->n, 1)] = (struct scan_spill){
+			.start = at->end,
 			.end = npages > UINT64_MAX - pfn ? UINT64_MAX : pfn + npages,
 			.class = class,
 		};
+	return end;
 }
 
-/* Lists a kept page that the kernel set aside at boot; a list that is full costs order only. */
-static void note_reserved(struct scanner *s, pfn_t pfn, const uint8_t *page)
+static void flush_reserved(struct scanner *s, struct section *at)
 {
-	const struct scan *scan = s->shared->scan;
-
-	// Some carry more flags than the image does: private, for what can be hot-removed.
-	if (scan->reserved_flags && !(scan->reserved_flags & ~pageclass_low_flags(scan->pc, page)))
-		pfn_list_add(&s->reserved, pfn, pfn + 1, NULL);
+	// A list that is full costs order only.
+	pfn_list_add(&s->reserved, at->reserved.start, at->reserved.end, NULL);
+	at->reserved = (struct run){0};
 }
 
-static void scan_section(struct scanner *s, size_t section)
+/* Lists a kept page that the kernel set aside at boot. */
+static void note_reserved(struct scanner *s, struct section *at, pfn_t pfn)
 {
-	const struct scan *scan = s->shared->scan;
-	const struct memmap_section *sec = &scan->mm->sections[section];
-	pfn_t end = sec->pfn + sec->npages;
-	uint8_t first[PAGECLASS_SIZE_MAX], second[PAGECLASS_SIZE_MAX];
-	uint64_t n;
+	if (pfn != at->reserved.end) {
+		flush_reserved(s, at);
+		at->reserved.start = pfn;
+	}
+	at->reserved.end = pfn + 1;
+}
 
-	s->pfn = s->end = 0;
-	for (pfn_t pfn = sec->pfn; pfn < end; pfn += n) {
-		const uint8_t *page = first, *next = NULL;
+/*
+ * Goes from @pfn through the struct pages at hand; returns where it got to, at the end of them
+ * or behind. Inlined for the usual size, which the compiler then knows.
+ */
+static inline __attribute__((always_inline)) pfn_t scan_some(struct scanner *s, struct section *at,
+							      pfn_t pfn, size_t size)
+{
+	// A copy, that no store to the bitmap can be thought to change.
+	const struct pageclass pc = *s->scan->pc;
+	const uint64_t reserved = s->scan->reserved_flags;
+	const unsigned int level = s->scan->level;
+	const uint64_t *const words = at->words;
+	const uint8_t *const data = s->data;
+	const pfn_t first = s->pfn, end = s->end, base = at->base;
+	uint64_t scanned = 0;
+
+	while (pfn < end) {
+		const uint8_t *page = data + (pfn - first) * size, *next = NULL;
+		uint8_t second[PAGECLASS_SIZE_MAX];
 		enum page_class class;
+		uint64_t n;
 
-		n = 1;
-		// What is clear is no memory: of what was cleared here nothing is met again.
-		if (!bitmap_test(scan->kept, pfn)) {
-			n = bitmap_next(scan->kept, pfn, end) - pfn;
-			continue;
-		}
-		if (pfn >= s->pfn && pfn < s->end) {
-			page = s->data + (pfn - s->pfn) * scan->pc->size;
-		} else if (fetch(s, sec, pfn, &n)) {
-			page = s->data;
-			n = 1;
-		} else if (!read_one(s, sec, pfn, first)) {
-			if (n > end - pfn)
-				n = end - pfn;
-			s->counts.unreadable += bitmap_count(scan->kept, pfn, pfn + n);
-			continue;
-		}
-		s->counts.scanned++;
-		if (pageclass_is_head(scan->pc, page) && !(pfn & 1)) {
+		if (!(words[(pfn - base) / 64] >> (pfn - base) % 64 & 1))
+			break;
+		__builtin_prefetch(page + PREFETCH * size);
+		scanned++;
+		if (pageclass_is_head(&pc, page) && !(pfn & 1)) {
 			// The order lies in the struct page behind the head.
-			if (page != first && pfn + 1 < s->end)
-				next = page + scan->pc->size;
-			else if (read_one(s, sec, pfn + 1, second))
+			if (pfn + 1 < end)
+				next = page + size;
+			else if (read_one(s, at->sec, pfn + 1, second))
 				next = second;
 		}
-		class = pageclass_of(scan->pc, scan->level, pfn, page, next, &n);
-		if (class == PAGE_KEPT) {
-			n = 1;
-			note_reserved(s, pfn, page);
-		} else {
-			exclude(s, section, sec, pfn, n, class);
+		class = pageclass_verdict(&pc, level, pfn, page, next, &n);
+		if (class != PAGE_KEPT) {
+			if (n > 1) {
+				pfn = exclude_range(s, at, pfn, n, class);
+			} else {
+				s->counts.excluded[class]++;
+				exclude_page(at, pfn++);
+			}
+			continue;
 		}
-		if (n > end - pfn)
-			n = end - pfn;
+		// Some carry more flags than the image does: private, for what can be hot-removed.
+		if (reserved && !(reserved & ~pageclass_low_flags(&pc, page)))
+			note_reserved(s, at, pfn);
+		pfn++;
 	}
+	s->counts.scanned += scanned;
+	return pfn;
 }
 
-static void *scan_thread(void *arg)
+/* The same for a single page, whose struct page cannot be mapped; @n frames on when it cannot
+ * be read either. */
+static pfn_t scan_one(struct scanner *s, struct section *at, pfn_t pfn, uint64_t n)
 {
-	struct scanner *s = arg;
-	size_t section;
+	uint8_t page[PAGECLASS_SIZE_MAX];
 
-	while ((section = atomic_fetch_add(&s->shared->next, 1)) < s->shared->scan->mm->nsections)
-		scan_section(s, section);
-	return NULL;
-}
-
-static void apply_spills(const struct shared *shared, struct scan_counts *counts)
-{
-	for (size_t i = 0; i < shared->scan->mm->nsections; i++) {
-		const struct spill *sp = &shared->spills[i];
-
-		if (sp->class != PAGE_KEPT)
-			counts->excluded[sp->class] +=
-				bitmap_clear_range(shared->scan->kept, sp->start, sp->end);
+	if (!read_one(s, at->sec, pfn, page)) {
+		if (n > at->end - pfn)
+			n = at->end - pfn;
+		s->counts.unreadable +=
+			words_count(at->words, pfn - at->base, pfn - at->base + n);
+		return pfn + n;
 	}
+	s->pfn = pfn;
+	s->end = pfn + 1;
+	s->data = page;
+	pfn = scan_some(s, at, pfn, s->scan->pc->size);
+	s->pfn = s->end = 0;
+	return pfn;
 }
 
-static void add_counts(struct scan_counts *sum, const struct scan_counts *part)
+void scanner_section(struct scanner *s, const struct memmap_section *sec, uint64_t *words)
+{
+	struct section at = {
+		.sec = sec,
+		.base = sec->pfn & ~(pfn_t)(BITMAP_BLOCK - 1),
+		.end = sec->pfn + sec->npages,
+		.words = words,
+	};
+	uint64_t skip;
+	pfn_t pfn = sec->pfn;
+
+	s->pfn = s->end = 0;
+	while (pfn < at.end) {
+		// What is clear is no memory: of what is cleared here nothing is met again.
+		if (!(words[(pfn - at.base) / 64] >> (pfn - at.base) % 64 & 1)) {
+			pfn = at.base + words_next(words, pfn - at.base, at.end - at.base);
+			continue;
+		}
+		if ((pfn < s->pfn || pfn >= s->end) && !fetch(s, sec, pfn, &skip)) {
+			pfn = scan_one(s, &at, pfn, skip);
+		} else if (s->scan->pc->size == PAGE_USUAL) {
+			pfn = scan_some(s, &at, pfn, PAGE_USUAL);
+		} else {
+			pfn = scan_some(s, &at, pfn, s->scan->pc->size);
+		}
+	}
+	flush_excluded(&at);
+	flush_reserved(s, &at);
+}
+
+int scanner_init(struct scanner *s, const struct scan *scan, struct scan_spills *spills,
+		 struct err *err)
+{
+	*s = (struct scanner){.scan = scan, .spills = spills};
+	return vmcore_window_init(&s->window, scan->km->vc,
+				  scan->window ? scan->window : SCAN_WINDOW, err);
+}
+
+void scanner_deinit(struct scanner *s)
+{
+	vmcore_window_deinit(&s->window);
+	pfn_list_deinit(&s->reserved);
+}
+
+int scan_spills_init(struct scan_spills *spills, size_t nsections, struct err *err)
+{
+	*spills = (struct scan_spills){.room = nsections};
+	// Mostly there are none, and what is not touched takes no memory.
+	spills->list = calloc(nsections ? nsections : 1, sizeof(*spills->list));
+	if (!spills->list)
+		return err_set(err, ERR_NOMEM, "no memory to scan %zu sections", nsections);
+	return 0;
+}
+
+void scan_spills_deinit(struct scan_spills *spills)
+{
+	free(spills->list);
+	*spills = (struct scan_spills){0};
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct scan_spill *x = a, *y = b;
+
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+void scan_spills_sort(struct scan_spills *spills)
+{
+	qsort(spills->list, spills->n, sizeof(*spills->list), by_start);
+}
+
+void scan_counts_add(struct scan_counts *sum, const struct scan_counts *part)
 {
 	for (int c = 0; c < PAGE_CLASSES; c++)
 		sum->excluded[c] += part->excluded[c];
@@ -190,47 +290,84 @@ static void add_counts(struct scan_counts *sum, const struct scan_counts *part)
 	sum->scanned += part->scanned;
 }
 
+/* What the threads share. */
+struct shared {
+	const struct scan *scan;
+	atomic_size_t next; // section to take
+};
+
+struct thread {
+	struct shared *shared;
+	struct scanner scanner;
+	pthread_t id;
+};
+
+static void *scan_thread(void *arg)
+{
+	struct thread *t = arg;
+	const struct scan *scan = t->shared->scan;
+	size_t i;
+
+	while ((i = atomic_fetch_add(&t->shared->next, 1)) < scan->mm->nsections) {
+		const struct memmap_section *sec = &scan->mm->sections[i];
+
+		scanner_section(&t->scanner, sec,
+				scan->kept->words + sec->pfn / BITMAP_BLOCK * (BITMAP_BLOCK / 64));
+	}
+	return NULL;
+}
+
 /* Runs the threads that could be started; the calling one is the first of them. */
-static void run_threads(struct scanner *scanners, unsigned int n)
+static void run_threads(struct thread *threads, unsigned int n)
 {
 	unsigned int started = 1;
 
 	while (started < n &&
-	       !pthread_create(&scanners[started].thread, NULL, scan_thread, &scanners[started]))
+	       !pthread_create(&threads[started].id, NULL, scan_thread, &threads[started]))
 		started++;
-	scan_thread(&scanners[0]);
+	scan_thread(&threads[0]);
 	for (unsigned int i = 1; i < started; i++)
-		pthread_join(scanners[i].thread, NULL);
+		pthread_join(threads[i].id, NULL);
+}
+
+static void apply_spills(const struct scan *scan, struct scan_spills *spills,
+			 struct scan_counts *counts)
+{
+	scan_spills_sort(spills);
+	for (size_t i = 0; i < spills->n; i++) {
+		const struct scan_spill *sp = &spills->list[i];
+
+		counts->excluded[sp->class] += bitmap_clear_range(scan->kept, sp->start, sp->end);
+	}
 }
 
 int scan_run(const struct scan *scan, struct scan_counts *ret, struct err *err)
 {
-	CLEANUP_FREE struct spill *spills = calloc(scan->mm->nsections, sizeof(*spills));
-	CLEANUP_FREE struct scanner *scanners = calloc(scan->threads, sizeof(*scanners));
-	struct shared shared = {.scan = scan, .spills = spills};
+	CLEANUP_FREE struct thread *threads = calloc(scan->threads, sizeof(*threads));
+	struct shared shared = {.scan = scan};
+	struct scan_spills spills;
 	unsigned int ready = 0;
-	int rc = 0;
+	int rc = scan_spills_init(&spills, scan->mm->nsections, err);
 
-	if (!spills || !scanners)
-		return err_set(err, ERR_NOMEM, "no memory to scan %zu sections with %u threads",
-			       scan->mm->nsections, scan->threads);
-	for (; ready < scan->threads; ready++) {
-		scanners[ready].shared = &shared;
-		rc = vmcore_window_init(&scanners[ready].window, scan->km->vc, SCAN_WINDOW, err);
+	if (!threads && !rc)
+		rc = err_set(err, ERR_NOMEM, "no memory for %u threads", scan->threads);
+	for (; ready < scan->threads && !rc; ready++) {
+		threads[ready].shared = &shared;
+		rc = scanner_init(&threads[ready].scanner, scan, &spills, err);
 		if (rc)
 			break;
 	}
 	if (ready) {
-		run_threads(scanners, ready);
+		run_threads(threads, ready);
 		memset(ret, 0, sizeof(*ret));
 		for (unsigned int i = 0; i < ready; i++) {
-			add_counts(ret, &scanners[i].counts);
-			vmcore_window_deinit(&scanners[i].window);
-			pfn_list_append(scan->reserved, &scanners[i].reserved);
-			pfn_list_deinit(&scanners[i].reserved);
+			scan_counts_add(ret, &threads[i].scanner.counts);
+			pfn_list_append(scan->reserved, &threads[i].scanner.reserved);
+			scanner_deinit(&threads[i].scanner);
 		}
-		apply_spills(&shared, ret);
+		apply_spills(scan, &spills, ret);
 		rc = 0;
 	}
+	scan_spills_deinit(&spills);
 	return rc;
 }

@@ -8,15 +8,19 @@
 #ifndef COLLECTOR_SCAN_H
 #define COLLECTOR_SCAN_H
 
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "collector/bitmap.h"
+#include "collector/order.h"
 #include "collector/pageclass.h"
+#include "vmcore/vmcore.h"
 
 struct err;
 struct kmem;
 struct memmap;
-struct pfn_list;
+struct memmap_section;
 
 struct scan {
 	const struct kmem *km;
@@ -29,6 +33,7 @@ struct scan {
 	uint64_t reserved_flags;
 	/* ... and where such pages are listed; in no order. Serves the order of writing only. */
 	struct pfn_list *reserved;
+	size_t window; /* bytes of struct pages mapped at once, a thread; 0: SCAN_WINDOW */
 };
 
 struct scan_counts {
@@ -38,10 +43,57 @@ struct scan_counts {
 };
 
 enum {
-	SCAN_WINDOW = 4 << 20, /* bytes of struct pages mapped at once, a thread */
+	SCAN_WINDOW = 4 << 20,
 };
 
 /* Does it. ERR_NOMEM, or what setting up a window said; never for a page that is unreadable. */
 int scan_run(const struct scan *scan, struct scan_counts *ret, struct err *err);
+
+/*
+ * The same a section at a time, for who holds only a block of the bitmap.
+ *
+ * What a section's last pages say may reach behind its end: a huge page begins in one section
+ * and ends in another. Every section is scanned as if there were no other, and such ranges,
+ * at most one a section, are put down here and cleared when all is scanned: so the result does
+ * not depend on who scans what, and when.
+ */
+struct scan_spill {
+	pfn_t start, end;
+	enum page_class class;
+};
+
+struct scan_spills {
+	struct scan_spill *list; /* owned */
+	size_t room;
+	atomic_size_t n; /* more than room never */
+};
+
+int scan_spills_init(struct scan_spills *spills, size_t nsections, struct err *err);
+void scan_spills_deinit(struct scan_spills *spills);
+
+/* Brings them in the order of memory, the same whoever found them first. */
+void scan_spills_sort(struct scan_spills *spills);
+
+/* What one thread scans with. */
+struct scanner {
+	const struct scan *scan; /* kept, threads and reserved are not looked at */
+	struct scan_spills *spills; /* NULL: they are known already */
+	struct vmcore_window window;
+	struct scan_counts counts;
+	struct pfn_list reserved; /* owned; filled where the flags of reserved pages are known */
+	/* Private: struct pages at hand, those of frames [pfn, end) from data on. */
+	pfn_t pfn, end;
+	const uint8_t *data;
+};
+
+int scanner_init(struct scanner *s, const struct scan *scan, struct scan_spills *spills,
+		 struct err *err);
+void scanner_deinit(struct scanner *s);
+
+/* Clears in @words, the BITMAP_BLOCK bits of the block that @sec lies in, what is left out of
+ * the pages of @sec. What is clear on entry is no memory. */
+void scanner_section(struct scanner *s, const struct memmap_section *sec, uint64_t *words);
+
+void scan_counts_add(struct scan_counts *sum, const struct scan_counts *part);
 
 #endif

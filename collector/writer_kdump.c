@@ -194,8 +194,9 @@ static int write_bitmaps(struct writer *w, struct err *err)
 			continue;
 		plan_ram_words(w->conf.plan, w->conf.km, i * 64, chunk, n);
 		rc = write_words(w, chunk, n, w->bitmap_offset + i * 8, err);
+		bitmap_words(kept, i, n, chunk);
 		if (!rc)
-			rc = write_words(w, kept->words + i, n, second + i * 8, err);
+			rc = write_words(w, chunk, n, second + i * 8, err);
 	}
 	return rc;
 }

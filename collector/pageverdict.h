@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pageverdict: the rules of pageclass, to be inlined where a verdict is given for every page of
+ * a machine. All others call pageclass_of(), which is these rules and nothing else.
+ */
+#ifndef COLLECTOR_PAGEVERDICT_H
+#define COLLECTOR_PAGEVERDICT_H
+
+#include "base/cursor.h"
+#include "collector/pageclass.h"
+#include "vmcore/dumpopts.h"
+
+/* Order and hugetlb of a compound head; order 0 for what cannot be. */
+static inline unsigned int compound_order(const struct pageclass *pc, pfn_t pfn, int32_t mapcount,
+					  const uint8_t *next, bool *hugetlb)
+{
+	unsigned int order = 0;
+
+	*hugetlb = false;
+	switch (pc->compound) {
+	case COMPOUND_MAPCOUNT:
+		order = load_le64(next + pc->flags) & 0xff;
+		*hugetlb = mapcount == pc->hugetlb_value;
+		break;
+	case COMPOUND_FLAG:
+		order = load_le64(next + pc->flags) & 0xff;
+		*hugetlb = load_le64(next + pc->flags) & pc->hugetlb_flag;
+		break;
+	case COMPOUND_DTOR:
+		order = next[pc->order];
+		*hugetlb = next[pc->dtor] == pc->hugetlb_dtor;
+		break;
+	case COMPOUND_NONE:
+		break;
+	}
+	if (order >= 64 || (pfn & ((1ULL << order) - 1)))
+		return 0;
+	return order;
+}
+
+static inline __attribute__((always_inline)) enum page_class
+pageclass_verdict(const struct pageclass *pc, unsigned int level, pfn_t pfn, const uint8_t *page,
+		  const uint8_t *next, uint64_t *npages)
+{
+	uint64_t flags = load_le64(page + pc->flags);
+	int32_t mapcount = (int32_t)load_le32(page + pc->mapcount);
+	bool slab = (pc->has_slab_value && mapcount == pc->slab_value) || (flags & pc->slab);
+	// Slab overlays mapping since 6.2, so its low bit says nothing there.
+	bool anon = (load_le64(page + pc->mapping) & 1) && !slab;
+	bool cache = (flags & pc->lru) ||
+		     ((!pc->swapbacked || (flags & pc->swapbacked)) && (flags & pc->swapcache));
+	bool priv = flags & pc->private_flag;
+	bool hugetlb = false;
+
+	*npages = 1;
+	// Poison is told of each page, and stays where a huge page could not be split.
+	if (load_le64(page + pc->compound_head) & pc->tail)
+		return (flags & pc->hwpoison) && !pc->compat ? PAGE_HWPOISON : PAGE_KEPT;
+	if ((flags & pc->head) && next)
+		*npages = 1ULL << compound_order(pc, pfn, mapcount, next, &hugetlb);
+
+	if ((level & DUMP_LEVEL_FREE) && pc->has_buddy && !slab && mapcount == pc->buddy_value) {
+		uint64_t order = load_le64(page + pc->private);
+
+		if (order >= pc->orders) {
+			*npages = 1;
+			return PAGE_KEPT;
+		}
+		*npages = 1ULL << order;
+		return PAGE_FREE;
+	}
+	if ((level & DUMP_LEVEL_FREE) && pc->has_unaccepted && mapcount == pc->unaccepted_value) {
+		*npages = 1ULL << (pc->orders - 1);
+		return PAGE_FREE;
+	}
+	if ((level & DUMP_LEVEL_CACHE) && cache && !priv && !anon)
+		return PAGE_CACHE;
+	if ((level & DUMP_LEVEL_PRIVATE) && cache && !anon)
+		return priv ? PAGE_CACHE_PRIVATE : PAGE_CACHE;
+	if ((level & DUMP_LEVEL_USER) && (anon || hugetlb))
+		return PAGE_USER;
+	if (flags & pc->hwpoison)
+		return PAGE_HWPOISON;
+	if (pc->has_offline && !slab && mapcount == pc->offline_value)
+		return PAGE_OFFLINE;
+	*npages = 1;
+	return PAGE_KEPT;
+}
+
+#endif
