@@ -76,6 +76,8 @@ fuzz_srcs := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 fuzz_replays := $(patsubst %.c,$(O)/%,$(fuzz_srcs))
 tool_srcs := $(sort $(wildcard tests/tools/*.c))
 tools := $(patsubst %.c,$(O)/%,$(tool_srcs))
+bench_srcs := $(sort $(wildcard tests/bench/*.c))
+bench_tools := $(patsubst %.c,$(O)/%,$(bench_srcs))
 testlib_objs := $(call objs_of,$(call srcs_of,tests/lib))
 guest_srcs := $(sort $(wildcard tests/vm/guest/*.c))
 guest_tools := $(patsubst %.c,$(O)/%,$(guest_srcs))
@@ -127,7 +129,7 @@ $(unit_tests): $(O)/%: $(O)/%.o $(test_libs)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(filter %.o,$^) $(test_libs) -lcmocka $(LIBS_vmcore) \
 		$(LIBS_collector) -lelf -lsnappy -o $@
 
-$(tools): $(O)/%: $(O)/%.o $(test_libs)
+$(tools) $(bench_tools): $(O)/%: $(O)/%.o $(test_libs)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(filter %.o,$^) $(test_libs) $(LIBS_vmcore) \
 		$(LIBS_collector) -o $@
@@ -163,12 +165,13 @@ $(oracle_dir)/kdumpfile_hash: $(oracle_dir)/kdumpfile_hash.o
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $^ -lkdumpfile -laddrxlat -o $@
 
 .PHONY: everything
-everything: all unit-tests fuzz-replays test-tools guest-tools oracle-tools
+everything: all unit-tests fuzz-replays test-tools bench-tools guest-tools oracle-tools
 
-.PHONY: unit-tests fuzz-replays test-tools guest-tools oracle-tools
+.PHONY: unit-tests fuzz-replays test-tools bench-tools guest-tools oracle-tools
 unit-tests: $(unit_tests)
 fuzz-replays: $(fuzz_replays)
 test-tools: $(tools)
+bench-tools: $(bench_tools)
 guest-tools: $(guest_tools)
 oracle-tools: $(oracle_tools)
 

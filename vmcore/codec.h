@@ -32,6 +32,9 @@ struct codec {
 	/* Bytes of room that compress() can use for a page of @page_size: codec_room(). */
 	size_t (*room)(size_t page_size);
 
+	/* Bytes that a context for compressing takes. */
+	size_t (*memory)(int level, size_t page_size);
+
 	/* A context for pages of at most @page_size bytes at @level. Freed by destroy(). */
 	int (*create)(int level, size_t page_size, void **ret, struct err *err);
 	void (*destroy)(void *ctx); /* takes NULL */

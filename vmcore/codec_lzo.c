@@ -38,6 +38,12 @@ static size_t lzo_room(size_t page_size)
 	return page_size + page_size / 16 + 64 + 3;
 }
 
+static size_t lzo_memory(int level, size_t page_size)
+{
+	(void)level;
+	return sizeof(struct lzo_ctx) + lzo_room(page_size);
+}
+
 static void lzo_destroy(void *ctx)
 {
 	struct lzo_ctx *z = ctx;
@@ -111,6 +117,7 @@ static int lzo_decompress(void *ctx, const void *src, size_t size, void *dst, si
 const struct codec codec_lzo = {
 	.name = "lzo",
 	.flag = CODEC_FLAG_LZO,
+	.memory = lzo_memory,
 	.room = lzo_room,
 	.create = lzo_create,
 	.destroy = lzo_destroy,

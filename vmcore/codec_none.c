@@ -22,6 +22,13 @@ static void none_destroy(void *ctx)
 	(void)ctx;
 }
 
+static size_t none_memory(int level, size_t page_size)
+{
+	(void)level;
+	(void)page_size;
+	return 0;
+}
+
 static size_t none_room(size_t page_size)
 {
 	return page_size;
@@ -53,6 +60,7 @@ static int none_decompress(void *ctx, const void *src, size_t size, void *dst, s
 const struct codec codec_none = {
 	.name = "none",
 	.flag = CODEC_FLAG_NONE,
+	.memory = none_memory,
 	.room = none_room,
 	.create = none_create,
 	.destroy = none_destroy,

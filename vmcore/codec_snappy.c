@@ -41,6 +41,13 @@ static void snappy_destroy(void *ctx)
 	(void)ctx;
 }
 
+static size_t snappy_memory(int level, size_t page_size)
+{
+	(void)level;
+	(void)page_size;
+	return 0;
+}
+
 static size_t snappy_room(size_t page_size)
 {
 	return page_size;
@@ -173,6 +180,7 @@ static int snappy_decompress(void *ctx, const void *src, size_t size, void *dst,
 const struct codec codec_snappy = {
 	.name = "snappy",
 	.flag = CODEC_FLAG_SNAPPY,
+	.memory = snappy_memory,
 	.room = snappy_room,
 	.create = snappy_create,
 	.destroy = snappy_destroy,

@@ -49,8 +49,11 @@ static int zstd_create(int level, size_t page_size, void **ret, struct err *err)
 	z->page_size = page_size;
 	z->c = ZSTD_initStaticCCtx(z->cmem, size);
 	// The page has no checksum of its own: a dump is checked as a whole, and 4 bytes of
-	// every page are worth having. The content size is in the frame by default.
+	// every page are worth having. Nor does the frame say its content's size, which is the
+	// page's: a byte less. (A context of one's own memory begins with that off, others with
+	// it on.)
 	if (!z->c || ZSTD_isError(ZSTD_CCtx_setParameter(z->c, ZSTD_c_compressionLevel, level)) ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(z->c, ZSTD_c_contentSizeFlag, 0)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(z->c, ZSTD_c_checksumFlag, 0))) {
 		zstd_destroy(z);
 		return err_set(err, ERR_UNSUPPORTED, "codec zstd: the library refuses level %d",
@@ -58,6 +61,12 @@ static int zstd_create(int level, size_t page_size, void **ret, struct err *err)
 	}
 	*ret = z;
 	return 0;
+}
+
+static size_t zstd_memory(int level, size_t page_size)
+{
+	return sizeof(struct zstd_ctx) +
+	       ZSTD_estimateCCtxSize_usingCParams(ZSTD_getCParams(level, page_size, 0));
 }
 
 static size_t zstd_room(size_t page_size)
@@ -106,6 +115,7 @@ const struct codec codec_zstd = {
 	.level_min = -10,
 	.level_max = 19,
 	.level_default = 1,
+	.memory = zstd_memory,
 	.room = zstd_room,
 	.create = zstd_create,
 	.destroy = zstd_destroy,

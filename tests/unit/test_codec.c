@@ -3,6 +3,7 @@
  * Codecs: every row and level gives pages back as they were, and foreign input never gets
  * outside its buffers. Those end at pages without access, so that a byte too far is a crash.
  */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -336,6 +337,33 @@ static void test_noise(void **state)
 	}
 }
 
+static size_t heap_bytes(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
+/* No context takes more than its row says, give or take what malloc() keeps for itself. */
+static void test_memory(void **state)
+{
+	const struct codec *c;
+
+	(void)state;
+	for (size_t i = 0; (c = codec_at(i)); i++) {
+		for (int level = c->level_min; level <= c->level_max; level++) {
+			size_t before = heap_bytes(), took;
+			void *ctx = context(c, level, 4096);
+
+			took = heap_bytes() - before;
+			if (took > c->memory(level, 4096) + 8192)
+				fail_msg("%s:%d: took %zu bytes, said %zu", c->name, level, took,
+					 c->memory(level, 4096));
+			c->destroy(ctx);
+		}
+	}
+}
+
 static void test_create_limits(void **state)
 {
 	const struct codec *c;
@@ -420,15 +448,11 @@ static void test_parse(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_parse),
-		cmocka_unit_test(test_create_limits),
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_raw),
-		cmocka_unit_test(test_little_room),
-		cmocka_unit_test(test_larger_than_context),
-		cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_table),	      cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_create_limits), cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_raw),
+		cmocka_unit_test(test_little_room),   cmocka_unit_test(test_larger_than_context),
+		cmocka_unit_test(test_hostile),	      cmocka_unit_test(test_noise),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
