@@ -8,54 +8,14 @@
 # The cases are called by their names.
 # shellcheck disable=SC2317
 set -u
-export LC_ALL=C
-cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/golden/lib.sh
+. "$(dirname "$0")/lib.sh"
 
-out=$(realpath "${LIFEBOAT_OUT:-build/out}") || exit 1
-collect=$out/lifeboat-collect
-kdumpcmp=$out/tests/oracle/kdumpcmp
 tamper=$out/tests/vm/guest/tamper
-for program in "$collect" "$kdumpcmp" "$tamper" "$out/tests/tools/mkcore"; do
-	[[ -x $program ]] || {
-		printf 'Bail out! %s is not there: make all test-tools oracle-tools guest-tools\n' \
-			"$program"
-		exit 1
-	}
-done
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-"$out/tests/tools/mkcore" tests/golden/collect/machine.core "$work/core" || exit 1
-golden=$PWD/tests/golden/collect
+golden_needs lifeboat-collect tests/oracle/kdumpcmp tests/vm/guest/tamper tests/tools/mkcore
+golden=$golden/collect
+mkcore "$golden/machine.core" "$work/core"
 cd "$work" || exit 1
-
-n=0
-failed=0
-ok()
-{
-	local text=$1
-	shift
-	n=$((n + 1))
-	if "$@" > ok.txt 2>&1; then
-		printf 'ok %d - %s\n' "$n" "$text"
-	else
-		failed=1
-		printf 'not ok %d - %s\n# %s\n' "$n" "$text" "$*"
-		sed 's/^/#   /' ok.txt said | head -n 20
-	fi
-}
-
-# Runs the collector; its exit code is in $code, what it said in the file said.
-run()
-{
-	"$collect" "$@" > said 2>&1
-	code=$?
-}
-
-# ended CODE TEXT: the last run.
-ended()
-{
-	ok "$2: exit code $1" test "$code" = "$1"
-}
 
 # What was said that is neither news nor a warning is one line that matches $1.
 one_error()
@@ -67,19 +27,9 @@ one_error()
 	[[ $(wc -l < errors) = 1 ]] && grep -qE "$1" errors
 }
 
-says()
-{
-	grep -qE "$1" said
-}
-
 private()
 {
 	test "$(stat -c %a "$1")" = 600
-}
-
-gone()
-{
-	test ! -e "$1"
 }
 
 # The dump $1 is sound, and each of its pages is that of core $2.
@@ -278,5 +228,4 @@ mounted size=4M,ro "$collect" core small/dump
 ended 1 'a file system that is read-only'
 ok 'one line says so' one_error 'small/dump-incomplete: Read-only file system$'
 
-printf '1..%d\n' "$n"
-exit "$failed"
+finish

@@ -8,77 +8,22 @@
 # The cases are called by their names.
 # shellcheck disable=SC2317
 set -u
-export LC_ALL=C
-cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/golden/lib.sh
+. "$(dirname "$0")/lib.sh"
 
-out=$(realpath "${LIFEBOAT_OUT:-build/out}") || exit 1
-collect=$out/lifeboat-collect
-kdumpcmp=$out/tests/oracle/kdumpcmp
 elfcmp=$PWD/tests/oracle/elfcmp
 flatcheck=$PWD/tests/oracle/flatcheck
-for program in "$collect" "$kdumpcmp" "$out/tests/tools/mkcore" "$out/tests/tools/mkkernel"; do
-	[[ -x $program ]] || {
-		printf 'Bail out! %s is not there: make all test-tools oracle-tools\n' "$program"
-		exit 1
-	}
-done
-makedumpfile=$(PATH=$PATH:/sbin:/usr/sbin command -v makedumpfile) || {
-	echo 'Bail out! makedumpfile is not installed: scripts/deps'
-	exit 1
-}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+golden_needs lifeboat-collect tests/oracle/kdumpcmp tests/tools/mkcore tests/tools/mkkernel
+golden_makedumpfile
 for kernel in gaps plain; do
-	"$out/tests/tools/mkkernel" tests/golden/formats/$kernel.kernel "$work/$kernel" || exit 1
+	mkkernel tests/golden/formats/$kernel.kernel "$work/$kernel"
 done
 {
 	cat tests/golden/collect/machine.core
 	printf 'load paddr=0x100000000 size=4K count=66000 stride=1M\n'
 } > "$work/many.txt"
-"$out/tests/tools/mkcore" "$work/many.txt" "$work/many" || exit 1
+mkcore "$work/many.txt" "$work/many"
 cd "$work" || exit 1
-
-n=0
-failed=0
-ok()
-{
-	local text=$1
-	shift
-	n=$((n + 1))
-	if "$@" > ok.txt 2>&1; then
-		printf 'ok %d - %s\n' "$n" "$text"
-	else
-		failed=1
-		printf 'not ok %d - %s\n# %s\n' "$n" "$text" "$*"
-		sed 's/^/#   /' ok.txt said | head -n 20
-	fi
-}
-
-# Runs the collector; its exit code is in $code, what it said in the file said.
-run()
-{
-	"$collect" "$@" > said 2>&1
-	code=$?
-}
-
-# ended CODE TEXT: the last run.
-ended()
-{
-	ok "$2: exit code $1" test "$code" = "$1"
-}
-
-says()
-{
-	grep -qE "$1" said
-}
-
-gone()
-{
-	local name
-	for name; do
-		test ! -e "$name" || return 1
-	done
-}
 
 makedumpfile()
 {
@@ -316,5 +261,4 @@ mounted 20M "$collect" -F -d 0,31 -l plain small/flat2
 ended 0 'a flattened dump with a level that fits'
 ok 'it obeys the format' "$flatcheck" flat2
 
-printf '1..%d\n' "$n"
-exit "$failed"
+finish

@@ -8,40 +8,14 @@
 # The cases are called by their names, or as words of eval.
 # shellcheck disable=SC2016,SC2317
 set -u
-export LC_ALL=C
-cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/golden/lib.sh
+. "$(dirname "$0")/lib.sh"
 
-out=$(realpath "${LIFEBOAT_OUT:-build/out}") || exit 1
-collect=$out/lifeboat-collect
-kdumpcmp=$out/tests/oracle/kdumpcmp
-for program in "$collect" "$kdumpcmp" "$out/tests/tools/mkcore"; do
-	[[ -x $program ]] || {
-		printf 'Bail out! %s is not there: make all test-tools oracle-tools\n' "$program"
-		exit 1
-	}
-done
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+golden_needs lifeboat-collect tests/oracle/kdumpcmp tests/tools/mkcore
 mkdir "$work/gen"
-tests/oracle/kdumpgen "$work/gen" || exit 1
-"$out/tests/tools/mkcore" tests/golden/collect/machine.core "$work/core" || exit 1
+tests/oracle/kdumpgen "$work/gen" || bail 'the generator makes its dumps'
+mkcore "$golden/collect/machine.core" "$work/core"
 cd "$work" || exit 1
-
-n=0
-failed=0
-ok()
-{
-	local text=$1
-	shift
-	n=$((n + 1))
-	if "$@" > ok.txt 2>&1; then
-		printf 'ok %d - %s\n' "$n" "$text"
-	else
-		failed=1
-		printf 'not ok %d - %s\n# %s\n' "$n" "$text" "$*"
-		sed 's/^/#   /' ok.txt said | head -n 20
-	fi
-}
 
 # becomes CODE DUMP OPTION... INPUT...: the collector ends with CODE and OUTPUT is like DUMP.
 becomes()
@@ -171,5 +145,4 @@ for fault in signature block-size block-size-huge sub-header sub-header-zero bit
 	ok "bad-open-$fault" fails . "gen/bad-open-$fault"
 done
 
-printf '1..%d\n' "$n"
-exit "$failed"
+finish

@@ -6,14 +6,16 @@
 #   vm_name     of the test, vm_dir its own directory build/vm/NAME, emptied
 #   vm_kernel   the unpacked kernel, after vm_prepare
 #   vm_debug    its vmlinux, vm_module the test module, after vm_prepare
+#   vm_vmcore   after vm_any_vmcore
 #
 # Raw copies of /proc/vmcore stay in build/vmcores/NAME/vmcore for what else wants a real one, such
 # as benchmarks, with console.log beside it. pageset.t makes them anew in every run and leaves one:
 # 2g-5level. Nothing may depend on the age of what lies there: a test that needs a fresh one
-# makes it.
+# makes it; one that takes any uses vm_any_vmcore.
 
-export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
 export LIFEBOAT_BUILD=${LIFEBOAT_BUILD:-$PWD/build}
 export LIFEBOAT_OUT=${LIFEBOAT_OUT:-$LIFEBOAT_BUILD/out}
 # scripts/lab and the rest are called from other directories, too.
@@ -27,100 +29,12 @@ vm_oracle=$LIFEBOAT_OUT/tests/oracle
 vm_kernel=
 vm_debug=
 vm_module=
+vm_vmcore=
 mkdir -p "$LIFEBOAT_BUILD"
 rm -rf "$vm_dir"
 mkdir -p "$vm_dir"
-# A file, not a variable: checks may be made in pipes and subshells.
-vm_results=$vm_dir/results
-: > "$vm_results"
-
-# ---- TAP ----
-
-diag()
-{
-	printf '%s\n' "$*" | sed 's/^/# /'
-}
-
-# Standard input as diagnostics; at most so many lines that the first ones are still seen.
-diag_input()
-{
-	head -n 40 | sed 's/^/# /'
-}
-
-# pass TEXT; fail TEXT
-pass()
-{
-	printf 'ok\n' >> "$vm_results"
-	printf 'ok %d - %s\n' "$(wc -l < "$vm_results")" "$*"
-}
-
-fail()
-{
-	printf 'not ok\n' >> "$vm_results"
-	printf 'not ok %d - %s\n' "$(wc -l < "$vm_results")" "$*"
-}
-
-# check TEXT COMMAND...: ok if the command is successful; if not, what it printed is shown.
-check()
-{
-	local text=$1 status=0
-	shift
-	"$@" > "$vm_dir/check.out" 2>&1 < /dev/null || status=$?
-	if [[ $status = 0 ]]; then
-		pass "$text"
-		return 0
-	fi
-	fail "$text"
-	diag "exit code $status: $*"
-	diag_input < "$vm_dir/check.out"
-	return 1
-}
-
-# check_fails TEXT CODE COMMAND...: ok if the command ends with that very code.
-check_fails()
-{
-	local text=$1 code=$2 status=0
-	shift 2
-	"$@" > "$vm_dir/check.out" 2>&1 < /dev/null || status=$?
-	if [[ $status = "$code" ]]; then
-		pass "$text"
-		return 0
-	fi
-	fail "$text"
-	diag "exit code $status, not $code: $*"
-	diag_input < "$vm_dir/check.out"
-	return 1
-}
-
-# check_is TEXT EXPECTED FOUND
-check_is()
-{
-	if [[ $2 = "$3" ]]; then
-		pass "$1"
-		return 0
-	fi
-	fail "$1"
-	diag "expected: $2"
-	diag "found:    $3"
-	return 1
-}
-
-# Nothing more can be tested: the plan is what was done, and one that failed.
-bail()
-{
-	fail "$*"
-	finish
-}
-
-# Prints the plan; ends the test. No check at all is a failure, too.
-finish()
-{
-	local total
-	total=$(wc -l < "$vm_results")
-	printf '1..%d\n' "$total"
-	[[ $total -gt 0 ]] && ! grep -q '^not' "$vm_results"
-	exit
-}
+tap_begin "$vm_dir"
+vm_results=$tap_results
 
 # ---- what the guests are made of ----
 
@@ -157,6 +71,42 @@ vm_cut_raw()
 	local bytes
 	bytes=$(sed -n 's/^vmcore bytes \([0-9]*\).*/\1/p' "$2" | tail -n 1)
 	[[ -n $bytes ]] && truncate -s "$bytes" "$1"
+}
+
+# vm_take_vmcore NAME MEMORY CPU DISK: crashes such a machine, with pages of every class in use,
+# and leaves vmcores/NAME/vmcore; what was said on the way is in vm_dir/NAME. The disk for the raw
+# copy is larger than the memory by what stands before it in the file. Wants vm_prepare.
+vm_take_vmcore()
+{
+	local dir=$vm_vmcores/$1 raw=$vm_dir/$1/vmcore
+	rm -rf "$dir"
+	mkdir -p "$vm_dir/$1"
+	vm_raw_disk "$raw" "$4" || return 1
+	scripts/lab crash --kernel "$vm_kernel" --memory "$2" --cpu "$3" --cpus 2 \
+		--workload workload --capture-hook tests/vm/guest/raw-hook \
+		"${vm_raw_arguments[@]}" --out "$vm_dir/$1/lab" > "$vm_dir/$1/log" 2>&1 ||
+		return 1
+	vm_cut_raw "$raw" "$vm_dir/$1/lab/console.log" || return 1
+	mkdir -p "$dir"
+	cp "$vm_dir/$1/lab/console.log" "$dir/"
+	mv "$raw" "$dir/vmcore"
+}
+
+# vm_any_vmcore [FILE]: sets vm_vmcore to a raw copy of a machine of 2 GB: FILE, or the one that
+# lies there, or a new one. It is a link of our own, so that another test may replace its.
+vm_any_vmcore()
+{
+	local shared=$vm_vmcores/2g-5level/vmcore
+	if [[ -n ${1-} ]]; then
+		vm_vmcore=$(realpath -e "$1")
+		return
+	fi
+	vm_vmcore=$vm_dir/vmcore
+	{
+		flock 9 || return 1
+		ln "$shared" "$vm_vmcore" 2> /dev/null && return
+		vm_take_vmcore 2g-5level 2G max 2G && ln "$shared" "$vm_vmcore"
+	} 9> "$LIFEBOAT_BUILD/.vm-vmcore.lock"
 }
 
 # console_value FILE WORDS: what follows these words in the first line that has them.

@@ -13,7 +13,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 
 readonly LEVELS='0 1 2 4 8 16 17 30 31'
-# NAME MEMORY CPU DISK. The disk is larger than the memory by what stands before it in the file.
+# NAME MEMORY CPU DISK, see vm_take_vmcore.
 readonly MACHINES='2g-5level 2G max 2G
 2g-4level 2G max,la57=off 2G
 5g-5level 5G max 6G
@@ -24,22 +24,6 @@ vm_prepare 6.1-cloud || bail 'kernel, symbols and test module are there'
 collect=$LIFEBOAT_OUT/lifeboat-collect
 kdumpcmp=$vm_oracle/kdumpcmp
 makedumpfile=$(PATH=$PATH:/sbin:/usr/sbin command -v makedumpfile) || bail 'makedumpfile is there'
-
-# crash NAME MEMORY CPU DISK: leaves vmcores/NAME/vmcore; what it says is in vm_dir/NAME.
-crash()
-{
-	local dir=$vm_vmcores/$1
-	rm -rf "$dir"
-	mkdir -p "$dir" "$vm_dir/$1"
-	vm_raw_disk "$dir/vmcore.part" "$4" || return 1
-	scripts/lab crash --kernel "$vm_kernel" --memory "$2" --cpu "$3" --cpus 2 \
-		--workload workload --capture-hook tests/vm/guest/raw-hook \
-		"${vm_raw_arguments[@]}" --out "$vm_dir/$1/lab" > "$vm_dir/$1/log" 2>&1 ||
-		return 1
-	vm_cut_raw "$dir/vmcore.part" "$vm_dir/$1/lab/console.log" || return 1
-	cp "$vm_dir/$1/lab/console.log" "$dir/"
-	mv "$dir/vmcore.part" "$dir/vmcore"
-}
 
 # How many levels the page tables have: the kernel says so in its notes.
 table_levels()
@@ -123,8 +107,8 @@ judge()
 started=$SECONDS
 printf '%s\n' "$MACHINES" > "$vm_dir/machines"
 while read -r name1 memory1 cpu1 disk1 && read -r name2 memory2 cpu2 disk2; do
-	crash "$name1" "$memory1" "$cpu1" "$disk1" &
-	crash "$name2" "$memory2" "$cpu2" "$disk2" &
+	vm_take_vmcore "$name1" "$memory1" "$cpu1" "$disk1" &
+	vm_take_vmcore "$name2" "$memory2" "$cpu2" "$disk2" &
 	wait
 	diag "crashes of $name1 and $name2: done after $((SECONDS - started)) s"
 	judge "$name1"

@@ -5,48 +5,22 @@
 # input: what we make of that must equal what we and makedumpfile make of the vmcore itself. And
 # the other way round: makedumpfile takes what we wrote.
 #
-#   tests/vm/refilter.t [VMCORE]    (default: the one that pageset.t leaves in build/vmcores)
+#   tests/vm/refilter.t [VMCORE]    (default: the one in build/vmcores)
 
 # The cases are called by their names, or as words of eval.
 # shellcheck disable=SC2016,SC2317
 set -u
-export LC_ALL=C
-cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
 
-out=$(realpath "${LIFEBOAT_OUT:-build/out}") || exit 1
-build=$(realpath "${LIFEBOAT_BUILD:-build}") || exit 1
-collect=$out/lifeboat-collect
-kdumpcmp=$out/tests/oracle/kdumpcmp
-vmcore=$(realpath "${1:-$build/vmcores/2g-5level/vmcore}")
-makedumpfile=$(PATH=$PATH:/sbin:/usr/sbin command -v makedumpfile)
-bail()
-{
-	printf 'Bail out! %s\n' "$*"
-	exit 1
-}
-[[ -x $collect && -x $kdumpcmp ]] || bail 'run make all oracle-tools first'
-[[ -n $makedumpfile ]] || bail 'there is no makedumpfile'
-[[ -s $vmcore ]] || bail "$vmcore is not there: run tests/vm/pageset.t first"
-mkdir -p "$build/vm" || exit 1
-work=$(mktemp -d "$build/vm/refilter.XXXXXX") || exit 1
-trap 'umount "$work/small" 2> /dev/null; rm -rf "$work"' EXIT
-cd "$work" || exit 1
-
-n=0
-failed=0
-ok()
-{
-	local text=$1
-	shift
-	n=$((n + 1))
-	if "$@" > ok.txt 2>&1; then
-		printf 'ok %d - %s\n' "$n" "$text"
-	else
-		failed=1
-		printf 'not ok %d - %s\n# %s\n' "$n" "$text" "$*"
-		tr '\r' '\n' < ok.txt | sed 's/^/#   /' | tail -n 20
-	fi
-}
+collect=$LIFEBOAT_OUT/lifeboat-collect
+kdumpcmp=$vm_oracle/kdumpcmp
+makedumpfile=$(PATH=$PATH:/sbin:/usr/sbin command -v makedumpfile) || bail 'makedumpfile is there'
+[[ $# -gt 0 ]] || vm_prepare 6.1-cloud || bail 'kernel, symbols and test module are there'
+vm_any_vmcore "$@" || bail 'there is a raw copy of /proc/vmcore'
+vmcore=$vm_vmcore
+cd "$vm_dir" || exit 1
+trap 'umount small 2> /dev/null; rm -rf "$vm_dir"/*' EXIT
 
 theirs()
 {
@@ -61,34 +35,34 @@ becomes()
 	"$collect" -f --message-level 4 "$@" result && "$kdumpcmp" "$dump" result
 }
 
-ok 'makedumpfile filters the vmcore' theirs -l -d 31 "$vmcore" md31
-ok 'so do we, the same' becomes md31 -d 31 "$vmcore"
+check 'makedumpfile filters the vmcore' theirs -l -d 31 "$vmcore" md31
+check 'so do we, the same' becomes md31 -d 31 "$vmcore"
 
 for letter in l c; do
-	ok "its level 1, with -$letter" theirs "-$letter" -d 1 "$vmcore" md1
-	ok "level 1 with -$letter, then level 31" becomes md31 -d 31 md1
+	check "its level 1, with -$letter" theirs "-$letter" -d 1 "$vmcore" md1
+	check "level 1 with -$letter, then level 31" becomes md31 -d 31 md1
 done
-ok 'our level 1' "$collect" -f --message-level 4 -z -d 1 "$vmcore" our1
-ok 'our level 1 is its level 1' "$kdumpcmp" md1 our1
-ok 'our level 1 with zstd, then level 31' becomes md31 -d 31 our1
+check 'our level 1' "$collect" -f --message-level 4 -z -d 1 "$vmcore" our1
+check 'our level 1 is its level 1' "$kdumpcmp" md1 our1
+check 'our level 1 with zstd, then level 31' becomes md31 -d 31 our1
 rm -f our1
 for level in 2 16; do
-	ok "its level $level" theirs -l -d "$level" "$vmcore" "md$level"
-	ok "level $level, then level 31" becomes md31 -d 31 "md$level"
-	ok "it makes level 17 of level $level" theirs -l -d 17 "md$level" theirs
-	ok "level $level, then level 17: of both" becomes theirs -d 17 "md$level"
+	check "its level $level" theirs -l -d "$level" "$vmcore" "md$level"
+	check "level $level, then level 31" becomes md31 -d 31 "md$level"
+	check "it makes level 17 of level $level" theirs -l -d 17 "md$level" theirs
+	check "level $level, then level 17: of both" becomes theirs -d 17 "md$level"
 	rm -f "md$level"
 done
-ok 'level 31, then level 1: it stays level 31' becomes md31 -d 1 md31
-ok 'makedumpfile filters our level 0' eval \
+check 'level 31, then level 1: it stays level 31' becomes md31 -d 1 md31
+check 'makedumpfile filters our level 0' eval \
 	'"$collect" -f --message-level 4 -d 0 "$vmcore" our0 && theirs -l -d 31 our0 theirs &&
 	"$kdumpcmp" md31 theirs'
 rm -f our0 md1
 
 # Flattened.
-ok 'makedumpfile flattens' eval '"$makedumpfile" -F -l -d 31 "$vmcore" > flat 2> said'
-ok 'flattened, read where it is' becomes md31 -d 31 flat
-ok '-R gives what makedumpfile -R gives' eval \
+check 'makedumpfile flattens' eval '"$makedumpfile" -F -l -d 31 "$vmcore" > flat 2> said'
+check 'flattened, read where it is' becomes md31 -d 31 flat
+check '-R gives what makedumpfile -R gives' eval \
 	'rm -f ours; "$collect" -R ours < flat && "$makedumpfile" -R theirs -f < flat && cmp ours theirs'
 # An ELF core really drops pages of zeros. But for them, it is the dump of the vmcore; makedumpfile
 # keeps more: tails of free blocks whose heads were dropped.
@@ -101,17 +75,17 @@ only_zeros_missing()
 	! grep 'bitmap2: 0, 1' differences && grep 'bitmap1 0,.*content 0,' differences &&
 		[[ $(grep -c 'bitmap2: 1, 0' differences) -le $((zeros + 1)) ]]
 }
-ok 'makedumpfile makes ELF cores' eval '"$makedumpfile" -F -E -d 1 "$vmcore" > flat 2> said &&
+check 'makedumpfile makes ELF cores' eval '"$makedumpfile" -F -E -d 1 "$vmcore" > flat 2> said &&
 	theirs -E -d 1 "$vmcore" elf'
-ok 'a filtered ELF core, then level 31' eval '"$collect" -f --message-level 4 -d 31 elf result &&
+check 'a filtered ELF core, then level 31' eval '"$collect" -f --message-level 4 -d 31 elf result &&
 	only_zeros_missing'
-ok 'flattened it is the same' eval 'mv result direct && becomes direct -d 31 flat'
+check 'flattened it is the same' eval 'mv result direct && becomes direct -d 31 flat'
 rm -f flat elf ours
 
 # Split.
-ok 'makedumpfile splits' theirs --split -l -d 31 "$vmcore" p1 p2 p3
-ok 'the parts as input' becomes md31 -d 31 p3 p1 p2
-ok 'the parts put together' becomes md31 --reassemble p1 p2 p3
+check 'makedumpfile splits' theirs --split -l -d 31 "$vmcore" p1 p2 p3
+check 'the parts as input' becomes md31 -d 31 p3 p1 p2
+check 'the parts put together' becomes md31 --reassemble p1 p2 p3
 # makedumpfile cuts between blocks of 1 GiB: a part of a small dump may have nothing, or everything.
 each_alone()
 {
@@ -127,22 +101,21 @@ each_alone()
 		esac
 	done
 }
-ok 'a part alone is what it has, and no more' each_alone
+check 'a part alone is what it has, and no more' each_alone
 
 # Out of space in the middle.
 mkdir small
-ok 'a small file system' mount -t tmpfs -o size=30m none small
-ok 'makedumpfile runs out of space' eval '! theirs -l -d 31 "$vmcore" small/dump'
-ok 'what it saved is saved again, and not called complete' eval '
+check 'a small file system' mount -t tmpfs -o size=30m none small
+check 'makedumpfile runs out of space' eval '! theirs -l -d 31 "$vmcore" small/dump'
+check 'what it saved is saved again, and not called complete' eval '
 	rm -f result; "$collect" -f -d 31 small/dump result; test $? = 3 && test ! -e result &&
 	"$kdumpcmp" --check --holes result-incomplete'
 saved()
 {
 	"$kdumpcmp" --check --holes "$1" | sed -n 's/^pages \([0-9]*\) .*/\1/p'
 }
-ok 'all of it' eval 'test "$(saved small/dump)" -gt 1000 &&
+check 'all of it' eval 'test "$(saved small/dump)" -gt 1000 &&
 	test "$(saved small/dump)" = "$(saved result-incomplete)"'
-ok 'with the bytes of the vmcore' "$kdumpcmp" --lost-ok --core "$vmcore" result-incomplete
+check 'with the bytes of the vmcore' "$kdumpcmp" --lost-ok --core "$vmcore" result-incomplete
 
-printf '1..%d\n' "$n"
-exit "$failed"
+finish
