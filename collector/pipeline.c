@@ -40,24 +40,6 @@ struct worker {
 	uint64_t indices[BLOCK_PAGES];
 };
 
-bool page_is_zero(const void *page, size_t size)
-{
-	const uint64_t *w = page;
-	size_t n = size / sizeof(*w);
-
-	// Most pages that are not zero say so in one of three places.
-	if (w[0] | w[n / 2] | w[n - 1])
-		return false;
-	for (size_t i = 0; i < n; i += 8) {
-		uint64_t any = w[i] | w[i + 1] | w[i + 2] | w[i + 3] | w[i + 4] | w[i + 5] |
-			       w[i + 6] | w[i + 7];
-
-		if (any)
-			return false;
-	}
-	return true;
-}
-
 static void push(struct queue *q, struct block *b)
 {
 	b->next = NULL;

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/constant.h"
+
 struct block;
 struct codec;
 struct err;
@@ -67,8 +69,5 @@ uint64_t pipeline_memory(unsigned int workers, uint64_t page_size);
  */
 int pipeline_run(const struct pipeline_conf *conf, const struct pipeline_out *out,
 		 struct pipeline_stats *ret, struct err *err);
-
-/* True when the @size bytes (a multiple of 64) at @page, aligned to 8, are all zero. */
-bool page_is_zero(const void *page, size_t size);
 
 #endif
