@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "collector/disk.h"
 
 int sink_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset, struct err *err)
 {
@@ -22,6 +23,43 @@ int sink_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset,
 int sink_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err)
 {
 	int rc = s->ops->read_at(s, buf, size, offset, err);
+
+	if (rc)
+		err_prepend(err, "%s", s->temp);
+	return rc;
+}
+
+void sink_buffer(struct sink *s, uint64_t budget)
+{
+	if (s->ops->buffer)
+		s->ops->buffer(s, budget);
+}
+
+uint64_t sink_memory(uint64_t budget)
+{
+	return disk_memory(budget);
+}
+
+int sink_stream_at(struct sink *s, const void *buf, size_t size, uint64_t offset, struct err *err)
+{
+	int rc;
+
+	if (!s->ops->stream_at)
+		return sink_write_at(s, buf, size, offset, err);
+	rc = s->ops->stream_at(s, buf, size, offset, err);
+	if (rc)
+		err_prepend(err, "%s", s->temp);
+	return rc;
+}
+
+uint64_t sink_written(struct sink *s)
+{
+	return s->ops->written ? s->ops->written(s) : UINT64_MAX;
+}
+
+int sink_drain(struct sink *s, struct err *err)
+{
+	int rc = s->ops->drain ? s->ops->drain(s, err) : 0;
 
 	if (rc)
 		err_prepend(err, "%s", s->temp);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct disk;
 struct err;
 struct sink;
 
@@ -21,6 +22,12 @@ struct sink_ops {
 	int (*write_at)(struct sink *s, const void *buf, size_t size, uint64_t offset,
 			struct err *err);
 	int (*read_at)(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err);
+	/* Of a sink that writes page data behind the caller's back; NULL where write_at() does. */
+	void (*buffer)(struct sink *s, uint64_t budget);
+	int (*stream_at)(struct sink *s, const void *buf, size_t size, uint64_t offset,
+			 struct err *err);
+	uint64_t (*written)(struct sink *s);
+	int (*drain)(struct sink *s, struct err *err);
 	int (*reserve)(struct sink *s, uint64_t start, uint64_t end, struct err *err);
 	int (*resize)(struct sink *s, uint64_t size, struct err *err);
 	int (*sync)(struct sink *s, struct err *err);
@@ -40,7 +47,7 @@ struct sink {
 	char path[SINK_PATH_MAX]; /* the dump's own name; of a raw sink, the device */
 	char temp[SINK_PATH_MAX]; /* what it is called until it is complete */
 	bool force; /* an existing file of that name may be replaced */
-	uint64_t behind; /* bytes already on their way to the disk and out of the page cache */
+	struct disk *disk; /* of a file or a device: how bytes get there, owned */
 	uint64_t sent; /* of a sink that only appends: bytes that went out, end marker included */
 	/* Of a flattened dump: what it goes to, and the bytes gathered for its next record. */
 	const struct sink_ops *base;
@@ -69,9 +76,33 @@ int sink_pipe_open(struct sink *s, int fd, const char *name, struct err *err);
  */
 int sink_flatten(struct sink *s, struct err *err);
 
+/*
+ * Gives @s buffers for a stream, within @budget bytes (0: no limit), where it has a use for
+ * them: before the first write, and once. sink_memory() of the same budget is what they take
+ * at most; fewer than could be had are no failure.
+ */
+void sink_buffer(struct sink *s, uint64_t budget);
+uint64_t sink_memory(uint64_t budget);
+
 /* Writes, or reads back, @size bytes at @offset. ERR_NOSPC when the target is full. */
 int sink_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset, struct err *err);
 int sink_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err);
+
+/*
+ * The same for page data: @buf is the caller's again at once, the bytes may be written later. A
+ * failure is told by a later call of this, sink_drain() or sink_sync(). What was streamed must
+ * be drained before it is read back or the sink is committed or kept.
+ */
+int sink_stream_at(struct sink *s, const void *buf, size_t size, uint64_t offset, struct err *err);
+
+/*
+ * All that was streamed to a place below this offset is in the hands of the kernel: who points
+ * there points at something. UINT64_MAX: all of it. After a failure it stops there.
+ */
+uint64_t sink_written(struct sink *s);
+
+/* Waits for all that was streamed; the first failure since it was opened or restarted. */
+int sink_drain(struct sink *s, struct err *err);
 
 /*
  * For an index that can always be finished: all bytes below @end read as zero until they are

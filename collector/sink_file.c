@@ -9,71 +9,20 @@
 
 #include "base/err.h"
 #include "base/io.h"
+#include "collector/disk.h"
 #include "collector/sink.h"
+#include "collector/sink_disk.h"
 
-enum {
-	// The page cache of the capture kernel is small, and what is in it is not on the disk:
-	// write back a stretch as soon as it is full, and drop it once it is clean.
-	WRITE_BEHIND = 8 << 20,
-};
-
-static void write_behind(struct sink *s, uint64_t end)
-{
-	while (end - s->behind >= 2 * WRITE_BEHIND) {
-		// The stretch before was started a stretch ago: waiting for it now costs little.
-		sync_file_range(s->fd, s->behind + WRITE_BEHIND, WRITE_BEHIND,
-				SYNC_FILE_RANGE_WRITE);
-		sync_file_range(s->fd, s->behind, WRITE_BEHIND,
-				SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-					SYNC_FILE_RANGE_WAIT_AFTER);
-		posix_fadvise(s->fd, s->behind, WRITE_BEHIND, POSIX_FADV_DONTNEED);
-		s->behind += WRITE_BEHIND;
-	}
-}
-
-static int file_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset,
-			 struct err *err)
-{
-	int rc = io_pwrite(s->fd, buf, size, offset, err);
-
-	if (!rc)
-		write_behind(s, offset + size > s->behind ? offset + size : s->behind);
-	return rc;
-}
-
-static int file_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err)
-{
-	ssize_t n = io_pread(s->fd, buf, size, offset, err);
-
-	if (n < 0)
-		return n;
-	if ((size_t)n < size)
-		return err_set(err, ERR_NODATA, "read back %zd of %zu bytes at offset %llu", n,
-			       size, (unsigned long long)offset);
-	return 0;
-}
-
-/* Where the file system cannot allocate ahead, writing zeros does the same. */
-static int write_zeros(struct sink *s, uint64_t start, uint64_t end, struct err *err)
-{
-	static const char zeros[64 << 10];
-	int rc = 0;
-
-	for (uint64_t at = start; at < end && !rc; at += sizeof(zeros)) {
-		size_t part = end - at < sizeof(zeros) ? end - at : sizeof(zeros);
-
-		rc = io_pwrite(s->fd, zeros, part, at, err);
-	}
-	return rc;
-}
-
-/* The file is empty, so below @start it is one hole, which reads as zero and takes no room. */
+/*
+ * Where the file system cannot allocate ahead, writing zeros does the same. The file is empty,
+ * so below @start it is one hole, which reads as zero and takes no room.
+ */
 static int file_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err)
 {
 	if (start >= end || !fallocate(s->fd, 0, start, end - start))
 		return 0;
 	if (errno == EOPNOTSUPP || errno == ENOSYS)
-		return write_zeros(s, start, end, err);
+		return sink_disk_zero(s, start, end, err);
 	return err_sys(err, "room for %llu bytes of index", (unsigned long long)(end - start));
 }
 
@@ -97,20 +46,25 @@ static void parent(const char *path, char *dir)
 		snprintf(dir, SINK_PATH_MAX, "%.*s", (int)(slash - path), path);
 }
 
-static int make_durable(struct sink *s, struct err *err)
+static int sync_parent(struct sink *s, struct err *err)
 {
 	char dir[SINK_PATH_MAX];
 
-	if (fsync(s->fd))
-		return err_sys(err, "%s: fsync", s->temp);
 	parent(s->temp, dir);
 	return io_sync_dir(dir, err);
+}
+
+static int file_sync(struct sink *s, struct err *err)
+{
+	int rc = sink_disk_sync(s, err);
+
+	return rc ? rc : sync_parent(s, err);
 }
 
 static int file_commit(struct sink *s, struct err *err)
 {
 	char dir[SINK_PATH_MAX];
-	int rc = make_durable(s, err);
+	int rc = file_sync(s, err);
 
 	if (rc)
 		return rc;
@@ -137,8 +91,10 @@ static int file_commit(struct sink *s, struct err *err)
 
 static int file_keep(struct sink *s, struct err *err)
 {
-	int rc = make_durable(s, err);
+	int rc = sink_disk_keep(s, err);
 
+	if (!rc)
+		rc = sync_parent(s, err);
 	if (!rc)
 		s->force = true, s->path[0] = '\0';
 	return rc;
@@ -146,7 +102,7 @@ static int file_keep(struct sink *s, struct err *err)
 
 static int file_restart(struct sink *s, struct err *err)
 {
-	s->behind = 0;
+	disk_forget(s->disk);
 	if (ftruncate(s->fd, 0))
 		return err_sys(err, "%s: truncate", s->temp);
 	return 0;
@@ -154,8 +110,7 @@ static int file_restart(struct sink *s, struct err *err)
 
 static void file_close(struct sink *s)
 {
-	close(s->fd);
-	s->fd = -1;
+	sink_disk_close(s);
 	// Neither committed (no temp any more) nor kept (no path any more): of no use to anybody.
 	if (s->temp[0] && s->path[0])
 		unlink(s->temp);
@@ -163,11 +118,15 @@ static void file_close(struct sink *s)
 
 static const struct sink_ops file_ops = {
 	.name = "file",
-	.write_at = file_write_at,
-	.read_at = file_read_at,
+	.write_at = sink_disk_write_at,
+	.read_at = sink_disk_read_at,
+	.buffer = sink_disk_buffer,
+	.stream_at = sink_disk_stream_at,
+	.written = sink_disk_written,
+	.drain = sink_disk_drain,
 	.reserve = file_reserve,
 	.resize = file_resize,
-	.sync = make_durable,
+	.sync = file_sync,
 	.commit = file_commit,
 	.keep = file_keep,
 	.restart = file_restart,
@@ -177,6 +136,7 @@ static const struct sink_ops file_ops = {
 int sink_file_open(struct sink *s, const char *path, const char *temp, bool force, struct err *err)
 {
 	struct stat st;
+	int rc;
 
 	*s = (struct sink){.fd = -1, .force = force};
 	if (snprintf(s->path, sizeof(s->path), "%s", path) >= (int)sizeof(s->path) ||
@@ -192,6 +152,12 @@ int sink_file_open(struct sink *s, const char *path, const char *temp, bool forc
 	s->fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (s->fd < 0)
 		return err_sys(err, "%s", temp);
+	rc = disk_create(s->fd, &s->disk, err);
+	if (rc) {
+		close(s->fd);
+		unlink(temp);
+		return rc;
+	}
 	s->ops = &file_ops;
 	return 0;
 }

@@ -10,31 +10,13 @@
 
 #include "base/err.h"
 #include "base/io.h"
+#include "collector/disk.h"
 #include "collector/sink.h"
-
-static int raw_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset,
-			struct err *err)
-{
-	return io_pwrite(s->fd, buf, size, offset, err);
-}
-
-static int raw_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err)
-{
-	ssize_t n = io_pread(s->fd, buf, size, offset, err);
-
-	if (n < 0)
-		return n;
-	if ((size_t)n < size)
-		return err_set(err, ERR_NODATA, "read back %zd of %zu bytes at offset %llu", n,
-			       size, (unsigned long long)offset);
-	return 0;
-}
+#include "collector/sink_disk.h"
 
 static int raw_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err)
 {
-	static const char zeros[64 << 10];
 	uint64_t room;
-	int rc = 0;
 
 	(void)start;
 	if (ioctl(s->fd, BLKGETSIZE64, &room))
@@ -43,12 +25,7 @@ static int raw_reserve(struct sink *s, uint64_t start, uint64_t end, struct err 
 		return err_set(err, ERR_NOSPC, "%llu bytes of index, the device has %llu",
 			       (unsigned long long)end, (unsigned long long)room);
 	// A descriptor that is never written must read as zero, not as what was there before.
-	for (uint64_t done = 0; done < end && !rc; done += sizeof(zeros)) {
-		size_t part = end - done < sizeof(zeros) ? end - done : sizeof(zeros);
-
-		rc = io_pwrite(s->fd, zeros, part, done, err);
-	}
-	return rc;
+	return sink_disk_zero(s, 0, end, err);
 }
 
 static int raw_resize(struct sink *s, uint64_t size, struct err *err)
@@ -59,41 +36,34 @@ static int raw_resize(struct sink *s, uint64_t size, struct err *err)
 		       "of its own");
 }
 
-static int raw_commit(struct sink *s, struct err *err)
-{
-	if (fsync(s->fd))
-		return err_sys(err, "%s: fsync", s->path);
-	return 0;
-}
-
 static int raw_restart(struct sink *s, struct err *err)
 {
-	(void)s, (void)err;
+	(void)err;
+	disk_forget(s->disk);
 	return 0;
-}
-
-static void raw_close(struct sink *s)
-{
-	close(s->fd);
-	s->fd = -1;
 }
 
 static const struct sink_ops raw_ops = {
 	.name = "raw",
-	.write_at = raw_write_at,
-	.read_at = raw_read_at,
+	.write_at = sink_disk_write_at,
+	.read_at = sink_disk_read_at,
+	.buffer = sink_disk_buffer,
+	.stream_at = sink_disk_stream_at,
+	.written = sink_disk_written,
+	.drain = sink_disk_drain,
 	.reserve = raw_reserve,
 	.resize = raw_resize,
-	.sync = raw_commit,
-	.commit = raw_commit,
-	.keep = raw_commit,
+	.sync = sink_disk_sync,
+	.commit = sink_disk_sync,
+	.keep = sink_disk_keep,
 	.restart = raw_restart,
-	.close = raw_close,
+	.close = sink_disk_close,
 };
 
 int sink_raw_open(struct sink *s, const char *device, struct err *err)
 {
 	struct stat st;
+	int rc;
 
 	*s = (struct sink){.fd = -1};
 	if (snprintf(s->path, sizeof(s->path), "%s", device) >= (int)sizeof(s->path))
@@ -105,6 +75,11 @@ int sink_raw_open(struct sink *s, const char *device, struct err *err)
 	if (fstat(s->fd, &st) || !S_ISBLK(st.st_mode)) {
 		close(s->fd);
 		return err_set(err, ERR_USAGE, "%s is not a block device", device);
+	}
+	rc = disk_create(s->fd, &s->disk, err);
+	if (rc) {
+		close(s->fd);
+		return rc;
 	}
 	s->ops = &raw_ops;
 	return 0;
