@@ -38,11 +38,11 @@ static int write_chunk(struct sink *sink, const uint8_t *buf, size_t size, uint6
 		if (n < COPY_HOLE || !page_is_zero(buf + at, n))
 			continue;
 		if (at > from)
-			rc = sink_write_at(sink, buf + from, at - from, offset + from, err);
+			rc = sink_stream_at(sink, buf + from, at - from, offset + from, err);
 		from = at + n;
 	}
 	if (size > from && !rc)
-		rc = sink_write_at(sink, buf + from, size - from, offset + from, err);
+		rc = sink_stream_at(sink, buf + from, size - from, offset + from, err);
 	return rc;
 }
 
@@ -131,5 +131,6 @@ int copy_run(struct copy *copy, struct err *err)
 	run_threads(c, ready);
 	for (unsigned int i = 0; i < ready; i++)
 		free(c[i].buf);
-	return s.rc;
+	// What is still on its way may fail, too.
+	return s.rc ? s.rc : sink_drain(copy->sink, err);
 }

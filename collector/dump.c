@@ -314,6 +314,9 @@ static void keep_incomplete(struct dump *d, struct flow *f)
 		return;
 	if (f->format->writer)
 		rc = finish_parts(d, f, false, &why);
+	// Blocks were handed over, but the sink lost all of them.
+	if (!rc && f->format->writer && !d->m->result.pages)
+		return;
 	for (size_t i = 0; i < f->nparts && !rc; i++)
 		rc = sink_keep(f->parts[i].sink, &why);
 	if (rc) {
@@ -438,13 +441,22 @@ static int check_input(const struct dump *d, struct err *err)
 		"leave out -E");
 }
 
+/* Bytes of buffers for each of @nsinks sinks: a quarter of the budget, or what one takes. */
+static uint64_t sink_budget(const struct dumpopts *o, size_t nsinks)
+{
+	return (o->memory ? o->memory / 4 : sink_memory(0)) / nsinks;
+}
+
 int dump_run(struct dump *d, struct err *err)
 {
 	size_t nlevels = format_of(d->opts)->writer ? d->opts->nlevels : 1;
+	size_t nsinks = d->nsinks ? d->nsinks : 1;
 	int rc = check_input(d, err);
 
 	if (!rc)
 		rc = choose_codec(d, err);
+	for (size_t i = 0; i < nsinks && !rc && !d->opts->dry_run; i++)
+		sink_buffer(&d->sink[i], sink_budget(d->opts, nsinks));
 	for (size_t i = 0; i < nlevels && !rc; i++) {
 		bool last = i + 1 == nlevels;
 

@@ -360,7 +360,7 @@ static int put(struct writer *w, struct run *run, const uint8_t *data, size_t si
 		return 0;
 	}
 	if (run->size)
-		rc = sink_write_at(w->conf.sink, run->data, run->size, run->offset, err);
+		rc = sink_stream_at(w->conf.sink, run->data, run->size, run->offset, err);
 	*run = (struct run){data, size, offset};
 	return rc;
 }

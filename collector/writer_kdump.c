@@ -25,6 +25,15 @@
 enum {
 	BITMAP_CHUNK = 8192, // words of a bitmap made and written at a time: 64 KiB
 	READ_BACK = 64 << 10,
+	PENDING = 8192, // pages, a power of two, above BLOCK_PAGES: 192 KiB
+	DESCS_A_WRITE = 1024,
+};
+
+/* A page whose data was given to the sink, which may not have written it yet. */
+struct pending {
+	uint64_t index; // of its descriptor
+	uint64_t offset;
+	uint32_t size, flags;
 };
 
 struct writer {
@@ -37,10 +46,12 @@ struct writer {
 	uint64_t zero_page; // offset of the one page of zeros, 0 when there is none
 	uint64_t pages;
 	uint64_t first, count; // descriptors: index of the first that this file has, and how many
+	struct pending *pending; // a ring of PENDING, in the order of their data; NULL with held
+	uint64_t pending_first, pending_end; // counted from the first page of all
 	uint64_t *held; // descriptors, packed, of a file that is written only once; else NULL
 	bool marked; // the file says that it is complete
 	uint8_t *header; // block 0
-	uint8_t descs[BLOCK_PAGES * KDUMP_DESC_SIZE];
+	uint8_t descs[DESCS_A_WRITE * KDUMP_DESC_SIZE];
 	XXH64_state_t data_hash;
 };
 
@@ -203,7 +214,7 @@ static int write_bitmaps(struct writer *w, struct err *err)
 
 static int append(struct writer *w, const void *data, size_t size, struct err *err)
 {
-	int rc = sink_write_at(w->conf.sink, data, size, w->tail, err);
+	int rc = sink_stream_at(w->conf.sink, data, size, w->tail, err);
 
 	if (rc)
 		return rc;
@@ -228,6 +239,7 @@ static void kdump_destroy(struct writer *w)
 	if (!w)
 		return;
 	free(w->held);
+	free(w->pending);
 	free(w->header);
 	free(w);
 }
@@ -261,7 +273,9 @@ static int kdump_create(const struct writer_conf *conf, struct writer **ret, str
 	w->header = calloc(1, w->block_size);
 	if (conf->sink->ops->append_only)
 		w->held = calloc(w->count ? w->count : 1, sizeof(*w->held));
-	if (!w->header || (conf->sink->ops->append_only && !w->held)) {
+	else
+		w->pending = malloc(PENDING * sizeof(*w->pending));
+	if (!w->header || (!w->held && !w->pending)) {
 		rc = err_set(err, ERR_NOMEM, "no memory for the header and %llu descriptors",
 			     (unsigned long long)w->count);
 		kdump_destroy(w);
@@ -329,25 +343,86 @@ static int hold_block(struct writer *w, const struct block *block, uint64_t base
 	return rc;
 }
 
-/* Pages of a block mostly have consecutive descriptors: one write a run. */
-static int write_descs(struct writer *w, const struct block *block, uint64_t base, struct err *err)
+static struct pending *pending_at(struct writer *w, uint64_t i)
 {
+	return &w->pending[i & (PENDING - 1)];
+}
+
+/* How many of the pages from the first pending one on have neighbouring descriptors. */
+static size_t pending_run(struct writer *w, uint64_t limit)
+{
+	uint64_t index = pending_at(w, w->pending_first)->index;
+	size_t n = 0;
+
+	while (n < DESCS_A_WRITE && w->pending_first + n < w->pending_end) {
+		const struct pending *p = pending_at(w, w->pending_first + n);
+
+		if (p->index != index + n || p->offset + p->size > limit)
+			break;
+		n++;
+	}
+	return n;
+}
+
+/*
+ * Writes the descriptors whose data is written: whoever is killed leaves none behind that points
+ * at nothing. Pages of a block mostly have consecutive descriptors: one write a run.
+ */
+static int write_descs(struct writer *w, struct err *err)
+{
+	uint64_t limit = sink_written(w->conf.sink);
 	int rc = 0;
 
-	for (size_t i = 0, n; i < block->npages && !rc; i += n) {
-		uint64_t first = block->pages[i].index;
+	while (w->pending_first < w->pending_end && !rc) {
+		uint64_t first = pending_at(w, w->pending_first)->index;
+		size_t n = pending_run(w, limit);
 
-		for (n = 0; i + n < block->npages && block->pages[i + n].index == first + n; n++) {
-			const struct block_page *p = &block->pages[i + n];
+		if (!n)
+			break;
+		for (size_t i = 0; i < n; i++) {
+			const struct pending *p = pending_at(w, w->pending_first + i);
 
-			fill_desc(w->descs + n * KDUMP_DESC_SIZE,
-				  p->size ? base + p->offset : w->zero_page,
-				  p->size ? p->size : w->block_size, p->flags);
+			fill_desc(w->descs + i * KDUMP_DESC_SIZE, p->offset, p->size, p->flags);
 		}
 		rc = sink_write_at(w->conf.sink, w->descs, n * KDUMP_DESC_SIZE,
 				   w->desc_offset + (first - w->first) * KDUMP_DESC_SIZE, err);
+		if (!rc) {
+			w->pending_first += n;
+			w->pages += n;
+		}
 	}
 	return rc;
+}
+
+/* Waits for the sink, then writes what is pending: all of it, or what came before a failure. */
+static int settle(struct writer *w, struct err *err)
+{
+	int rc = sink_drain(w->conf.sink, err);
+	int late = write_descs(w, rc ? NULL : err);
+
+	return rc ? rc : late;
+}
+
+static int add_pending(struct writer *w, const struct block *block, uint64_t base, struct err *err)
+{
+	int rc = 0;
+
+	// Very many pages that take very little room: their buffer is not full yet.
+	if (w->pending_end + block->npages - w->pending_first > PENDING)
+		rc = settle(w, err);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < block->npages; i++) {
+		const struct block_page *p = &block->pages[i];
+
+		*pending_at(w, w->pending_end++) = (struct pending){
+			.index = p->index,
+			.offset = p->size ? base + p->offset : w->zero_page,
+			.size = p->size ? p->size : w->block_size,
+			.flags = p->flags,
+		};
+	}
+	return write_descs(w, err);
 }
 
 static int kdump_write_block(struct writer *w, const struct block *block, struct err *err)
@@ -355,8 +430,9 @@ static int kdump_write_block(struct writer *w, const struct block *block, struct
 	uint64_t base = w->tail;
 	int rc = block->used ? append(w, block->data, block->used, err) : 0;
 
-	if (!rc)
-		rc = w->held ? hold_block(w, block, base, err) : write_descs(w, block, base, err);
+	if (rc || !w->held)
+		return rc ? rc : add_pending(w, block, base, err);
+	rc = hold_block(w, block, base, err);
 	if (!rc)
 		w->pages += block->npages;
 	return rc;
@@ -419,13 +495,18 @@ static int kdump_finish(struct writer *w, int complete, struct writer_result *re
 	if (w->held) {
 		rc = write_held(w, complete, err);
 	} else if (complete) {
+		rc = settle(w, err);
 		// The mark must never reach the medium before what it vouches for.
-		rc = sink_sync(w->conf.sink, err);
+		if (!rc)
+			rc = sink_sync(w->conf.sink, err);
 		if (!rc)
 			rc = write_mark(w, true, err);
-	} else if (w->marked) {
+	} else {
+		// Why it cannot be complete is known; pages whose data is lost have no descriptor.
+		settle(w, NULL);
 		// It was to be complete, and what came after the mark failed.
-		rc = write_mark(w, false, err);
+		if (w->marked)
+			rc = write_mark(w, false, err);
 	}
 	if (rc)
 		return rc;

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/cursor.h"
 #include "base/err.h"
 #include "collector/dump.h"
 #include "collector/log.h"
@@ -43,6 +44,17 @@ struct faults {
 
 static const struct faults no_faults = {NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, 0};
 
+/* Bytes of a stream that are still on their way. */
+struct late {
+	uint8_t *bytes;
+	size_t size;
+	uint64_t offset;
+};
+
+enum {
+	LATE_MAX = 64,
+};
+
 /* A sink in memory; the first member is what the collector sees. */
 struct fake {
 	struct sink sink;
@@ -51,12 +63,29 @@ struct fake {
 	struct faults faults;
 	int writes, syncs, commits, keeps, reads, restarts, reserves;
 	bool committed, kept;
+	/* Of one that writes a stream behind the caller's back: */
+	bool is_late;
+	size_t streamed; /* bytes of a stream that have arrived end here */
+	uint64_t descs, descs_end; /* where the descriptors are */
+	struct late late[LATE_MAX];
+	size_t nlate, delay; /* how many may be on their way at a time */
+	int late_rc;
 };
 
 static int fail_at(int *count, int when, int code, struct err *err)
 {
 	return *count >= when && when != NEVER ? err_set(err, code, "made to fail (%d)", (*count)++)
 					       : ((*count)++, 0);
+}
+
+/* Whoever stops here leaves no descriptor behind that points at nothing. */
+static void check_descs(const struct fake *f, const uint8_t *buf, size_t size, uint64_t offset)
+{
+	if (!f->is_late || offset < f->descs || offset >= f->descs_end)
+		return;
+	assert_int_equal((offset - f->descs) % 24, 0);
+	for (size_t i = 0; i + 24 <= size; i += 24)
+		assert_true(load_le64(buf + i) + load_le32(buf + i + 8) <= f->streamed);
 }
 
 static int fake_write(struct sink *s, const void *buf, size_t size, uint64_t offset,
@@ -69,10 +98,62 @@ static int fake_write(struct sink *s, const void *buf, size_t size, uint64_t off
 		return rc;
 	if (offset > f->room || size > f->room - offset)
 		return err_set(err, ERR_NOSPC, "full");
+	check_descs(f, buf, size, offset);
 	memcpy(f->mem + offset, buf, size);
 	if (offset + size > f->size)
 		f->size = offset + size;
 	return 0;
+}
+
+/* The oldest of what is on its way arrives, as far as there is room, unless one failed before. */
+static void arrive(struct fake *f)
+{
+	struct late *l = &f->late[0];
+	size_t n = l->offset > f->room		   ? 0
+		   : f->room - l->offset < l->size ? f->room - l->offset
+						   : l->size;
+
+	if (!f->late_rc) {
+		memcpy(f->mem + l->offset, l->bytes, n);
+		f->streamed = l->offset + n;
+		f->size = f->streamed > f->size ? f->streamed : f->size;
+		f->late_rc = n < l->size ? ERR_NOSPC : 0;
+	}
+	free(l->bytes);
+	memmove(f->late, f->late + 1, --f->nlate * sizeof(*l));
+}
+
+static int fake_drain(struct sink *s, struct err *err)
+{
+	struct fake *f = (struct fake *)s;
+
+	while (f->nlate)
+		arrive(f);
+	return f->late_rc ? err_set(err, f->late_rc, "full, late") : 0;
+}
+
+static int late_stream(struct sink *s, const void *buf, size_t size, uint64_t offset,
+		       struct err *err)
+{
+	struct fake *f = (struct fake *)s;
+	struct late *l = &f->late[f->nlate];
+
+	if (f->late_rc)
+		return err_set(err, f->late_rc, "full, late");
+	*l = (struct late){malloc(size ? size : 1), size, offset};
+	assert_non_null(l->bytes);
+	memcpy(l->bytes, buf, size);
+	f->nlate++;
+	while (f->nlate > f->delay)
+		arrive(f);
+	return 0;
+}
+
+static uint64_t late_written(struct sink *s)
+{
+	const struct fake *f = (struct fake *)s;
+
+	return f->nlate || f->late_rc ? f->streamed : UINT64_MAX;
 }
 
 static int fake_read(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err)
@@ -98,7 +179,9 @@ static int fake_reserve(struct sink *s, uint64_t start, uint64_t end, struct err
 	if (end > f->room)
 		return err_set(err, ERR_NOSPC, "full");
 	memset(f->mem, 0, f->room);
-	f->size = end;
+	f->size = f->streamed = end;
+	f->descs = start;
+	f->descs_end = end;
 	return 0;
 }
 
@@ -114,6 +197,7 @@ static int fake_commit(struct sink *s, struct err *err)
 	struct fake *f = (struct fake *)s;
 	int rc = fail_at(&f->commits, f->faults.commit, ERR_SYS, err);
 
+	assert_int_equal(f->nlate, 0);
 	f->committed = !rc;
 	return rc;
 }
@@ -123,6 +207,7 @@ static int fake_keep(struct sink *s, struct err *err)
 	struct fake *f = (struct fake *)s;
 	int rc = fail_at(&f->keeps, f->faults.keep, ERR_SYS, err);
 
+	assert_int_equal(f->nlate, 0);
 	f->kept = !rc;
 	return rc;
 }
@@ -131,7 +216,9 @@ static int fake_restart(struct sink *s, struct err *err)
 {
 	struct fake *f = (struct fake *)s;
 
+	fake_drain(s, NULL);
 	f->size = 0;
+	f->late_rc = 0;
 	return fail_at(&f->restarts, f->faults.restart, ERR_SYS, err);
 }
 
@@ -139,6 +226,20 @@ static const struct sink_ops fake_ops = {
 	.name = "fake",
 	.write_at = fake_write,
 	.read_at = fake_read,
+	.reserve = fake_reserve,
+	.sync = fake_sync,
+	.commit = fake_commit,
+	.keep = fake_keep,
+	.restart = fake_restart,
+};
+
+static const struct sink_ops late_ops = {
+	.name = "late",
+	.write_at = fake_write,
+	.read_at = fake_read,
+	.stream_at = late_stream,
+	.written = late_written,
+	.drain = fake_drain,
 	.reserve = fake_reserve,
 	.sync = fake_sync,
 	.commit = fake_commit,
@@ -156,6 +257,7 @@ struct bench {
 	struct plan plan;
 	struct manifest m;
 	struct fake fake;
+	size_t delay; /* 0: the sink writes at once, else so many pieces may be on their way */
 	struct err err;
 };
 
@@ -205,7 +307,9 @@ static int bench_dump(struct bench *b, const struct faults *faults, size_t room)
 	int rc;
 
 	b->fake = (struct fake){.mem = mem, .room = room, .faults = *faults};
-	b->fake.sink.ops = &fake_ops;
+	b->fake.is_late = b->delay;
+	b->fake.delay = b->delay;
+	b->fake.sink.ops = b->delay ? &late_ops : &fake_ops;
 	memset(mem, 0xa5, FAKE_MAX);
 	b->m = (struct manifest){0};
 	memset(&b->err, 0, sizeof(b->err));
@@ -395,6 +499,69 @@ static void test_full(void **state)
 	}
 	assert_true(kept > 3);
 	assert_int_equal(bench_dump(&b, &no_faults, whole), 0);
+	plan_deinit(&b.plan);
+	bench_close(&b);
+}
+
+/* The same where data arrives later than it was handed over, and a failure with it. */
+static void test_full_late(void **state)
+{
+	static const size_t delays[] = {1, 2, 7, LATE_MAX - 1};
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, SMALL "ram 32M 24M\nfree 0x2000 6000\nnoise 0x3000 900\n");
+	b.opts.threads = 2;
+	b.opts.levels[0] = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(delays); i++) {
+		unsigned int kept = 0;
+		size_t whole, index;
+		struct rdump rd;
+
+		b.delay = delays[i];
+		assert_int_equal(bench_dump(&b, &no_faults, FAKE_MAX), 0);
+		assert_int_equal(check_dump(&b, &rd), 0);
+		assert_int_equal(b.m.result.pages, b.plan.kept_pages);
+		whole = b.fake.size;
+		index = b.m.result.index_size;
+		plan_deinit(&b.plan);
+		for (size_t room = index; room < whole; room += (whole - index) / 11) {
+			int rc = bench_dump(&b, &no_faults, room);
+
+			assert_int_equal(rc, ERR_NOSPC);
+			check_failure(&b, rc);
+			if (b.fake.kept) {
+				assert_int_equal(rd.ndescs - check_dump(&b, &rd), b.m.result.pages);
+				kept++;
+			}
+			plan_deinit(&b.plan);
+		}
+		assert_true(kept > 3);
+	}
+	bench_close(&b);
+}
+
+/* A level that does not fit is known only when all its pages were handed over. */
+static void test_ladder_late(void **state)
+{
+	struct rdump rd;
+	struct bench b;
+	size_t small;
+
+	(void)state;
+	bench_open(&b, "ram 16M 8M\nnoise 0x1480 800\nanon 0x1480 700\n");
+	b.delay = LATE_MAX - 1;
+	b.opts.levels[0] = 31;
+	assert_int_equal(bench_dump(&b, &no_faults, FAKE_MAX), 0);
+	small = b.fake.size;
+	plan_deinit(&b.plan);
+	b.opts.levels[0] = 0;
+	b.opts.levels[1] = 31;
+	b.opts.nlevels = 2;
+	assert_int_equal(bench_dump(&b, &no_faults, small), 0);
+	assert_int_equal(b.fake.restarts, 1);
+	assert_int_equal(b.plan.level, 31);
+	assert_int_equal(check_dump(&b, &rd), 0);
 	plan_deinit(&b.plan);
 	bench_close(&b);
 }
@@ -614,6 +781,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_deterministic),
 		cmocka_unit_test(test_write_fails),   cmocka_unit_test(test_full),
+		cmocka_unit_test(test_full_late),     cmocka_unit_test(test_ladder_late),
 		cmocka_unit_test(test_end_fails),     cmocka_unit_test(test_ladder),
 		cmocka_unit_test(test_dry_run),	      cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_no_vmcoreinfo), cmocka_unit_test(test_far),
