@@ -150,6 +150,12 @@ int printk_window_copy(struct printk_window *w, uint64_t index, uint64_t n, uint
 	return 0;
 }
 
+int printk_window_place(const struct printk_window *w, printk_place_fn place, void *ctx,
+			struct err *err)
+{
+	return place(ctx, w->va, w->item * w->count, err);
+}
+
 static int text_flush(struct printk_text *t, struct err *err)
 {
 	int rc;
@@ -263,6 +269,12 @@ int printk_text_record(struct printk_text *t, const struct printk_rec *rec,
 	return text_end(t, err);
 }
 
+static int no_log(struct err *err)
+{
+	return err_set(err, ERR_NOTFOUND,
+		       "printk: vmcoreinfo has neither SYMBOL(prb) nor SYMBOL(log_buf)");
+}
+
 int printk_dump(const struct vmcoreinfo *vi, const struct printk_io *io, struct printk_stats *ret,
 		struct err *err)
 {
@@ -282,9 +294,20 @@ int printk_dump(const struct vmcoreinfo *vi, const struct printk_io *io, struct 
 	else if (vmcoreinfo_symbol(vi, "log_buf", &symbol))
 		rc = printk_dump_logbuf(vi, &t, err);
 	else
-		return err_set(err, ERR_NOTFOUND,
-			       "printk: vmcoreinfo has neither SYMBOL(prb) nor SYMBOL(log_buf)");
+		return no_log(err);
 	// What was found before a failure goes out all the same.
 	flushed = t.failed ? 0 : text_flush(&t, rc ? NULL : err);
 	return rc ? rc : flushed;
+}
+
+int printk_places(const struct vmcoreinfo *vi, const struct printk_io *io, printk_place_fn place,
+		  void *ctx, struct err *err)
+{
+	uint64_t symbol;
+
+	if (vmcoreinfo_symbol(vi, "prb", &symbol))
+		return printk_places_prb(vi, io, place, ctx, err);
+	if (vmcoreinfo_symbol(vi, "log_buf", &symbol))
+		return printk_places_logbuf(vi, io, place, ctx, err);
+	return no_log(err);
 }

@@ -64,4 +64,14 @@ struct printk_stats {
 int printk_dump(const struct vmcoreinfo *vi, const struct printk_io *io, struct printk_stats *ret,
 		struct err *err);
 
+/* Takes @size bytes of the dead kernel's memory at @va; a negative code ends it. */
+typedef int (*printk_place_fn)(void *ctx, vaddr_t va, uint64_t size, struct err *err);
+
+/*
+ * Tells of each part of the log where it lies: descriptors, infos and text of the ring, or
+ * log_buf. Only io->read and its context are used. Errors as above, of finding the ring.
+ */
+int printk_places(const struct vmcoreinfo *vi, const struct printk_io *io, printk_place_fn place,
+		  void *ctx, struct err *err);
+
 #endif

@@ -186,3 +186,12 @@ int printk_dump_logbuf(const struct vmcoreinfo *vi, struct printk_text *t, struc
 	rc = logbuf_walk(&log, log.first, log.data.count, true, t, err);
 	return rc ? rc : logbuf_walk(&log, 0, log.next, false, t, err);
 }
+
+int printk_places_logbuf(const struct vmcoreinfo *vi, const struct printk_io *io,
+			 printk_place_fn place, void *ctx, struct err *err)
+{
+	struct logbuf log;
+	int rc = logbuf_open(&log, vi, io, err);
+
+	return rc ? rc : printk_window_place(&log.data, place, ctx, err);
+}

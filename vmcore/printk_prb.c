@@ -250,3 +250,16 @@ int printk_dump_prb(const struct vmcoreinfo *vi, struct printk_text *t, struct e
 	}
 	return 0;
 }
+
+int printk_places_prb(const struct vmcoreinfo *vi, const struct printk_io *io,
+		      printk_place_fn place, void *ctx, struct err *err)
+{
+	struct prb prb;
+	int rc = prb_open(&prb, vi, io, err);
+
+	if (!rc)
+		rc = printk_window_place(&prb.descs, place, ctx, err);
+	if (!rc)
+		rc = printk_window_place(&prb.infos, place, ctx, err);
+	return rc ? rc : printk_window_place(&prb.data, place, ctx, err);
+}

@@ -104,5 +104,13 @@ int printk_text_record(struct printk_text *t, const struct printk_rec *rec,
 /* The two layouts. */
 int printk_dump_prb(const struct vmcoreinfo *vi, struct printk_text *t, struct err *err);
 int printk_dump_logbuf(const struct vmcoreinfo *vi, struct printk_text *t, struct err *err);
+int printk_places_prb(const struct vmcoreinfo *vi, const struct printk_io *io,
+		      printk_place_fn place, void *ctx, struct err *err);
+int printk_places_logbuf(const struct vmcoreinfo *vi, const struct printk_io *io,
+			 printk_place_fn place, void *ctx, struct err *err);
+
+/* Hands the array behind @w to @place. */
+int printk_window_place(const struct printk_window *w, printk_place_fn place, void *ctx,
+			struct err *err);
 
 #endif

@@ -153,6 +153,62 @@ static void test_plain(void **state)
 	check_dump(f, THREE, 3, 0);
 }
 
+struct places {
+	vaddr_t va[4];
+	uint64_t size[4];
+	size_t n, most; // where it says that it is enough
+};
+
+static int take_place(void *ctx, vaddr_t va, uint64_t size, struct err *err)
+{
+	struct places *p = ctx;
+
+	if (p->n == p->most)
+		return err_set(err, ERR_STOPPED, "enough");
+	p->va[p->n] = va;
+	p->size[p->n++] = size;
+	return 0;
+}
+
+static int find_places(struct fixture *f, struct places *p)
+{
+	struct printk_io io = {.read = read_mem, .read_ctx = f};
+	struct vmcoreinfo *vi;
+	int rc;
+
+	assert_int_equal(vmcoreinfo_create(f->mk.vmcoreinfo, strlen(f->mk.vmcoreinfo), &vi, NULL),
+			 0);
+	rc = printk_places(vi, &io, take_place, p, &f->err);
+	vmcoreinfo_destroy(vi);
+	return rc;
+}
+
+/* Where the parts of the log lie, in both layouts. */
+static void test_places(void **state)
+{
+	struct fixture *f = *state;
+	struct places p = {.most = 4};
+
+	make_three(f, true);
+	assert_int_equal(find_places(f, &p), 0);
+	assert_int_equal(p.n, 3);
+	assert_int_equal(p.va[0], MKPRINTK_VA + MKPRINTK_ARRAYS);
+	assert_int_equal(p.size[0], 16 * MKPRINTK_DESC_SIZE);
+	assert_int_equal(p.size[1], 16 * MKPRINTK_INFO_SIZE);
+	assert_int_equal(p.size[2], 1024);
+	p = (struct places){.most = 1};
+	assert_int_equal(find_places(f, &p), ERR_STOPPED);
+	assert_int_equal(p.n, 1);
+	make_three(f, false);
+	p = (struct places){.most = 4};
+	assert_int_equal(find_places(f, &p), 0);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.va[0], MKPRINTK_VA + MKPRINTK_ARRAYS);
+	assert_int_equal(p.size[0], 1024);
+	strcpy(f->mk.vmcoreinfo, "PAGESIZE=4096\n");
+	assert_int_equal(find_places(f, &p), ERR_NOTFOUND);
+}
+
 static void test_old_name(void **state)
 {
 	const struct mkprintk_opts opts = {.size_bits = 10, .old_name = true};
@@ -737,29 +793,18 @@ static void test_damage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_empty),
-		TEST(test_plain),
-		TEST(test_old_name),
-		TEST(test_caller),
-		TEST(test_odd_text),
-		TEST(test_states),
-		TEST(test_blank),
-		TEST(test_full_descs),
-		TEST(test_full_data),
-		TEST(test_full_logbuf),
-		TEST(test_block_at_end),
-		TEST(test_missing_keys),
-		TEST(test_forged_keys),
-		TEST(test_forged_prb),
-		TEST(test_looping_ids),
-		TEST(test_huge_and_absent),
-		TEST(test_forged_records),
-		TEST(test_forged_length),
-		TEST(test_overlapping_blocks),
-		TEST(test_forged_logbuf),
-		TEST(test_forged_logbuf_vars),
-		TEST(test_out_fails),
-		TEST(test_holes),
+		TEST(test_empty),	    TEST(test_plain),
+		TEST(test_places),	    TEST(test_old_name),
+		TEST(test_caller),	    TEST(test_odd_text),
+		TEST(test_states),	    TEST(test_blank),
+		TEST(test_full_descs),	    TEST(test_full_data),
+		TEST(test_full_logbuf),	    TEST(test_block_at_end),
+		TEST(test_missing_keys),    TEST(test_forged_keys),
+		TEST(test_forged_prb),	    TEST(test_looping_ids),
+		TEST(test_huge_and_absent), TEST(test_forged_records),
+		TEST(test_forged_length),   TEST(test_overlapping_blocks),
+		TEST(test_forged_logbuf),   TEST(test_forged_logbuf_vars),
+		TEST(test_out_fails),	    TEST(test_holes),
 		TEST(test_damage),
 	};
 
