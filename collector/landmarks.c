@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "collector/memmap.h"
 #include "vmcore/kmem.h"
+#include "vmcore/printk.h"
 #include "vmcore/vmcore.h"
 #include "vmcore/xlat.h"
 
@@ -21,9 +22,9 @@ static int list_add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *e
 }
 
 /* Frames behind [start, end) of the dead kernel's addresses, as far as they are mapped; by at
- * most *@leaves mappings. */
-static int add_mapped(struct pfn_list *list, const struct kmem *km, vaddr_t start, vaddr_t end,
-		      uint64_t *leaves, struct err *err)
+ * most *@leaves mappings. Those that may be written to go into @data as well (may be NULL). */
+static int add_mapped(struct pfn_list *list, struct pfn_list *data, const struct kmem *km,
+		      vaddr_t start, vaddr_t end, uint64_t *leaves, struct err *err)
 {
 	struct xlat_leaf leaf;
 	vaddr_t va = start;
@@ -32,6 +33,7 @@ static int add_mapped(struct pfn_list *list, const struct kmem *km, vaddr_t star
 		vaddr_t from = leaf.vaddr > va ? leaf.vaddr : va;
 		vaddr_t last = leaf.vaddr + leaf.size - 1;
 		paddr_t pa = leaf.paddr + (from - leaf.vaddr);
+		pfn_t pfn, pfn_end;
 		int rc;
 
 		if (!*leaves)
@@ -39,8 +41,11 @@ static int add_mapped(struct pfn_list *list, const struct kmem *km, vaddr_t star
 		--*leaves;
 		if (last > end - 1)
 			last = end - 1;
-		rc = list_add(list, pa >> km->page_shift,
-			      ((pa + (last - from)) >> km->page_shift) + 1, err);
+		pfn = pa >> km->page_shift;
+		pfn_end = ((pa + (last - from)) >> km->page_shift) + 1;
+		rc = list_add(list, pfn, pfn_end, err);
+		if (!rc && data && leaf.writable)
+			rc = list_add(data, pfn, pfn_end, err);
 		if (rc)
 			return rc;
 		if (last == UINT64_MAX)
@@ -58,37 +63,108 @@ static int find_image(struct landmarks *lm, const struct kmem *km, struct err *e
 	if (xlat_kernel_image(km->xlat, &start, &end, NULL))
 		return 0;
 	lm->image_known = true;
-	return add_mapped(&lm->image, km, start, end, &leaves, err);
+	return add_mapped(&lm->image, &lm->data, km, start, end, &leaves, err);
 }
 
-struct tables {
-	struct pfn_list *list;
+struct finder {
+	struct landmarks *lm;
+	const struct kmem *km;
+	int rc; // of the list
+};
+
+static int read_kernel(void *ctx, vaddr_t va, void *buf, size_t size, struct err *err)
+{
+	const struct finder *f = ctx;
+
+	return kmem_read(f->km, va, buf, size, err);
+}
+
+static int take_log(void *ctx, vaddr_t va, uint64_t size, struct err *err)
+{
+	uint64_t leaves = LANDMARKS_LEAVES_MAX;
+	struct finder *f = ctx;
+
+	// printk saw to it that its end is an address.
+	f->rc = add_mapped(&f->lm->log, NULL, f->km, va, va + size, &leaves, err);
+	return f->rc;
+}
+
+static int find_log(struct landmarks *lm, const struct kmem *km, struct err *err)
+{
+	struct finder f = {.lm = lm, .km = km};
+	struct printk_io io = {.read = read_kernel, .read_ctx = &f};
+
+	if (km->vi)
+		printk_places(km->vi, &io, take_log, &f, err);
+	// A log that cannot be found is told by who saves it as text.
+	return f.rc;
+}
+
+/* What the tour of the page tables carries along. */
+struct tour {
+	struct landmarks *lm;
 	const struct kmem *km;
 	struct vmcore_window window;
-	int rc; // of the list
+	vaddr_t image_start, image_end; // all ones when not known
+	// The area at hand: where it ends, its size, and where its frames begin in the list.
+	vaddr_t end;
+	uint64_t size;
+	size_t first;
+	int rc;
 };
 
 static int take_table(void *ctx, paddr_t table, size_t size, const uint8_t **words)
 {
-	struct tables *t = ctx;
+	struct tour *t = ctx;
 	pfn_t pfn = table >> t->km->page_shift;
 	size_t len;
 
-	if (!t->rc)
-		t->rc = list_add(t->list, pfn, pfn + 1, NULL);
+	if (t->rc != ERR_NOMEM)
+		t->rc = list_add(&t->lm->tables, pfn, pfn + 1, NULL);
 	return vmcore_window_get(&t->window, table, size, size, words, &len, NULL);
 }
 
-static int find_tables(struct landmarks *lm, const struct kmem *km, struct err *err)
+/* A leaf of the kernel's addresses; those that follow each other without a gap are an area. */
+static void take_leaf(void *ctx, const struct xlat_leaf *leaf)
 {
-	struct tables t = {.list = &lm->tables, .km = km};
+	struct tour *t = ctx;
+	struct pfn_list *list = &t->lm->areas;
+	bool module = leaf->vaddr >= t->image_end;
+	pfn_t pfn = leaf->paddr >> t->km->page_shift;
+
+	if (leaf->vaddr >= t->image_start && !module)
+		return;
+	if (leaf->vaddr != t->end) {
+		if (list->n > PFN_LIST_MAX / 2)
+			pfn_list_squeeze(list, PFN_LIST_MAX / 4);
+		t->size = 0;
+		t->first = list->n;
+	}
+	t->end = leaf->vaddr + leaf->size;
+	t->size += leaf->size;
+	// Modules lie side by side: all of them are wanted, however large they are together.
+	if (t->size > LANDMARKS_AREA_MAX && !module)
+		list->n = t->first;
+	else if (t->rc != ERR_NOMEM)
+		t->rc = pfn_list_add(list, pfn, pfn + (leaf->size >> t->km->page_shift), NULL);
+}
+
+/* Page tables and areas. Addresses of the image and of modules first: the mapping of all of
+ * memory may have more tables than are visited. */
+static int find_mapped(struct landmarks *lm, const struct kmem *km, struct err *err)
+{
+	struct tour t = {.lm = lm, .km = km, .image_start = UINT64_MAX, .image_end = UINT64_MAX};
+	struct xlat_tour tour = {.table = take_table, .leaf = take_leaf, .ctx = &t};
+	size_t done = 0;
 	int rc = vmcore_window_init(&t.window, km->vc, km->page_size, err);
 
 	if (rc)
 		return rc;
-	xlat_tables(km->xlat, LANDMARKS_TABLES_MAX, take_table, &t);
+	if (!xlat_kernel_image(km->xlat, &t.image_start, &t.image_end, NULL))
+		done = xlat_tour(km->xlat, t.image_start, UINT64_MAX, LANDMARKS_TABLES_MAX, &tour);
+	xlat_tour(km->xlat, 0, t.image_start - 1, LANDMARKS_TABLES_MAX - done, &tour);
 	vmcore_window_deinit(&t.window);
-	return t.rc == ERR_NOMEM ? err_set(err, ERR_NOMEM, "no memory to list page tables") : 0;
+	return t.rc == ERR_NOMEM ? err_set(err, ERR_NOMEM, "no memory to list what is mapped") : 0;
 }
 
 static int find_memmap(struct landmarks *lm, const struct kmem *km, const struct memmap *mm,
@@ -103,8 +179,8 @@ static int find_memmap(struct landmarks *lm, const struct kmem *km, const struct
 
 		// A section whose map would wrap around is forged; the scan keeps its pages.
 		if (size <= UINT64_MAX - sec->vaddr)
-			rc = add_mapped(&lm->memmap, km, sec->vaddr, sec->vaddr + size, &leaves,
-					err);
+			rc = add_mapped(&lm->memmap, NULL, km, sec->vaddr, sec->vaddr + size,
+					&leaves, err);
 	}
 	return rc;
 }
@@ -119,7 +195,9 @@ int landmarks_init(struct landmarks *lm, const struct kmem *km, const struct mem
 		return 0;
 	rc = find_image(lm, km, err);
 	if (!rc)
-		rc = find_tables(lm, km, err);
+		rc = find_log(lm, km, err);
+	if (!rc)
+		rc = find_mapped(lm, km, err);
 	if (!rc)
 		rc = find_memmap(lm, km, mm, page_size, err);
 	// A list that is full costs nothing but a good order.
@@ -132,7 +210,10 @@ int landmarks_init(struct landmarks *lm, const struct kmem *km, const struct mem
 
 void landmarks_deinit(struct landmarks *lm)
 {
+	pfn_list_deinit(&lm->log);
 	pfn_list_deinit(&lm->image);
+	pfn_list_deinit(&lm->data);
 	pfn_list_deinit(&lm->tables);
+	pfn_list_deinit(&lm->areas);
 	pfn_list_deinit(&lm->memmap);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * landmarks: where in physical memory the dead kernel has its own image, its page tables and
- * its struct pages. The image must never be excluded; all three serve the order of writing.
+ * landmarks: where in physical memory the dead kernel has what can be found without a look at
+ * any struct page: its log, its image, its page tables, what it maps besides all of memory, its
+ * struct pages. The image must never be excluded; all of them serve the order of writing.
  */
 #ifndef COLLECTOR_LANDMARKS_H
 #define COLLECTOR_LANDMARKS_H
@@ -18,11 +19,23 @@ struct memmap;
 enum {
 	LANDMARKS_TABLES_MAX = 1 << 16, /* page tables visited at most */
 	LANDMARKS_LEAVES_MAX = 1 << 18, /* mappings of struct pages followed at most */
+	/*
+	 * What is mapped in one piece and is larger is no area: the mapping of all of memory, the
+	 * struct pages, tables made at boot. Bytes.
+	 */
+	LANDMARKS_AREA_MAX = 8 << 20,
 };
 
 struct landmarks {
+	struct pfn_list log; /* frames of the log: the ring, or log_buf */
 	struct pfn_list image; /* frames mapped as the kernel image */
+	struct pfn_list data; /* of those, what the kernel may write to */
 	struct pfn_list tables; /* frames of page tables of the kernel's address space */
+	/*
+	 * Frames of the areas of vmalloc and of modules: stacks of tasks (VMAP_STACK, 4.9), stacks
+	 * of exceptions, modules, later chunks of the per-CPU areas.
+	 */
+	struct pfn_list areas;
 	struct pfn_list memmap; /* frames that hold struct pages */
 	bool image_known;
 };

@@ -100,6 +100,38 @@ static int add_less(struct pfn_list *ret, pfn_t start, pfn_t end, const struct p
 	return rc ? rc : add(ret, start, end, err);
 }
 
+int pfn_list_add_near(struct pfn_list *list, pfn_t start, pfn_t end, pfn_t gap, pfn_t floor,
+		      struct err *err)
+{
+	struct pfn_range *last = list->n ? &list->ranges[list->n - 1] : NULL;
+
+	if (!last || start >= end || last->start < floor || start < last->start ||
+	    (start > last->end && start - last->end > gap))
+		return pfn_list_add(list, start, end, err);
+	if (end > last->end)
+		last->end = end;
+	return 0;
+}
+
+void pfn_list_squeeze(struct pfn_list *list, size_t max)
+{
+	pfn_list_normalise(list);
+	for (pfn_t gap = 1; list->n > max; gap *= 2) {
+		size_t out = 0;
+
+		for (size_t i = 1; i < list->n; i++) {
+			struct pfn_range *last = &list->ranges[out], r = list->ranges[i];
+
+			// A gap that has doubled to nothing bridges all that is left.
+			if (gap && r.start - last->end > gap)
+				list->ranges[++out] = r;
+			else
+				last->end = r.end;
+		}
+		list->n = out + 1;
+	}
+}
+
 void pfn_list_append(struct pfn_list *list, const struct pfn_list *more)
 {
 	for (size_t i = 0; i < more->n; i++)
@@ -125,34 +157,58 @@ int pfn_list_subtract(struct pfn_list *list, struct pfn_list *less, struct err *
 	return 0;
 }
 
-int order_make(struct pfn_list *first, struct pfn_list *last, pfn_t max_pfn, struct pfn_list *ret,
-	       struct err *err)
+/* Adds to @taken all of @list, and to @ret what of it was not there before. */
+static int take(struct pfn_list *ret, const struct pfn_list *list, struct pfn_list *taken,
+		pfn_t max_pfn, struct err *err)
 {
-	struct pfn_list both = {0};
+	size_t n = taken->n;
+	int rc = 0;
+
+	for (size_t i = 0; i < list->n && !rc; i++) {
+		struct pfn_range r = list->ranges[i];
+
+		if (ret)
+			rc = add_less(ret, r.start, r.end < max_pfn ? r.end : max_pfn, taken, err);
+	}
+	for (size_t i = 0; i < list->n && !rc; i++)
+		rc = add(taken, list->ranges[i].start, list->ranges[i].end, err);
+	// What came in is sorted already, and often nothing did.
+	if (!rc && taken->n > n)
+		pfn_list_normalise(taken);
+	return rc;
+}
+
+/* What is in none of the lists. */
+static int take_others(struct pfn_list *ret, struct pfn_list *const lists[], size_t n,
+		       pfn_t max_pfn, struct err *err)
+{
+	struct pfn_list all = {0};
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = take(NULL, lists[i], &all, max_pfn, err);
+	if (!rc)
+		rc = add_less(ret, 0, max_pfn, &all, err);
+	pfn_list_deinit(&all);
+	return rc;
+}
+
+int order_make(struct pfn_list *const lists[], size_t n, size_t before, pfn_t max_pfn,
+	       struct pfn_list *ret, struct err *err)
+{
+	struct pfn_list taken = {0};
 	int rc = 0;
 
 	*ret = (struct pfn_list){0};
-	pfn_list_normalise(first);
-	pfn_list_normalise(last);
-	for (size_t i = 0; i < first->n && !rc; i++) {
-		struct pfn_range r = first->ranges[i];
-
-		rc = add(ret, r.start, r.end < max_pfn ? r.end : max_pfn, err);
-		if (!rc)
-			rc = add(&both, r.start, r.end, err);
+	for (size_t i = 0; i < n; i++)
+		pfn_list_normalise(lists[i]);
+	for (size_t i = 0; i <= n && !rc; i++) {
+		if (i == before)
+			rc = take_others(ret, lists, n, max_pfn, err);
+		if (i < n && !rc)
+			rc = take(ret, lists[i], &taken, max_pfn, err);
 	}
-	for (size_t i = 0; i < last->n && !rc; i++)
-		rc = add(&both, last->ranges[i].start, last->ranges[i].end, err);
-	if (!rc) {
-		pfn_list_normalise(&both);
-		rc = add_less(ret, 0, max_pfn, &both, err);
-	}
-	for (size_t i = 0; i < last->n && !rc; i++) {
-		struct pfn_range r = last->ranges[i];
-
-		rc = add_less(ret, r.start, r.end < max_pfn ? r.end : max_pfn, first, err);
-	}
-	pfn_list_deinit(&both);
+	pfn_list_deinit(&taken);
 	if (rc)
 		pfn_list_deinit(ret);
 	return rc;
@@ -220,7 +276,7 @@ int order_cut(const struct pfn_list *list, pfn_t start, pfn_t end, struct pfn_li
 		pfn_t from = list->ranges[i].start > start ? list->ranges[i].start : start;
 		pfn_t to = list->ranges[i].end < end ? list->ranges[i].end : end;
 
-		rc = pfn_list_add(ret, from, to, err);
+		rc = add(ret, from, to, err);
 	}
 	if (rc)
 		pfn_list_deinit(ret);
@@ -234,17 +290,16 @@ size_t order_next(struct order_walk *w, size_t max, pfn_t *pfns, uint64_t *indic
 	while (n < max && w->range < w->order->n) {
 		const struct pfn_range *r = &w->order->ranges[w->range];
 
-		if (!w->started) {
-			w->pfn = r->start;
-			w->index = rank_of(w->rank, r->start);
-			w->started = 1;
-		}
-		w->pfn = bitmap_next(w->rank->kept, w->pfn, r->end);
+		w->pfn = bitmap_next(w->rank->kept, w->started ? w->pfn : r->start, r->end);
 		if (w->pfn >= r->end) {
 			w->range++;
 			w->started = 0;
 			continue;
 		}
+		// Most ranges have no kept page at all: only the others are worth a rank.
+		if (!w->started)
+			w->index = rank_of(w->rank, w->pfn);
+		w->started = 1;
 		pfns[n] = w->pfn++;
 		indices[n++] = w->index++;
 	}

@@ -2,9 +2,8 @@
 /*
  * order: in which order the kept pages are written. Descriptors stand in PFN order in the
  * file, page data may stand anywhere: so what a reader cannot do without goes first and a
- * dump that is cut off keeps it. First the kernel image, its page tables and what it set aside
- * at boot (per-CPU areas, node data), last the struct pages themselves (most of a big idle
- * machine's dump, and needed by no backtrace), between them the rest.
+ * dump that is cut off keeps it. What goes where is the planner's affair (make_order() in
+ * plan.c, docs/dump-format.md); here are the lists that it is made of.
  */
 #ifndef COLLECTOR_ORDER_H
 #define COLLECTOR_ORDER_H
@@ -35,6 +34,20 @@ enum {
 int pfn_list_add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err);
 void pfn_list_deinit(struct pfn_list *list);
 
+/*
+ * The same, but over a gap of at most @gap pages to the last range, if that begins at @floor
+ * or above, the last range is only lengthened: for what is found in ascending order and may
+ * be listed coarsely.
+ */
+int pfn_list_add_near(struct pfn_list *list, pfn_t start, pfn_t end, pfn_t gap, pfn_t floor,
+		      struct err *err);
+
+/*
+ * Normalises, and merges over gaps, small ones first, till no more than @max (at least 1)
+ * ranges are left.
+ */
+void pfn_list_squeeze(struct pfn_list *list, size_t max);
+
 /* Adds all of @more, as far as there is room. */
 void pfn_list_append(struct pfn_list *list, const struct pfn_list *more);
 
@@ -45,12 +58,12 @@ int pfn_list_subtract(struct pfn_list *list, struct pfn_list *less, struct err *
 void pfn_list_normalise(struct pfn_list *list);
 
 /*
- * Fills @ret with ranges that cover [0, @max_pfn) exactly once: those of @first, then
- * everything in neither list, then those of @last that are not in @first. Both lists are
- * normalised on the way.
+ * Fills @ret with ranges that cover [0, @max_pfn) exactly once: those of the @n lists, one
+ * list after the other, and what is in none of them behind the first @before lists. Of a page
+ * in several lists the first one counts. They are normalised on the way.
  */
-int order_make(struct pfn_list *first, struct pfn_list *last, pfn_t max_pfn, struct pfn_list *ret,
-	       struct err *err);
+int order_make(struct pfn_list *const lists[], size_t n, size_t before, pfn_t max_pfn,
+	       struct pfn_list *ret, struct err *err);
 
 /* Rank of a page among the kept ones, in PFN order: its index among the descriptors. */
 struct rank {

@@ -217,6 +217,19 @@ enum page_class pageclass_of(const struct pageclass *pc, unsigned int level, pfn
 	return pageclass_verdict(pc, level, pfn, page, next, npages);
 }
 
+uint64_t pageclass_slab_pages(const struct pageclass *pc, pfn_t pfn, const uint8_t *page,
+			      const uint8_t *next)
+{
+	int32_t mapcount = (int32_t)load_le32(page + pc->mapcount);
+	bool hugetlb;
+
+	if (!pageclass_is_slab(pc, page) || pageclass_is_tail(pc, page))
+		return 0;
+	if (!pageclass_is_head(pc, page) || !next)
+		return 1;
+	return 1ULL << compound_order(pc, pfn, mapcount, next, &hugetlb);
+}
+
 const char *page_class_name(enum page_class c)
 {
 	static const char *const names[PAGE_CLASSES] = {

@@ -97,6 +97,13 @@ static inline bool pageclass_is_head(const struct pageclass *pc, const uint8_t *
 enum page_class pageclass_of(const struct pageclass *pc, unsigned int level, pfn_t pfn,
 			     const uint8_t *page, const uint8_t *next, uint64_t *npages);
 
+/*
+ * How many pages from @pfn on are a slab, told as pageclass_of() tells it, from the same struct
+ * pages; 0 for what is none, and for a tail.
+ */
+uint64_t pageclass_slab_pages(const struct pageclass *pc, pfn_t pfn, const uint8_t *page,
+			      const uint8_t *next);
+
 /* The flags word without the zone, node and section numbers in its upper part. */
 static inline uint64_t pageclass_low_flags(const struct pageclass *pc, const uint8_t *page)
 {

@@ -38,13 +38,25 @@ static inline unsigned int compound_order(const struct pageclass *pc, pfn_t pfn,
 	return order;
 }
 
+/* Slab is a flag before 6.10 and a type since (46df8e73a4a3, "mm: free up PG_slab"). */
+static inline bool pageclass_is_slab(const struct pageclass *pc, const uint8_t *page)
+{
+	return (pc->has_slab_value && (int32_t)load_le32(page + pc->mapcount) == pc->slab_value) ||
+	       (load_le64(page + pc->flags) & pc->slab);
+}
+
+static inline bool pageclass_is_tail(const struct pageclass *pc, const uint8_t *page)
+{
+	return load_le64(page + pc->compound_head) & pc->tail;
+}
+
 static inline __attribute__((always_inline)) enum page_class
 pageclass_verdict(const struct pageclass *pc, unsigned int level, pfn_t pfn, const uint8_t *page,
 		  const uint8_t *next, uint64_t *npages)
 {
 	uint64_t flags = load_le64(page + pc->flags);
 	int32_t mapcount = (int32_t)load_le32(page + pc->mapcount);
-	bool slab = (pc->has_slab_value && mapcount == pc->slab_value) || (flags & pc->slab);
+	bool slab = pageclass_is_slab(pc, page);
 	// Slab overlays mapping since 6.2, so its low bit says nothing there.
 	bool anon = (load_le64(page + pc->mapping) & 1) && !slab;
 	bool cache = (flags & pc->lru) ||
@@ -54,7 +66,7 @@ pageclass_verdict(const struct pageclass *pc, unsigned int level, pfn_t pfn, con
 
 	*npages = 1;
 	// Poison is told of each page, and stays where a huge page could not be split.
-	if (load_le64(page + pc->compound_head) & pc->tail)
+	if (pageclass_is_tail(pc, page))
 		return (flags & pc->hwpoison) && !pc->compat ? PAGE_HWPOISON : PAGE_KEPT;
 	if ((flags & pc->head) && next)
 		*npages = 1ULL << compound_order(pc, pfn, mapcount, next, &hugetlb);

@@ -19,6 +19,7 @@
 #include "vmcore/xlat.h"
 
 enum {
+	NOTES_MAX = PFN_LIST_MAX / 2, // ranges in a list of notes, one a section aside
 	SUSPECT_PAGES = 1 << 14, // struct pages scanned from which on no free page is suspect
 };
 
@@ -34,7 +35,7 @@ struct planner {
 	struct memmap mm;
 	struct landmarks lm;
 	uint64_t image_flags; // low flags of the image's first page, 0 when not known
-	struct pfn_list reserved; // frames that the kernel set aside at boot
+	struct pfn_list notes[SCAN_NOTES]; // of kept pages, for the order
 };
 
 __attribute__((format(printf, 2, 3))) static void note(struct plan *plan, const char *fmt, ...)
@@ -281,7 +282,8 @@ static int exclude_pages(struct planner *p, struct err *err)
 		.pc = &p->pc,
 		.threads = p->threads ? p->threads : 1,
 		.kept = &plan->kept,
-		.reserved = &p->reserved,
+		.notes = p->notes,
+		.note_gap = plan->ram_pages / NOTES_MAX,
 	};
 	int rc;
 
@@ -337,20 +339,35 @@ static int make_dense(struct planner *p, struct err *err)
 	return rc;
 }
 
-/* What goes first: image, page tables, and what was set aside less the struct pages. */
+/*
+ * By falling worth for who opens a dump that was cut off. No reader opens one without all
+ * of the image, though most of it never changes: so it stands before the slabs, of which there
+ * may be far more, and behind what is small and differs from crash to crash.
+ */
 static int make_order(struct planner *p, struct err *err)
 {
-	struct pfn_list first = {0};
-	int rc = pfn_list_subtract(&p->reserved, &p->lm.memmap, err);
+	struct pfn_list *const lists[] = {
+		&p->lm.log,
+		&p->lm.data,
+		&p->notes[NOTE_RESERVED],
+		&p->lm.tables,
+		&p->lm.areas,
+		&p->lm.image,
+		&p->notes[NOTE_SLAB],
+		&p->lm.memmap,
+		&p->notes[NOTE_KERNEL],
+		// Here goes what is in no list: at level 31 other pages of the kernel, at lower ones
+		// those of user space and files.
+		&p->notes[NOTE_FREE],
+	};
+	// Struct pages are set aside at boot, too, and are mapped like anything else.
+	int rc = pfn_list_subtract(&p->notes[NOTE_RESERVED], &p->lm.memmap, err);
 
-	if (!rc) {
-		pfn_list_append(&first, &p->lm.image);
-		pfn_list_append(&first, &p->lm.tables);
-		pfn_list_append(&first, &p->reserved);
-		rc = order_make(&first, &p->lm.memmap, p->plan->max_pfn, &p->plan->order, err);
-	}
-	pfn_list_deinit(&first);
-	return rc;
+	if (!rc)
+		rc = pfn_list_subtract(&p->lm.areas, &p->lm.memmap, err);
+	return rc ? rc
+		  : order_make(lists, ARRAY_SIZE(lists), ARRAY_SIZE(lists) - 1, p->plan->max_pfn,
+			       &p->plan->order, err);
 }
 
 static int make_plan(struct planner *p, struct err *err)
@@ -406,7 +423,8 @@ int plan_init_wish(struct plan *plan, const struct kmem *km, const struct plan_w
 	rc = make_plan(&p, err);
 	memmap_deinit(&p.mm);
 	landmarks_deinit(&p.lm);
-	pfn_list_deinit(&p.reserved);
+	for (size_t i = 0; i < ARRAY_SIZE(p.notes); i++)
+		pfn_list_deinit(&p.notes[i]);
 	if (rc)
 		plan_deinit(plan);
 	return rc;

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "collector/memmap.h"
 #include "collector/pageverdict.h"
+#include "vmcore/dumpopts.h"
 #include "vmcore/kmem.h"
 #include "vmcore/xlat.h"
 
@@ -27,7 +28,10 @@ struct section {
 	const struct memmap_section *sec;
 	pfn_t base, end; // first frame of words, and one above the section's last
 	uint64_t *words;
-	struct run excluded, reserved;
+	struct run excluded;
+	struct run noted; // pages that are noted alike
+	enum scan_note note; // as what
+	pfn_t decided; // one above the frames that a note was made of, with what hangs on them
 };
 
 /*
@@ -120,21 +124,65 @@ static pfn_t exclude_range(struct scanner *s, struct section *at, pfn_t pfn, uin
 	return end;
 }
 
-static void flush_reserved(struct scanner *s, struct section *at)
+static void flush_noted(struct scanner *s, struct section *at)
 {
+	if (at->noted.start == at->noted.end)
+		return;
 	// A list that is full costs order only.
-	pfn_list_add(&s->reserved, at->reserved.start, at->reserved.end, NULL);
-	at->reserved = (struct run){0};
+	pfn_list_add_near(&s->notes[at->note], at->noted.start, at->noted.end, s->scan->note_gap,
+			  at->sec->pfn, NULL);
+	at->noted = (struct run){0};
 }
 
-/* Lists a kept page that the kernel set aside at boot. */
-static void note_reserved(struct scanner *s, struct section *at, pfn_t pfn)
+/* Pages [@pfn, @end), which are kept, are noted as @note. */
+static void note(struct scanner *s, struct section *at, pfn_t pfn, pfn_t end, enum scan_note note)
 {
-	if (pfn != at->reserved.end) {
-		flush_reserved(s, at);
-		at->reserved.start = pfn;
+	if (pfn != at->noted.end || note != at->note) {
+		flush_noted(s, at);
+		at->note = note;
+		at->noted.start = pfn;
 	}
-	at->reserved.end = pfn + 1;
+	at->noted.end = end;
+}
+
+/* What to note of a page that this level keeps and another one may leave out, with *@n more. */
+static enum scan_note note_of_lower(const struct pageclass *pc, pfn_t pfn, const uint8_t *page,
+				    const uint8_t *next, uint64_t *n)
+{
+	switch (pageclass_of(pc, DUMP_LEVEL_MAX, pfn, page, next, n)) {
+	case PAGE_KEPT:
+		return NOTE_KERNEL;
+	case PAGE_FREE:
+		return NOTE_FREE;
+	default:
+		return SCAN_NOTES;
+	}
+}
+
+/* Lists kept page @pfn by its worth. The tails of what was noted by its head are passed over. */
+static inline __attribute__((always_inline)) void note_kept(struct scanner *s, struct section *at,
+							    const struct pageclass *pc, pfn_t pfn,
+							    const uint8_t *page,
+							    const uint8_t *next)
+{
+	const uint64_t reserved = s->scan->reserved_flags;
+	enum scan_note what = SCAN_NOTES;
+	uint64_t n = 1;
+
+	if (!s->scan->notes || pfn < at->decided)
+		return;
+	// Some carry more flags than the image does: private, for what can be hot-removed.
+	if (reserved && !(reserved & ~pageclass_low_flags(pc, page))) {
+		what = NOTE_RESERVED;
+	} else if (pageclass_is_slab(pc, page) && !pageclass_is_tail(pc, page)) {
+		what = NOTE_SLAB;
+		n = pageclass_slab_pages(pc, pfn, page, next);
+	} else if ((s->scan->level | DUMP_LEVEL_ZERO) != DUMP_LEVEL_MAX) {
+		what = note_of_lower(pc, pfn, page, next, &n);
+	}
+	at->decided = n < at->end - pfn ? pfn + n : at->end;
+	if (what != SCAN_NOTES)
+		note(s, at, pfn, at->decided, what);
 }
 
 /*
@@ -142,11 +190,10 @@ static void note_reserved(struct scanner *s, struct section *at, pfn_t pfn)
  * or behind. Inlined for the usual size, which the compiler then knows.
  */
 static inline __attribute__((always_inline)) pfn_t scan_some(struct scanner *s, struct section *at,
-							      pfn_t pfn, size_t size)
+							     pfn_t pfn, size_t size)
 {
 	// A copy, that no store to the bitmap can be thought to change.
 	const struct pageclass pc = *s->scan->pc;
-	const uint64_t reserved = s->scan->reserved_flags;
 	const unsigned int level = s->scan->level;
 	const uint64_t *const words = at->words;
 	const uint8_t *const data = s->data;
@@ -180,10 +227,7 @@ static inline __attribute__((always_inline)) pfn_t scan_some(struct scanner *s, 
 			}
 			continue;
 		}
-		// Some carry more flags than the image does: private, for what can be hot-removed.
-		if (reserved && !(reserved & ~pageclass_low_flags(&pc, page)))
-			note_reserved(s, at, pfn);
-		pfn++;
+		note_kept(s, at, &pc, pfn++, page, next);
 	}
 	s->counts.scanned += scanned;
 	return pfn;
@@ -198,8 +242,7 @@ static pfn_t scan_one(struct scanner *s, struct section *at, pfn_t pfn, uint64_t
 	if (!read_one(s, at->sec, pfn, page)) {
 		if (n > at->end - pfn)
 			n = at->end - pfn;
-		s->counts.unreadable +=
-			words_count(at->words, pfn - at->base, pfn - at->base + n);
+		s->counts.unreadable += words_count(at->words, pfn - at->base, pfn - at->base + n);
 		return pfn + n;
 	}
 	s->pfn = pfn;
@@ -237,7 +280,7 @@ void scanner_section(struct scanner *s, const struct memmap_section *sec, uint64
 		}
 	}
 	flush_excluded(&at);
-	flush_reserved(s, &at);
+	flush_noted(s, &at);
 }
 
 int scanner_init(struct scanner *s, const struct scan *scan, struct scan_spills *spills,
@@ -251,7 +294,8 @@ int scanner_init(struct scanner *s, const struct scan *scan, struct scan_spills 
 void scanner_deinit(struct scanner *s)
 {
 	vmcore_window_deinit(&s->window);
-	pfn_list_deinit(&s->reserved);
+	for (int i = 0; i < SCAN_NOTES; i++)
+		pfn_list_deinit(&s->notes[i]);
 }
 
 int scan_spills_init(struct scan_spills *spills, size_t nsections, struct err *err)
@@ -341,6 +385,12 @@ static void apply_spills(const struct scan *scan, struct scan_spills *spills,
 	}
 }
 
+static void hand_over(const struct scan *scan, const struct scanner *s)
+{
+	for (int i = 0; i < SCAN_NOTES && scan->notes; i++)
+		pfn_list_append(&scan->notes[i], &s->notes[i]);
+}
+
 int scan_run(const struct scan *scan, struct scan_counts *ret, struct err *err)
 {
 	CLEANUP_FREE struct thread *threads = calloc(scan->threads, sizeof(*threads));
@@ -362,7 +412,7 @@ int scan_run(const struct scan *scan, struct scan_counts *ret, struct err *err)
 		memset(ret, 0, sizeof(*ret));
 		for (unsigned int i = 0; i < ready; i++) {
 			scan_counts_add(ret, &threads[i].scanner.counts);
-			pfn_list_append(scan->reserved, &threads[i].scanner.reserved);
+			hand_over(scan, &threads[i].scanner);
 			scanner_deinit(&threads[i].scanner);
 		}
 		apply_spills(scan, &spills, ret);

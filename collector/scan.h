@@ -22,6 +22,16 @@ struct kmem;
 struct memmap;
 struct memmap_section;
 
+/* What is told of kept pages for the order of writing: docs/dump-format.md. */
+enum scan_note {
+	NOTE_RESERVED, /* set aside at boot: they never went through the allocator */
+	NOTE_SLAB,
+	/* Of a dump level that keeps pages which another one leaves out: */
+	NOTE_KERNEL, /* kept at any level, and none of the above */
+	NOTE_FREE,
+	SCAN_NOTES,
+};
+
 struct scan {
 	const struct kmem *km;
 	const struct memmap *mm;
@@ -29,10 +39,14 @@ struct scan {
 	unsigned int level;
 	unsigned int threads;
 	struct bitmap *kept; /* in: every page of memory; out: those to dump */
-	/* Low flags of a page that never went through the allocator, 0 when not known ... */
+	/* Low flags of a page that never went through the allocator, 0 when not known. */
 	uint64_t reserved_flags;
-	/* ... and where such pages are listed; in no order. Serves the order of writing only. */
-	struct pfn_list *reserved;
+	struct pfn_list *notes; /* SCAN_NOTES lists, in no order; NULL: not asked for */
+	/*
+	 * Gaps of so many pages within a section may be swallowed by a list. It bounds the lists
+	 * whatever the memory looks like, and makes them the same with any number of threads.
+	 */
+	pfn_t note_gap;
 	size_t window; /* bytes of struct pages mapped at once, a thread; 0: SCAN_WINDOW */
 };
 
@@ -76,11 +90,11 @@ void scan_spills_sort(struct scan_spills *spills);
 
 /* What one thread scans with. */
 struct scanner {
-	const struct scan *scan; /* kept, threads and reserved are not looked at */
+	const struct scan *scan; /* kept and threads are not looked at */
 	struct scan_spills *spills; /* NULL: they are known already */
 	struct vmcore_window window;
 	struct scan_counts counts;
-	struct pfn_list reserved; /* owned; filled where the flags of reserved pages are known */
+	struct pfn_list notes[SCAN_NOTES]; /* owned; filled where the scan asks for notes */
 	/* Private: struct pages at hand, those of frames [pfn, end) from data on. */
 	pfn_t pfn, end;
 	const uint8_t *data;

@@ -89,9 +89,10 @@ bool xlat_next(const struct xlat *x, vaddr_t va, vaddr_t end, struct xlat_leaf *
 	return false;
 }
 
-void xlat_tables(const struct xlat *x, size_t max, xlat_table_fn visit, void *ctx)
+size_t xlat_tour(const struct xlat *x, vaddr_t start, vaddr_t last, size_t max,
+		 const struct xlat_tour *tour)
 {
-	x->arch->tables(x, max, visit, ctx);
+	return start <= last ? x->arch->tour(x, start, last, max, tour) : 0;
 }
 
 unsigned int xlat_levels(const struct xlat *x)

@@ -37,6 +37,7 @@ struct xlat_leaf {
 	vaddr_t vaddr;
 	paddr_t paddr;
 	uint64_t size;
+	bool writable; /* as the entries on all levels have it */
 };
 
 /*
@@ -68,17 +69,26 @@ int xlat_paddr(const struct xlat *x, vaddr_t va, paddr_t *ret, struct err *err);
  */
 bool xlat_next(const struct xlat *x, vaddr_t va, vaddr_t end, struct xlat_leaf *ret);
 
-/*
- * Visits a table of the kernel's own address space: lends its @size bytes at *@words, which
- * need hold only until the next visit. A negative code passes over what hangs on the table.
- */
-typedef int (*xlat_table_fn)(void *ctx, paddr_t table, size_t size, const uint8_t **words);
+/* What is called on a tour through the tables; both get @ctx. */
+struct xlat_tour {
+	/*
+	 * A table: lends its @size bytes at *@words, which need hold only until the next call of
+	 * either. A negative code passes over what hangs on the table.
+	 */
+	int (*table)(void *ctx, paddr_t table, size_t size, const uint8_t **words);
+	/* A leaf; may be NULL. */
+	void (*leaf)(void *ctx, const struct xlat_leaf *leaf);
+	void *ctx;
+};
 
 /*
- * Visits the root and every table that hangs on its kernel part, each at least once, at most
- * @max in all: the pages without which nothing else of the dead kernel can be found.
+ * Goes through the kernel's own address space from @start to @last (both inside): the root and
+ * every table that hangs on it there, each at least once, at most @max in all, and what they
+ * map, by ascending address. The tables are the pages without which nothing else of the dead
+ * kernel can be found. Returns how many were visited, so that ranges may share a @max.
  */
-void xlat_tables(const struct xlat *x, size_t max, xlat_table_fn visit, void *ctx);
+size_t xlat_tour(const struct xlat *x, vaddr_t start, vaddr_t last, size_t max,
+		 const struct xlat_tour *tour);
 
 /* Levels of the page tables (4 or 5 on x86_64), for logs. */
 unsigned int xlat_levels(const struct xlat *x);

@@ -29,8 +29,9 @@ struct xlat_arch {
 	int (*walk)(const struct xlat *x, vaddr_t va, struct xlat_leaf *ret, vaddr_t *hole,
 		    struct err *err);
 
-	/* xlat_tables() */
-	void (*tables)(const struct xlat *x, size_t max, xlat_table_fn visit, void *ctx);
+	/* xlat_tour(), with @start no higher than @last */
+	size_t (*tour)(const struct xlat *x, vaddr_t start, vaddr_t last, size_t max,
+		       const struct xlat_tour *tour);
 
 	/* xlat_hint_add() */
 	void (*hint_add)(struct xlat_hint *hint, vaddr_t vaddr, paddr_t paddr);

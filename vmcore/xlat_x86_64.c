@@ -28,6 +28,7 @@ enum {
 #define KERNEL_ALIGN	      (2ULL << 20) /* least CONFIG_PHYSICAL_ALIGN of a 64-bit kernel */
 
 #define ENTRY_PRESENT	(1ULL << 0)
+#define ENTRY_WRITABLE	(1ULL << 1)
 #define ENTRY_LARGE	(1ULL << 7) /* PS, in a PUD or PMD */
 #define ENTRY_LARGE_PAT (1ULL << 12) /* in a large leaf the lowest address bit is PAT */
 #define ENTRY_ADDR	0x000ffffffffff000ULL /* bits 12 to 51 */
@@ -51,9 +52,9 @@ static vaddr_t hole_end(const struct xlat *x)
 	return -hole_start(x);
 }
 
-/* The leaf in @entry, found @level levels above the PTEs. */
+/* The leaf in @entry, found @level levels above the PTEs; @above: what the levels above it allow. */
 static int take_leaf(const struct xlat *x, vaddr_t va, unsigned int level, uint64_t entry,
-		     struct xlat_leaf *ret, struct err *err)
+		     uint64_t above, struct xlat_leaf *ret, struct err *err)
 {
 	uint64_t size = 1ULL << (PAGE_SHIFT + INDEX_BITS * level);
 	paddr_t pa = entry & x->addr_mask;
@@ -68,6 +69,7 @@ static int take_leaf(const struct xlat *x, vaddr_t va, unsigned int level, uint6
 	ret->vaddr = va & ~(size - 1);
 	ret->paddr = pa;
 	ret->size = size;
+	ret->writable = entry & above & ENTRY_WRITABLE;
 	return 0;
 }
 
@@ -102,7 +104,7 @@ static int x86_64_walk(const struct xlat *x, vaddr_t va, struct xlat_leaf *ret, 
 		       struct err *err)
 {
 	paddr_t table = x->root;
-	uint64_t entry = 0;
+	uint64_t entry = 0, above = ENTRY_WRITABLE;
 	int rc;
 
 	if (va >= hole_start(x) && va < hole_end(x)) {
@@ -118,49 +120,91 @@ static int x86_64_walk(const struct xlat *x, vaddr_t va, struct xlat_leaf *ret, 
 		if (rc)
 			return rc;
 		if (level == 0 || (entry & ENTRY_LARGE))
-			return take_leaf(x, va, level, entry, ret, err);
+			return take_leaf(x, va, level, entry, above, ret, err);
+		above &= entry;
 		table = entry & x->addr_mask;
 	}
 	return err_set(err, ERR_CORRUPT, "%#llx: no leaf", (unsigned long long)va);
 }
 
-/* What a visit of all tables carries along. */
-struct tour {
+/* What a tour carries along. */
+struct walker {
 	const struct xlat *x;
-	xlat_table_fn visit;
-	void *ctx;
+	const struct xlat_tour *tour;
+	vaddr_t start, last;
 	size_t left; // tables that may still be visited
 };
 
-/* The table at @table, @level levels above the PTEs, from entry @first on, and what hangs on it. */
-static void visit_table(struct tour *t, unsigned int level, paddr_t table, unsigned int first)
+/* An entry that is worth a look, copied out: what was lent is gone with the next call. */
+struct entry {
+	vaddr_t va;
+	uint64_t bits;
+};
+
+/* Those of the table at @words that are present and in the range; returns how many. */
+static unsigned int pick_entries(const struct walker *w, unsigned int level, vaddr_t va,
+				 const uint8_t *words, struct entry *ret)
 {
-	paddr_t below[1 << INDEX_BITS];
-	const uint8_t *words;
+	uint64_t size = 1ULL << (PAGE_SHIFT + INDEX_BITS * level);
 	unsigned int n = 0;
 
-	if (!t->left)
-		return;
-	t->left--;
-	if (t->visit(t->ctx, table, 1 << PAGE_SHIFT, &words) || level == 0)
-		return;
-	// Copied out first: what was lent is gone with the next visit.
-	for (unsigned int i = first; i < 1 << INDEX_BITS; i++) {
-		uint64_t entry = load_le64(words + i * sizeof(entry));
+	for (unsigned int i = 0; i < 1 << INDEX_BITS; i++) {
+		uint64_t bits = load_le64(words + i * sizeof(bits));
+		vaddr_t at = va + i * size;
 
-		if ((entry & ENTRY_PRESENT) && !(entry & ENTRY_LARGE))
-			below[n++] = entry & t->x->addr_mask;
+		if ((bits & ENTRY_PRESENT) && at <= w->last && at + (size - 1) >= w->start)
+			ret[n++] = (struct entry){at, bits};
 	}
-	for (unsigned int i = 0; i < n; i++)
-		visit_table(t, level - 1, below[i], 0);
+	return n;
 }
 
-static void x86_64_tables(const struct xlat *x, size_t max, xlat_table_fn visit, void *ctx)
+static void tell_leaf(const struct walker *w, unsigned int level, const struct entry *e,
+		      uint64_t above)
 {
-	struct tour t = {x, visit, ctx, max};
+	struct xlat_leaf leaf;
 
-	// The upper half of the root is the kernel's, in every process.
-	visit_table(&t, x->levels - 1, x->root, 1 << (INDEX_BITS - 1));
+	if (w->tour->leaf && !take_leaf(w->x, e->va, level, e->bits, above, &leaf, NULL))
+		w->tour->leaf(w->tour->ctx, &leaf);
+}
+
+/* The table at @table, @level levels above the PTEs, which maps what is from @va on. */
+static void visit_table(struct walker *w, unsigned int level, paddr_t table, vaddr_t va,
+			uint64_t above)
+{
+	struct entry entries[1 << INDEX_BITS];
+	const uint8_t *words;
+	unsigned int n;
+
+	if (!w->left)
+		return;
+	w->left--;
+	if (w->tour->table(w->tour->ctx, table, 1 << PAGE_SHIFT, &words) ||
+	    (level == 0 && !w->tour->leaf))
+		return;
+	n = pick_entries(w, level, va, words, entries);
+	for (unsigned int i = 0; i < n; i++) {
+		const struct entry *e = &entries[i];
+
+		if (level == 0 || (e->bits & ENTRY_LARGE))
+			tell_leaf(w, level, e, above);
+		else
+			visit_table(w, level - 1, e->bits & w->x->addr_mask, e->va,
+				    above & e->bits);
+	}
+}
+
+static size_t x86_64_tour(const struct xlat *x, vaddr_t start, vaddr_t last, size_t max,
+			  const struct xlat_tour *tour)
+{
+	struct walker w = {x, tour, start, last, max};
+
+	// The upper half of the root is the kernel's, in every process; what would be mapped by
+	// the lower half of it has the addresses that follow, and wraps around.
+	if (w.start < hole_end(x))
+		w.start = hole_end(x);
+	if (w.start <= w.last)
+		visit_table(&w, x->levels - 1, x->root, -2 * hole_start(x), ENTRY_WRITABLE);
+	return max - w.left;
 }
 
 static void x86_64_hint_add(struct xlat_hint *hint, vaddr_t vaddr, paddr_t paddr)
@@ -276,6 +320,6 @@ const struct xlat_arch xlat_x86_64 = {
 	.machine = EM_X86_64,
 	.setup = x86_64_setup,
 	.walk = x86_64_walk,
-	.tables = x86_64_tables,
+	.tour = x86_64_tour,
 	.hint_add = x86_64_hint_add,
 };

@@ -189,6 +189,73 @@ static void walk(const struct pfn_list *order, const struct bitmap *kept, size_t
 	rank_deinit(&rank);
 }
 
+static void test_near(void **state)
+{
+	static const struct pfn_range want[] = {{10, 27}, {28, 30}, {40, 41}, {42, 43}, {5, 6}};
+	static const struct pfn_range squeezed[] = {{5, 6}, {10, 30}, {40, 43}};
+	static const struct pfn_range all[] = {{5, 43}};
+	struct pfn_list list = {0};
+
+	(void)state;
+	assert_int_equal(pfn_list_add_near(&list, 10, 20, 5, 0, NULL), 0);
+	assert_int_equal(pfn_list_add_near(&list, 15, 16, 5, 0, NULL), 0); // in it
+	assert_int_equal(pfn_list_add_near(&list, 25, 27, 5, 10, NULL), 0); // over the gap
+	assert_int_equal(pfn_list_add_near(&list, 28, 30, 5, 11, NULL), 0); // under the floor
+	assert_int_equal(pfn_list_add_near(&list, 40, 41, 9, 0, NULL), 0); // too far
+	assert_int_equal(pfn_list_add_near(&list, 42, 43, 0, 0, NULL), 0);
+	assert_int_equal(pfn_list_add_near(&list, 43, 43, 0, 0, NULL), 0);
+	assert_int_equal(pfn_list_add_near(&list, 5, 6, 100, 0, NULL), 0); // backwards
+	expect_list(&list, want, ARRAY_SIZE(want));
+	pfn_list_squeeze(&list, 5);
+	assert_int_equal(list.n, 5);
+	pfn_list_squeeze(&list, 4);
+	expect_list(&list, squeezed, ARRAY_SIZE(squeezed));
+	pfn_list_squeeze(&list, 1);
+	expect_list(&list, all, 1);
+	// Gaps of any size.
+	assert_int_equal(pfn_list_add(&list, UINT64_MAX - 1, UINT64_MAX, NULL), 0);
+	pfn_list_squeeze(&list, 1);
+	assert_int_equal(list.n, 1);
+	assert_int_equal(list.ranges[0].end, UINT64_MAX);
+	pfn_list_deinit(&list);
+	pfn_list_squeeze(&list, 1);
+	assert_int_equal(list.n, 0);
+}
+
+/* Of a page in several lists the first counts, and the others have their place among them. */
+static void test_order_of_many(void **state)
+{
+	static const struct pfn_range a[] = {{50, 60}}, b[] = {{10, 20}, {55, 70}},
+				      c[] = {{0, 12}, {90, 200}}, d[] = {{0, 100}};
+	static const struct pfn_range want[] = {{50, 60},  {10, 20}, {60, 70}, {0, 10},
+						{90, 100}, {20, 50}, {70, 90}};
+	static const struct pfn_range mid[] = {{50, 60}, {10, 20}, {60, 70}, {20, 50},
+					       {70, 90}, {0, 10},  {90, 100}};
+	struct pfn_list in[5] = {0}, order;
+	struct pfn_list *const lists[] = {&in[0], &in[1], &in[2], &in[3], &in[4]};
+
+	(void)state;
+	add(&in[0], a, ARRAY_SIZE(a));
+	add(&in[1], b, ARRAY_SIZE(b));
+	add(&in[3], c, ARRAY_SIZE(c));
+	add(&in[4], d, ARRAY_SIZE(d));
+	// What is in the last list only is what is in no other.
+	assert_int_equal(order_make(lists, 5, 4, 100, &order, NULL), 0);
+	expect_list(&order, want, ARRAY_SIZE(want));
+	pfn_list_deinit(&order);
+	assert_int_equal(order_make(lists, 4, 4, 100, &order, NULL), 0);
+	expect_list(&order, want, ARRAY_SIZE(want));
+	pfn_list_deinit(&order);
+	assert_int_equal(order_make(lists, 4, 3, 100, &order, NULL), 0);
+	expect_list(&order, mid, ARRAY_SIZE(mid));
+	pfn_list_deinit(&order);
+	assert_int_equal(order_make(NULL, 0, 0, 100, &order, NULL), 0);
+	expect_list(&order, d, 1);
+	pfn_list_deinit(&order);
+	for (size_t i = 0; i < ARRAY_SIZE(in); i++)
+		pfn_list_deinit(&in[i]);
+}
+
 static void test_order(void **state)
 {
 	static const struct pfn_range firsts[] = {{300, 400}, {90, 110}, {9000, 20000}};
@@ -196,12 +263,13 @@ static void test_order(void **state)
 	static const struct pfn_range want[] = {{90, 110},  {300, 400},	 {9000, 10000}, {0, 90},
 						{200, 300}, {405, 9000}, {110, 200},	{400, 405}};
 	struct pfn_list first = {0}, last = {0}, order;
+	struct pfn_list *const lists[] = {&first, &last};
 	struct bitmap kept;
 
 	(void)state;
 	add(&first, firsts, 3);
 	add(&last, lasts, 3);
-	assert_int_equal(order_make(&first, &last, 10000, &order, NULL), 0);
+	assert_int_equal(order_make(lists, 2, 1, 10000, &order, NULL), 0);
 	expect_list(&order, want, ARRAY_SIZE(want));
 	assert_int_equal(bitmap_init(&kept, 10000, NULL), 0);
 	for (pfn_t pfn = 0; pfn < 10000; pfn += 1 + pfn % 7)
@@ -214,7 +282,8 @@ static void test_order(void **state)
 	walk(&order, &kept, 8);
 	pfn_list_deinit(&order);
 	pfn_list_deinit(&first);
-	assert_int_equal(order_make(&first, &first, 10000, &order, NULL), 0);
+	last.n = 0;
+	assert_int_equal(order_make(lists, 2, 1, 10000, &order, NULL), 0);
 	assert_int_equal(order.n, 1);
 	walk(&order, &kept, 8);
 	pfn_list_deinit(&order);
@@ -226,6 +295,7 @@ static void test_order(void **state)
 static void test_long_lists(void **state)
 {
 	struct pfn_list first = {0}, last = {0}, order;
+	struct pfn_list *const lists[] = {&first, &last};
 	struct bitmap kept;
 
 	(void)state;
@@ -239,7 +309,7 @@ static void test_long_lists(void **state)
 			 0);
 	pfn_list_append(&first, &last);
 	assert_int_equal(first.n, PFN_LIST_MAX);
-	assert_int_equal(order_make(&first, &last, PFN_LIST_MAX * 10, &order, NULL), 0);
+	assert_int_equal(order_make(lists, 2, 1, PFN_LIST_MAX * 10, &order, NULL), 0);
 	assert_int_equal(bitmap_init(&kept, PFN_LIST_MAX * 10, NULL), 0);
 	for (size_t i = 0; i < order.n; i++)
 		assert_int_equal(bitmap_set_range(&kept, order.ranges[i].start,
@@ -420,6 +490,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bitmap),	   cmocka_unit_test(test_bitmap_blocks),
 		cmocka_unit_test(test_lists),	   cmocka_unit_test(test_order),
+		cmocka_unit_test(test_near),	   cmocka_unit_test(test_order_of_many),
 		cmocka_unit_test(test_long_lists), cmocka_unit_test(test_rank),
 		cmocka_unit_test(test_log),	   cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_json),	   cmocka_unit_test(test_manifest),

@@ -434,35 +434,106 @@ static void test_no_memory(void **state)
 	dead_close(&d);
 }
 
-/* The order takes every kept page once: the image first, the struct pages last. */
+/* Stretches of pages in the order in which they are to be written. */
+struct turn {
+	pfn_t start, n;
+};
+
+/*
+ * The order takes every kept page once, with its index; first those of @turns, of each what is
+ * kept and not taken before, and the @nlast last ones behind all others.
+ */
+static void expect_order(const struct dead *d, const struct turn *turns, size_t n, size_t nlast)
+{
+	struct order_walk walk = {.order = &d->plan.order, .rank = &d->plan.rank};
+	uint64_t index, out = 0, others;
+	struct bitmap left = {0};
+	pfn_t pfn;
+
+	assert_int_equal(bitmap_init(&left, d->plan.max_pfn, NULL), 0);
+	for (pfn_t p = 0; p < d->plan.max_pfn; p++)
+		if (bitmap_test(&d->plan.kept, p))
+			bitmap_set_range(&left, p, p + 1);
+	others = d->plan.kept_pages;
+	for (size_t i = 0; i < n; i++)
+		others -= bitmap_count(&left, turns[i].start, turns[i].start + turns[i].n);
+	for (size_t i = 0; i <= n; i++) {
+		uint64_t want = 0;
+
+		if (i == n - nlast)
+			for (; others; others--, out++) {
+				assert_int_equal(order_next(&walk, 1, &pfn, &index), 1);
+				for (size_t k = 0; k < n; k++)
+					assert_false(pfn - turns[k].start < turns[k].n);
+				assert_int_equal(bitmap_clear_range(&left, pfn, pfn + 1), 1);
+			}
+		if (i < n)
+			want = bitmap_count(&left, turns[i].start, turns[i].start + turns[i].n);
+		for (; want; want--, out++) {
+			assert_int_equal(order_next(&walk, 1, &pfn, &index), 1);
+			assert_int_equal(index, rank_of(&d->plan.rank, pfn));
+			if (pfn - turns[i].start >= turns[i].n)
+				fail_msg("page 0x%llx comes in turn %zu", (unsigned long long)pfn,
+					 i);
+			assert_int_equal(bitmap_clear_range(&left, pfn, pfn + 1), 1);
+		}
+	}
+	assert_int_equal(order_next(&walk, 1, &pfn, &index), 0);
+	assert_int_equal(out, d->plan.kept_pages);
+	bitmap_deinit(&left);
+}
+
+/* The frames behind the image hold the struct pages, 64 in each. */
+#define MEMMAP_PFN (MKKERNEL_IMAGE_PFN + MKKERNEL_IMAGE_PAGES)
+/* They are mapped by a leaf of 2 MiB; what of it holds none passes for an area of vmalloc. */
+#define BEHIND_MEMMAP                                         \
+	{                                                     \
+		MEMMAP_PFN + 0x2800 / 64, 0x200 - 0x2800 / 64 \
+	}
+
+/* The image is written first, all of which is writable here; the lower levels know more. */
 static void test_order(void **state)
 {
-	struct order_walk walk = {0};
-	pfn_t pfns[100], last = 0;
-	uint64_t indices[100], out = 0;
+	static const struct turn at_31[] = {
+		{MKKERNEL_IMAGE_PFN, MKKERNEL_IMAGE_PAGES},
+		{0x360, 9},
+		BEHIND_MEMMAP,
+		{0x800, 8},
+		{MEMMAP_PFN, 0x2800 / 64},
+	};
+	// All pages that are none of the others are the kernel's, as far as can be told.
+	static const struct turn at_1[] = {
+		{MKKERNEL_IMAGE_PFN, MKKERNEL_IMAGE_PAGES},
+		{0x360, 9},
+		BEHIND_MEMMAP,
+		{0x800, 8},
+		{MEMMAP_PFN, 0x2800 / 64},
+		{0x100, 0x100}, // kernel
+		{0x264, 0x9c},
+		{0x332, 0xe},
+		{0x347, 9},
+		{0x353, 0xd},
+		{0x369, 7},
+		{0x372, 0xf},
+		{0x382, 0x7e},
+		{0x808, 0x1f8},
+		{0xc10, 0x1f0},
+		{MEMMAP_PFN + 0x200, 0x2800 - MEMMAP_PFN - 0x200},
+		{0x381, 1}, // free
+		{0x400, 0x400},
+	};
 	struct dead d;
-	size_t n;
 
 	(void)state;
 	dead_open(&d, RAM SOME_OF_ALL);
-	dead_plan(&d, 31, 2);
-	walk.order = &d.plan.order;
-	walk.rank = &d.plan.rank;
-	while ((n = order_next(&walk, 100, pfns, indices))) {
-		for (size_t i = 0; i < n; i++) {
-			assert_true(bitmap_test(&d.plan.kept, pfns[i]));
-			assert_int_equal(indices[i], rank_of(&d.plan.rank, pfns[i]));
-			// What was set aside at boot, the image with it.
-			assert_int_equal(out + i < 9 + MKKERNEL_IMAGE_PAGES,
-					 pfns[i] - 0x360 < 9 || pfns[i] - MKKERNEL_IMAGE_PFN <
-									MKKERNEL_IMAGE_PAGES);
-		}
-		last = pfns[n - 1];
-		out += n;
+	for (unsigned int threads = 1; threads < 4; threads++) {
+		dead_plan(&d, 31, threads);
+		expect_order(&d, at_31, ARRAY_SIZE(at_31), 0);
+		dead_plan(&d, 30, threads);
+		expect_order(&d, at_31, ARRAY_SIZE(at_31), 0);
+		dead_plan(&d, 1, threads);
+		expect_order(&d, at_1, ARRAY_SIZE(at_1), 2);
 	}
-	assert_int_equal(out, d.plan.kept_pages);
-	// The frames behind the image hold the struct pages, 64 in each.
-	assert_int_equal(last, MKKERNEL_IMAGE_PFN + MKKERNEL_IMAGE_PAGES + 0x2800 / 64 - 1);
 	dead_close(&d);
 }
 

@@ -95,7 +95,7 @@ static void expect_leaf(struct world *w, vaddr_t va, vaddr_t vaddr, paddr_t padd
 /* The walk of @va fails with @code, says so, leaves @ret alone and does not read for ever. */
 static void expect_fail(struct world *w, vaddr_t va, int code, const char *says)
 {
-	struct xlat_leaf leaf = {1, 2, 3};
+	struct xlat_leaf leaf = {1, 2, 3, false};
 	struct err err = {0};
 	paddr_t pa = 77;
 
@@ -340,6 +340,103 @@ static void test_next(void **state)
 	world_deinit(&w);
 }
 
+struct trip {
+	struct mkpgt *pg;
+	size_t tables, leaves, written;
+	vaddr_t first, end;
+};
+
+static int on_table(void *ctx, paddr_t table, size_t size, const uint8_t **words)
+{
+	struct trip *t = ctx;
+
+	if (table < t->pg->base || table - t->pg->base > (t->pg->npages - 1) * KIB4)
+		return ERR_NOTFOUND;
+	assert_int_equal(size, KIB4);
+	t->tables++;
+	*words = t->pg->mem + (table - t->pg->base);
+	return 0;
+}
+
+static void on_leaf(void *ctx, const struct xlat_leaf *leaf)
+{
+	struct trip *t = ctx;
+
+	// They ascend.
+	assert_true(!t->leaves || leaf->vaddr >= t->end);
+	if (!t->leaves)
+		t->first = leaf->vaddr;
+	t->end = leaf->vaddr + leaf->size;
+	t->leaves++;
+	t->written += leaf->writable;
+}
+
+static struct trip travel(struct world *w, vaddr_t start, vaddr_t last, size_t max)
+{
+	struct trip t = {.pg = &w->pg};
+	struct xlat_tour tour = {on_table, on_leaf, &t};
+	size_t n = xlat_tour(w->x, start, last, max, &tour);
+
+	assert_int_equal(n, t.tables);
+	return t;
+}
+
+static void test_tour(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned int levels;
+		vaddr_t direct;
+	} deep[] = {{PLAIN_4, 4, DIRECT_4}, {PLAIN_5, 5, DIRECT_5}};
+	struct trip t;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(deep); i++) {
+		vaddr_t direct = deep[i].direct;
+		unsigned int more = deep[i].levels - 4;
+		struct xlat_leaf leaf;
+		struct world w;
+
+		world_init(&w, deep[i].levels, 0, 0x2a10000, deep[i].text);
+		t = travel(&w, 0, UINT64_MAX, 100);
+		assert_int_equal(t.tables, 1);
+		// Of the lower half nothing is told.
+		mkpgt_map(&w.pg, MIB2, MIB2, MIB2, MIB2);
+		mkpgt_map(&w.pg, direct + MIB2, MIB2, 2 * MIB2, MIB2);
+		mkpgt_map(&w.pg, direct + GIB1 + 5 * KIB4, 0, 2 * KIB4, KIB4);
+		mkpgt_map(&w.pg, -KIB4, 0x9000, KIB4, KIB4);
+		*mkpgt_entry(&w.pg, direct + GIB1 + 6 * KIB4, MKPGT_PTE) &= ~2ULL;
+		t = travel(&w, 0, UINT64_MAX, 100);
+		assert_int_equal(t.leaves, 5);
+		assert_int_equal(t.first, direct + MIB2);
+		assert_int_equal(t.end, 0);
+		// root, PUD, 2 PMDs, PTEs; PUD, PMD, PTEs at the end
+		assert_int_equal(t.tables, 8 + 2 * more);
+		// It takes the right on all levels to write.
+		assert_int_equal(t.written, 4);
+		assert_int_equal(xlat_walk(w.x, direct + GIB1 + 5 * KIB4, &leaf, NULL), 0);
+		assert_true(leaf.writable);
+		assert_int_equal(xlat_walk(w.x, direct + GIB1 + 6 * KIB4, &leaf, NULL), 0);
+		assert_false(leaf.writable);
+		*mkpgt_entry(&w.pg, direct + GIB1, MKPGT_PMD) &= ~2ULL;
+		assert_int_equal(travel(&w, 0, UINT64_MAX, 100).written, 3);
+		assert_int_equal(xlat_walk(w.x, direct + GIB1 + 5 * KIB4, &leaf, NULL), 0);
+		assert_false(leaf.writable);
+		// Parts of it: borders count.
+		assert_int_equal(travel(&w, direct + 2 * MIB2 - 1, UINT64_MAX, 100).leaves, 5);
+		assert_int_equal(travel(&w, direct + 2 * MIB2, UINT64_MAX, 100).leaves, 4);
+		assert_int_equal(travel(&w, direct, direct + 2 * MIB2 - 1, 100).leaves, 1);
+		assert_int_equal(travel(&w, direct, direct + 2 * MIB2, 100).leaves, 2);
+		assert_int_equal(travel(&w, 5, 4, 100).tables, 0);
+		assert_int_equal(travel(&w, 0, KIB4, 100).tables, 0);
+		// No more tables than are wanted, whatever they say.
+		assert_int_equal(travel(&w, 0, UINT64_MAX, 3).tables, 3);
+		*mkpgt_entry(&w.pg, -KIB4, deep[i].levels - 1) = w.pg.base | MKPGT_PRESENT;
+		assert_true(travel(&w, 0, UINT64_MAX, 50).tables <= 50);
+		world_deinit(&w);
+	}
+}
+
 static void expect_image(struct world *w, vaddr_t want_start, vaddr_t want_end)
 {
 	vaddr_t start = 0, end = 0;
@@ -533,10 +630,10 @@ int main(void)
 		cmocka_unit_test(test_kaslr),	      cmocka_unit_test(test_sme),
 		cmocka_unit_test(test_not_present),   cmocka_unit_test(test_bad_entries),
 		cmocka_unit_test(test_beyond_memory), cmocka_unit_test(test_self_reference),
-		cmocka_unit_test(test_next),	      cmocka_unit_test(test_kernel_image),
-		cmocka_unit_test(test_image_window),  cmocka_unit_test(test_root_names),
-		cmocka_unit_test(test_bad_info),      cmocka_unit_test(test_hint_add),
-		cmocka_unit_test(test_hint),
+		cmocka_unit_test(test_next),	      cmocka_unit_test(test_tour),
+		cmocka_unit_test(test_kernel_image),  cmocka_unit_test(test_image_window),
+		cmocka_unit_test(test_root_names),    cmocka_unit_test(test_bad_info),
+		cmocka_unit_test(test_hint_add),      cmocka_unit_test(test_hint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
