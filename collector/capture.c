@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "collector/action.h"
+#include "collector/cpus.h"
 #include "collector/dmesg.h"
 #include "collector/dump.h"
 #include "collector/input.h"
@@ -48,6 +49,7 @@ struct capture {
 	char dir[TARGET_PATH_MAX]; // of this crash; "" when there is none
 	int spare; // holds room for manifest and log where the dump fills the target, or -1
 	bool dmesg_saved;
+	struct cpus cpus;
 	struct plan plan;
 	struct manifest m;
 	uint64_t start_ms, stage_start_ms;
@@ -217,7 +219,14 @@ static int save_dump(struct capture *c, struct err *err)
 		.plan = &c->plan,
 		.m = &c->m,
 	};
-	int rc = dumpopts_check(&opts, c->config->target.kind == CONFIG_TARGET_RAW, err);
+	int rc;
+
+	// As late as can be: they come up while the target is waited for and the log is saved.
+	cpus_wait(&c->cpus);
+	log_line(c->log, LOG_COMMON, "%s", c->cpus.text);
+	if (!opts.threads)
+		opts.threads = c->cpus.online;
+	rc = dumpopts_check(&opts, c->config->target.kind == CONFIG_TARGET_RAW, err);
 
 	// Told when it was loaded; now a dump in another format beats none.
 	if (rc) {
@@ -334,6 +343,7 @@ int capture_run(const struct config *config, const char *input, struct log *log)
 	c->log = log;
 	c->spare = -1;
 	c->start_ms = c->stage_start_ms = log_now_ms();
+	cpus_start(&c->cpus, "");
 	rc = open_core(c, input, &err);
 	stage(c, STAGE_OPEN);
 	if (!rc)
