@@ -9,16 +9,34 @@
 #include "collector/log.h"
 #include "vmcore/config.h"
 
+enum {
+	DOWN_MAX_S = 60, // for the kernel to shut down its devices
+};
+
+/*
+ * In a process of its own: reboot(2) waits for whoever brings up or takes down a CPU
+ * (cpu_hotplug_disable()), and so for ever if that hangs.
+ */
 static int go_down(enum config_action action, struct err *err)
 {
 	int how = RB_AUTOBOOT;
+	pid_t pid;
 
 	if (action == CONFIG_ACTION_HALT)
 		how = RB_HALT_SYSTEM;
 	else if (action == CONFIG_ACTION_POWEROFF)
 		how = RB_POWER_OFF;
 	sync();
+	pid = fork();
+	if (pid > 0) {
+		for (int i = 0; i < DOWN_MAX_S && waitpid(pid, NULL, WNOHANG) == 0; i++)
+			sleep(1);
+		return err_set(err, ERR_NODATA, "%s: the kernel did not do it",
+			       config_action_name(action));
+	}
 	reboot(how);
+	if (pid == 0)
+		_exit(1);
 	return err_sys(err, "%s", config_action_name(action));
 }
 
