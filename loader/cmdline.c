@@ -2,6 +2,7 @@
 #include "loader/cmdline.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,32 +13,34 @@
 enum {
 	/* "elfcorehdr=0x..." and a space that kexec_file_load(2) puts in front (x86, bzImage64). */
 	ELFCOREHDR_MAX = 30,
+	CPU_WORDS_MAX = 128, /* nr_cpus= and its like, of ours */
 };
 
 static const struct cmdline_arch archs[] = {
 	{
 		.machine = "x86_64",
-		/*
-		 * nr_cpus=1: on x86 further CPUs of the capture kernel may send INIT to the one that
-		 * crashed, when it was not CPU 0, and each costs memory of the reservation. The
-		 * collector then works with one thread.
-		 */
-		.add = "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory mce=off numa=off "
+		.add = "irqpoll reset_devices cgroup_disable=memory mce=off numa=off "
 		       "panic=10 acpi_no_memhotplug transparent_hugepage=never nokaslr hest_disable "
 		       "cma=0 hugetlb_cma=0 pcie_ports=compat novmcoredd kfence.sample_interval=0 "
 		       "initramfs_options=size=90%",
 		// The boot protocol's cmdline_size does not count the zero, the loader's check does.
 		.max = CMDLINE_MAX - 1 - ELFCOREHDR_MAX,
+		.spares_boot_cpu = true,
 	},
 };
 
 /*
  * Names that are never taken over: memory that the capture kernel does not have, the boot
- * loader's own words, silence, and what would run another program than our /init or panic again.
+ * loader's own words, silence, what would run another program than our /init or panic again,
+ * and what is said of CPUs, which would keep the collector off them.
  */
 static const char strip[] = "crashkernel hugepages hugepagesz default_hugepagesz slub_debug quiet "
 			    "log_buf_len swiotlb cma hugetlb_cma BOOT_IMAGE initrd rdinit "
-			    "panic_on_warn";
+			    "panic_on_warn nr_cpus maxcpus possible_cpus nosmp isolcpus nohz_full "
+			    "rcu_nocbs irqaffinity disable_cpu_apicid lifeboat.cpus";
+
+/* By which a user says it. */
+static const char cpu_names[] = "nr_cpus maxcpus possible_cpus nosmp";
 
 struct word {
 	const char *s;
@@ -132,15 +135,47 @@ static void add_running(const struct cmdline_parts *p, char *buf, size_t *used)
 	}
 }
 
-static void add_proven(const struct cmdline_parts *p, char *buf, size_t *used)
+/* The words of @text. */
+static void add_proven(const struct cmdline_parts *p, const char *text, char *buf, size_t *used)
 {
-	const char *text = p->arch->add;
 	struct word w;
 
 	while (next_word(&text, &w)) {
 		if (!listed(p->remove, &w, false))
 			add_word(buf, used, &w);
 	}
+}
+
+/* Does @text hold one of the cpu_names? */
+static bool names_cpus(const char *text)
+{
+	struct word w;
+
+	while (next_word(&text, &w)) {
+		if (listed(cpu_names, &w, true))
+			return true;
+	}
+	return false;
+}
+
+bool cmdline_says_cpus(const struct cmdline_parts *p)
+{
+	return p->whole[0] || names_cpus(p->append) || names_cpus(p->remove);
+}
+
+static void add_cpus(const struct cmdline_parts *p, char *buf, size_t *used)
+{
+	char words[CPU_WORDS_MAX] = "";
+	size_t n = 0;
+
+	if (p->cpus)
+		n += snprintf(words, sizeof(words), "nr_cpus=%u ", p->cpus);
+	if (p->cpus > 1)
+		n += snprintf(words + n, sizeof(words) - n, "maxcpus=1 lifeboat.cpus=%u ", p->cpus);
+	if (p->cpus != 1 && p->arch->spares_boot_cpu && p->boot_apicid >= 0)
+		snprintf(words + n, sizeof(words) - n, "disable_cpu_apicid=%" PRId64,
+			 p->boot_apicid);
+	add_proven(p, words, buf, used);
 }
 
 int cmdline_build(const struct cmdline_parts *p, char *buf, struct err *err)
@@ -154,7 +189,8 @@ int cmdline_build(const struct cmdline_parts *p, char *buf, struct err *err)
 		add_word(buf, &used, &(struct word){.s = p->whole, .len = strlen(p->whole)});
 	} else {
 		add_running(p, buf, &used);
-		add_proven(p, buf, &used);
+		add_cpus(p, buf, &used);
+		add_proven(p, p->arch->add, buf, &used);
 	}
 	while (next_word(&text, &w))
 		add_word(buf, &used, &w);

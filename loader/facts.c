@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "loader/facts.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "base/numlist.h"
 
 enum {
 	SMALL_FILE_MAX = 64 << 10,
+	HEAD_SIZE = 16 << 10, /* more than the lines of one CPU in /proc/cpuinfo */
 	CAP_SYS_BOOT_BIT = 22, /* linux/capability.h */
 };
 
@@ -30,6 +35,29 @@ static char *read_text(const char *root, const char *path)
 	if (facts_path(full, sizeof(full), root, path, NULL) ||
 	    io_read_file(full, SMALL_FILE_MAX, &text, NULL, NULL))
 		return NULL;
+	return text;
+}
+
+/* The beginning of a file that may be long, zero-terminated, or NULL; the caller frees. */
+static char *read_head(const char *root, const char *path)
+{
+	CLEANUP_CLOSE int fd = -1;
+	char full[FACTS_PATH_MAX];
+	ssize_t n = -1;
+	char *text;
+
+	if (!facts_path(full, sizeof(full), root, path, NULL))
+		fd = open(full, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	text = malloc(HEAD_SIZE + 1);
+	if (text)
+		n = io_read(fd, text, HEAD_SIZE, NULL);
+	if (n < 0) {
+		free(text);
+		return NULL;
+	}
+	text[n] = '\0';
 	return text;
 }
 
@@ -80,6 +108,35 @@ static void read_lockdown(struct facts *f, const char *root)
 			 open + 1);
 }
 
+/*
+ * Processor 0 of /proc/cpuinfo is the one that the firmware started, and its lines come first.
+ * Offline (possible before 6.5) it has none. Documentation/admin-guide/kernel-parameters.txt
+ * wants the initial APIC ID for disable_cpu_apicid=.
+ */
+static int64_t read_boot_apicid(const char *root)
+{
+	CLEANUP_FREE char *text = read_head(root, "/proc/cpuinfo");
+	static const char key[] = "\ninitial apicid";
+	const char *end, *p;
+	unsigned int cpu = 1, id;
+
+	if (!text || sscanf(text, "processor : %9u", &cpu) != 1 || cpu)
+		return -1;
+	end = strstr(text, "\n\n");
+	p = strstr(text, key);
+	if (!p || !end || p > end || sscanf(p + sizeof(key) - 1, " : %10u", &id) != 1)
+		return -1;
+	return id;
+}
+
+static void read_cpus(struct facts *f, const char *root)
+{
+	CLEANUP_FREE char *present = read_text(root, "/sys/devices/system/cpu/present");
+
+	f->cpus = present ? numlist_count(present) : 0;
+	f->boot_apicid = read_boot_apicid(root);
+}
+
 void facts_refresh_loaded(struct facts *f, const char *root)
 {
 	f->crash_loaded = read_kexec(root, "crash_loaded");
@@ -108,6 +165,7 @@ int facts_gather(struct facts *f, const char *root, struct err *err)
 	read_lockdown(f, root);
 	// As the kernel looks for it: anywhere in the line.
 	f->asked = cmdline && strstr(cmdline, "crashkernel=");
+	read_cpus(f, root);
 	return 0;
 }
 

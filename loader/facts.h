@@ -29,6 +29,8 @@ struct facts {
 	int64_t load_limit; /* kernel.kexec_load_limit_panic; -1: no limit or no such file */
 	char lockdown[32]; /* "none", "integrity", "confidentiality"; "": no such file */
 	bool asked; /* crashkernel= is on the running command line */
+	unsigned int cpus; /* present; 0: unknown */
+	int64_t boot_apicid; /* x86: initial APIC ID of the boot CPU; -1: unknown */
 };
 
 /* "ROOT/PATH" in the @size bytes at @buf; ERR_LIMIT when it does not fit. */

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "loader/cmdline.h"
+#include "loader/cpus.h"
 #include "loader/state.h"
 
 /* All that a load needs, made ready before anything is changed. */
@@ -19,6 +20,7 @@ struct load {
 	struct image kernel, initrd, config_file;
 	int kernel_fd, initrd_fd;
 	char cmdline[CMDLINE_MAX];
+	struct cpus_choice cpus;
 	struct state state;
 };
 
@@ -74,6 +76,22 @@ static int prepare_images(struct load *l, const struct context *ctx, struct err 
 	return facts_check_reservation(&l->facts, l->kernel.memory + l->initrd.memory, err);
 }
 
+static void choose_cpus(struct load *l, struct cmdline_parts *parts)
+{
+	struct cpus_facts facts = {
+		.reserved = l->facts.crash_size,
+		.images = l->kernel.memory + l->initrd.memory,
+		.present = l->facts.cpus,
+		.words = cmdline_says_cpus(parts),
+		.may_start = !parts->arch->spares_boot_cpu || l->facts.boot_apicid >= 0,
+		.wish = l->config.capture_cpus,
+	};
+
+	cpus_choose(&facts, &l->cpus);
+	parts->cpus = l->cpus.n;
+	parts->boot_apicid = l->facts.boot_apicid;
+}
+
 static int prepare_cmdline(struct load *l, const struct context *ctx, struct err *err)
 {
 	CLEANUP_FREE char *running = NULL;
@@ -95,6 +113,7 @@ static int prepare_cmdline(struct load *l, const struct context *ctx, struct err
 	if (rc)
 		return rc;
 	parts.running = running;
+	choose_cpus(l, &parts);
 	return cmdline_build(&parts, l->cmdline, err);
 }
 
@@ -139,6 +158,7 @@ static void record(struct load *l, const struct context *ctx, const char *who)
 	record_file(&s->config, &l->config_file);
 	memcpy(s->release, l->kernel.release, sizeof(s->release));
 	memcpy(s->cmdline, l->cmdline, sizeof(s->cmdline));
+	snprintf(s->cpus, sizeof(s->cpus), "%s", l->cpus.why);
 	if (state_write(s, ctx->root, &why))
 		fprintf(ctx->diag,
 			"lifeboat: %s: note: status will know nothing of this load: %s\n", who,
@@ -193,6 +213,7 @@ static int load_as(const char *who, const struct context *ctx, struct err *err)
 			l->kernel.path, l->initrd.path,
 			facts_mib(l->kernel.memory + l->initrd.memory),
 			facts_mib(l->facts.crash_size));
+		fprintf(ctx->out, "%s\n", l->cpus.why);
 	}
 	load_destroy(l);
 	return rc;

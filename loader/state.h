@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "loader/cmdline.h"
+#include "loader/cpus.h"
 #include "loader/facts.h"
 
 struct err;
@@ -28,6 +29,7 @@ struct state {
 	struct state_file kernel, initrd, config;
 	char release[FACTS_WORD_MAX]; /* of the kernel; or "" */
 	char cmdline[CMDLINE_MAX];
+	char cpus[CPUS_WHY_MAX]; /* how many it will have and why; or "" */
 };
 
 /* Writes the record below @root, whole or not at all. */

@@ -11,6 +11,7 @@
 enum {
 	DEVICE_TIMEOUT_DEFAULT = 30, /* seconds */
 	DEVICE_TIMEOUT_MAX = 3600, /* nothing waits without a limit */
+	CAPTURE_CPUS_MAX = 8192, /* the largest CONFIG_NR_CPUS */
 	KEY_MAX = 32, /* bytes of a key, its zero included; all keys are shorter */
 };
 
@@ -23,6 +24,7 @@ enum key_kind {
 	KEY_FINAL_ACTION,
 	KEY_FAILURE_ACTION,
 	KEY_SECONDS,
+	KEY_CPUS,
 	KEY_ZERO_ONE,
 	KEY_YES_NO,
 	KEY_DRACUT,
@@ -91,6 +93,7 @@ static const struct key keys[] = {
 	{"cmdline_append", TEXT(cmdline_append)},
 	{"cmdline_remove", TEXT(cmdline_remove)},
 	{"device_timeout", PLAIN(KEY_SECONDS)},
+	{"capture_cpus", PLAIN(KEY_CPUS)},
 };
 
 static const char *const action_names[] = {
@@ -275,14 +278,37 @@ static int take_action(struct parse *p, const struct key *key, const char *value
 	return wrong(p, p->line, err, "%s: expected %s, found '%.64s'", key->name, names, value);
 }
 
-static int take_seconds(struct parse *p, const struct key *key, const char *value, struct err *err)
+/* A decimal number up to @max. */
+static bool read_number(const char *value, unsigned int max, unsigned int *ret)
 {
 	unsigned int v = 0;
 	size_t n = strspn(value, "0123456789");
 
-	for (size_t i = 0; i < n && v <= DEVICE_TIMEOUT_MAX; i++)
+	for (size_t i = 0; i < n && v <= max; i++)
 		v = v * 10 + (value[i] - '0');
-	if (!n || value[n] || v > DEVICE_TIMEOUT_MAX)
+	if (!n || value[n] || v > max)
+		return false;
+	*ret = v;
+	return true;
+}
+
+static int take_cpus(struct parse *p, const struct key *key, const char *value, struct err *err)
+{
+	unsigned int v = 0;
+
+	if (strcmp(value, "auto") != 0 && (!read_number(value, CAPTURE_CPUS_MAX, &v) || !v))
+		return wrong(p, p->line, err,
+			     "%s: expected auto or a number from 1 to %d, found '%.64s'", key->name,
+			     CAPTURE_CPUS_MAX, value);
+	p->c->capture_cpus = v;
+	return 0;
+}
+
+static int take_seconds(struct parse *p, const struct key *key, const char *value, struct err *err)
+{
+	unsigned int v;
+
+	if (!read_number(value, DEVICE_TIMEOUT_MAX, &v))
 		return wrong(p, p->line, err,
 			     "%s: expected a number of seconds from 0 to %d, found '%.64s'",
 			     key->name, DEVICE_TIMEOUT_MAX, value);
@@ -344,6 +370,8 @@ static int take(struct parse *p, const struct key *key, const char *value, struc
 				   &p->c->failure_action, err);
 	case KEY_SECONDS:
 		return take_seconds(p, key, value, err);
+	case KEY_CPUS:
+		return take_cpus(p, key, value, err);
 	case KEY_ZERO_ONE:
 		return one_of(p, key, value, "0", "1", err);
 	case KEY_YES_NO:
@@ -552,6 +580,8 @@ void config_print(const struct config *c,
 	out(ctx, "failure_action", config_action_name(c->failure_action));
 	snprintf(number, sizeof(number), "%u", c->device_timeout);
 	out(ctx, "device_timeout", number);
+	snprintf(number, sizeof(number), "%u", c->capture_cpus);
+	out(ctx, "capture_cpus", c->capture_cpus ? number : "auto");
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		const char *value = (const char *)c + keys[i].offset;
 

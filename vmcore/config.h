@@ -70,6 +70,7 @@ struct config {
 	char cmdline[CONFIG_VALUE_MAX]; /* whole command line; "": made from the running one's */
 	char cmdline_append[CONFIG_VALUE_MAX]; /* added to it */
 	char cmdline_remove[CONFIG_VALUE_MAX]; /* words taken from it */
+	unsigned int capture_cpus; /* of the capture kernel; default 0: as many as pay */
 	unsigned int device_timeout; /* seconds to wait for the target's device; default 30 */
 
 	/* Of kdump.conf, for the builder of the initrd and later features. */

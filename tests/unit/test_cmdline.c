@@ -9,13 +9,19 @@
 #include "base/err.h"
 #include "loader/cmdline.h"
 
-static const struct cmdline_arch bare = {.machine = "test", .add = "nr_cpus=1 panic=10", .max = 64};
+static const struct cmdline_arch bare = {.machine = "test", .add = "panic=10", .max = 64};
 
 static void builds(const char *running, const char *remove, const char *append,
 		   const char *expected)
 {
 	const struct cmdline_parts p = {
-		.arch = &bare, .running = running, .whole = "", .append = append, .remove = remove};
+		.arch = &bare,
+		.running = running,
+		.whole = "",
+		.append = append,
+		.remove = remove,
+		.cpus = 1,
+	};
 	char buf[CMDLINE_MAX];
 	struct err err = {0};
 
@@ -103,7 +109,13 @@ static void test_limit(void **state)
 {
 	char running[70000];
 	struct cmdline_parts p = {
-		.arch = &bare, .running = running, .whole = "", .append = "", .remove = ""};
+		.arch = &bare,
+		.running = running,
+		.whole = "",
+		.append = "",
+		.remove = "",
+		.cpus = 1,
+	};
 	size_t fixed = strlen(" nr_cpus=1 panic=10");
 	char buf[CMDLINE_MAX];
 	struct err err;
@@ -127,11 +139,58 @@ static void test_limit(void **state)
 	assert_int_equal(cmdline_build(&p, buf, NULL), ERR_LIMIT);
 }
 
+static const struct cmdline_arch like_x86 = {
+	.machine = "test", .add = "panic=10", .max = CMDLINE_MAX, .spares_boot_cpu = true};
+
+/* How many CPUs: ours unless @append or @remove say it. */
+static void builds_cpus(unsigned int cpus, int64_t apicid, const char *append, const char *remove,
+			bool said, const char *expected)
+{
+	const struct cmdline_parts p = {
+		.arch = &like_x86,
+		.running = "isolcpus=1-3 a maxcpus=8 nohz_full=1-3 lifeboat.cpus=9",
+		.whole = "",
+		.append = append,
+		.remove = remove,
+		.cpus = said ? 0 : cpus,
+		.boot_apicid = apicid,
+	};
+	char buf[CMDLINE_MAX];
+
+	assert_int_equal(cmdline_says_cpus(&p), said);
+	assert_int_equal(cmdline_build(&p, buf, NULL), 0);
+	assert_string_equal(buf, expected);
+}
+
+static void test_cpus(void **state)
+{
+	(void)state;
+	builds_cpus(1, 0, "", "", false, "a nr_cpus=1 panic=10");
+	builds_cpus(4, 2, "", "", false,
+		    "a nr_cpus=4 maxcpus=1 lifeboat.cpus=4 disable_cpu_apicid=2 panic=10");
+	builds_cpus(4, -1, "", "", false, "a nr_cpus=4 maxcpus=1 lifeboat.cpus=4 panic=10");
+	builds_cpus(4, 0, "x_nr_cpus=2 disable_cpu_apicid=1", "", false,
+		    "a nr_cpus=4 maxcpus=1 lifeboat.cpus=4 disable_cpu_apicid=0 panic=10 "
+		    "x_nr_cpus=2 disable_cpu_apicid=1");
+	// Of two nr_cpus= the smaller one would win, so that ours must not stand there.
+	builds_cpus(4, 0, "nr_cpus=8", "", true, "a disable_cpu_apicid=0 panic=10 nr_cpus=8");
+	builds_cpus(4, 0, "nr-cpus=8", "", true, "a disable_cpu_apicid=0 panic=10 nr-cpus=8");
+	builds_cpus(4, 0, "maxcpus=2 b", "", true, "a disable_cpu_apicid=0 panic=10 maxcpus=2 b");
+	builds_cpus(4, 0, "", "nr_cpus=1", true, "a disable_cpu_apicid=0 panic=10");
+	builds_cpus(4, 0, "nosmp", "disable_cpu_apicid", true, "a panic=10 nosmp");
+}
+
 static void test_x86(void **state)
 {
 	const struct cmdline_arch *x86 = cmdline_arch("x86_64");
 	struct cmdline_parts p = {
-		.arch = x86, .running = "root=/dev/vda1", .whole = "", .append = "", .remove = ""};
+		.arch = x86,
+		.running = "root=/dev/vda1",
+		.whole = "",
+		.append = "",
+		.remove = "",
+		.cpus = 1,
+	};
 	char buf[CMDLINE_MAX];
 	struct err err;
 
@@ -140,7 +199,7 @@ static void test_x86(void **state)
 	// elfcorehdr= is put in front by the kernel and must fit as well.
 	assert_true(x86->max <= CMDLINE_MAX - 30);
 	assert_int_equal(cmdline_build(&p, buf, &err), 0);
-	assert_non_null(strstr(buf, "root=/dev/vda1 irqpoll nr_cpus=1 reset_devices "));
+	assert_non_null(strstr(buf, "root=/dev/vda1 nr_cpus=1 irqpoll reset_devices "));
 	assert_non_null(strstr(buf, " novmcoredd"));
 	assert_null(cmdline_arch("pdp11"));
 }
@@ -157,6 +216,7 @@ int main(void)
 		cmocka_unit_test(test_quotes_hold_words_together),
 		cmocka_unit_test(test_whole_is_taken_as_it_is),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_cpus),
 		cmocka_unit_test(test_x86),
 	};
 

@@ -165,10 +165,11 @@ static void test_defaults(void **state)
 /* Every key with every short value: nothing but the two answers, in both tempers. */
 static void test_truncated_everywhere(void **state)
 {
-	static const char text[] = "ext4 UUID=1-2\npath /a/b\ncore_collector makedumpfile -l "
-				   "--message-level 7 -d 11,31\nfinal_action poweroff\n"
-				   "default dump_to_rootfs\ndevice_timeout 5\nkernel /k\n"
-				   "cmdline_append a=b c\nforce_rebuild 1\n";
+	static const char text[] =
+		"ext4 UUID=1-2\npath /a/b\ncore_collector makedumpfile -l "
+		"--message-level 7 -d 11,31\nfinal_action poweroff\n"
+		"default dump_to_rootfs\ndevice_timeout 5\ncapture_cpus 2\nkernel /k\n"
+		"cmdline_append a=b c\nforce_rebuild 1\n";
 	CLEANUP_FREE struct config *c = config_new();
 	struct err err;
 

@@ -195,10 +195,12 @@ static void test_load_status_unload(void **state)
 
 	succeeds(command_load);
 	assert_int_equal(m.flags, KEXECFILE_ON_CRASH);
-	assert_int_equal(strncmp(m.cmdline, "root=/dev/vda1 console=ttyS0 irqpoll ", 37), 0);
+	assert_int_equal(strncmp(m.cmdline, "root=/dev/vda1 console=ttyS0 nr_cpus=1 irqpoll ", 47),
+			 0);
 	assert_string_equal(m.out,
 			    "loaded /boot/vmlinuz-" RELEASE " and /var/lib/lifeboat/initrd-" RELEASE
-			    ".img (41 MiB of the 64 MiB reserved)\n");
+			    ".img (41 MiB of the 64 MiB reserved)\n"
+			    "1 CPU: how many this machine has can't be read\n");
 	assert_string_equal(m.diag, "");
 	snprintf(path, sizeof(path), "%s%s", m.root, STATE_FILE);
 	assert_int_equal(stat(path, &st), 0);
@@ -210,7 +212,8 @@ static void test_load_status_unload(void **state)
 	assert_non_null(
 		strstr(m.out, "\nkernel: /boot/vmlinuz-" RELEASE ", unchanged since the load\n"));
 	assert_non_null(strstr(m.out, "\nconfig: none, the defaults\n"));
-	assert_non_null(strstr(m.out, "\ncmdline: root=/dev/vda1 console=ttyS0 irqpoll "));
+	assert_non_null(
+		strstr(m.out, "\ncmdline: root=/dev/vda1 console=ttyS0 nr_cpus=1 irqpoll "));
 
 	succeeds(command_unload);
 	assert_int_equal(m.flags, KEXECFILE_ON_CRASH | KEXECFILE_UNLOAD);
@@ -337,6 +340,71 @@ static void test_configured_images(void **state)
 	fails(command_load, ERR_CORRUPT, "/boot: is not a plain file");
 }
 
+/* cpuinfo of @n CPUs; the boot CPU's ID is @id, the others have such that must not be taken. */
+static void put_cpus(unsigned int n, const char *id)
+{
+	char present[16], info[512];
+
+	snprintf(present, sizeof(present), "0-%u\n", n - 1);
+	put("/sys/devices/system/cpu/present", present);
+	snprintf(info, sizeof(info),
+		 "processor\t: 0\nmodel name\t: x\napicid\t\t: 77\n%s%s\n\n"
+		 "processor\t: 1\napicid\t\t: 78\ninitial apicid\t: 9\n\n",
+		 id ? "initial apicid\t: " : "", id ? id : "");
+	put("/proc/cpuinfo", info);
+}
+
+/* Loads; the command line has @words, and @why is told, also by status. */
+static void has_cpus(const char *words, const char *why)
+{
+	struct err err;
+
+	succeeds(command_load);
+	if (!strstr(m.cmdline, words))
+		fail_msg("'%s' is not in '%s'", words, m.cmdline);
+	if (!strstr(m.out, why))
+		fail_msg("'%s' is not in '%s'", why, m.out);
+	assert_int_equal(run(command_status, &err), 0);
+	if (!strstr(m.out, why))
+		fail_msg("'%s' is not in '%s'", why, m.out);
+}
+
+#ifdef __x86_64__
+static void test_cpus(void **state)
+{
+	(void)state;
+	put("/sys/kernel/kexec_crash_size", "268435456\n");
+	has_cpus(" nr_cpus=1 irqpoll ", "1 CPU: how many this machine has can't be read\n");
+	put_cpus(4, "2");
+	has_cpus(" nr_cpus=4 maxcpus=1 lifeboat.cpus=4 disable_cpu_apicid=2 irqpoll ",
+		 "4 CPUs: 4 present, 256 MiB reserved, 41 MiB of them for kernel and initrd, "
+		 "3 MiB each\n");
+	put_cpus(64, "2");
+	has_cpus(" nr_cpus=17 maxcpus=1 ", "17 CPUs: 64 present, 256 MiB reserved");
+	put("/sys/devices/system/cpu/present", "0-1,4,6-7\n");
+	has_cpus(" nr_cpus=5 ", "5 CPUs: 5 present");
+	put("/sys/devices/system/cpu/present", "\n");
+	has_cpus(" nr_cpus=1 ", "1 CPU: how many");
+	put_cpus(4, NULL);
+	has_cpus(" nr_cpus=1 irqpoll ", "1 CPU: 4 present, but which of them");
+	put_cpus(1, NULL);
+	has_cpus(" nr_cpus=1 irqpoll ", "1 CPU: 1 present, 256 MiB");
+	put_cpus(4, "0");
+	put("/sys/kernel/kexec_crash_size", "46137344\n");
+	has_cpus(" nr_cpus=1 irqpoll ", "1 CPU: 4 present, 44 MiB reserved");
+	put(CONFIG_FILE, "capture_cpus 3\n");
+	has_cpus(" nr_cpus=3 maxcpus=1 lifeboat.cpus=3 ",
+		 "3 CPUs: 4 present, capture_cpus says 3\n");
+	put(CONFIG_FILE, "capture_cpus 5\n");
+	has_cpus(" nr_cpus=4 ", "4 CPUs: 4 present, capture_cpus says 5\n");
+	put(CONFIG_FILE, "capture_cpus 1\n");
+	has_cpus(" nr_cpus=1 irqpoll ", "1 CPU: capture_cpus says so\n");
+	put(CONFIG_FILE, "capture_cpus 3\ncmdline_append nr_cpus=2\n");
+	has_cpus(" disable_cpu_apicid=0 irqpoll ", "CPUs: what the command line of the ");
+	assert_null(strstr(m.cmdline, "lifeboat.cpus"));
+}
+#endif
+
 static void test_configuration(void **state)
 {
 	(void)state;
@@ -446,6 +514,9 @@ int main(void)
 		TEST(test_machine_is_not_ready),
 		TEST(test_images),
 		TEST(test_configured_images),
+#ifdef __x86_64__
+		TEST(test_cpus),
+#endif
 		TEST(test_configuration),
 		TEST(test_refused_loads_and_the_record),
 		TEST(test_reload_keeps_what_works),
