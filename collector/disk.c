@@ -160,6 +160,8 @@ int disk_read(struct disk *d, void *buf, size_t size, uint64_t offset, struct er
 	if ((size_t)n < size)
 		return err_set(err, ERR_NODATA, "read back %zd of %zu bytes at offset %llu", n,
 			       size, (unsigned long long)offset);
+	// It is cached, too.
+	write_behind(d, size);
 	return 0;
 }
 

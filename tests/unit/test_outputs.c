@@ -266,6 +266,7 @@ static void test_pipe(void **state)
 	(void)state;
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	assert_int_equal(sink_pipe_open(&s, fds[1], "p", &err), 0);
+	assert_true(fcntl(fds[1], F_GETPIPE_SZ) >= 1 << 20);
 	assert_int_equal(sink_write_at(&s, "ab", 2, 0, &err), 0);
 	// No place is written twice, and none is left out.
 	assert_int_equal(sink_write_at(&s, "x", 1, 0, &err), ERR_UNSUPPORTED);
