@@ -26,6 +26,8 @@ struct block_page {
 
 struct block {
 	struct block *next; /* in a queue of the pipeline */
+	uint64_t turn; /* how many blocks were taken before */
+	unsigned int rung; /* of the ladder: what its pages are packed with */
 	size_t npages;
 	struct block_page pages[BLOCK_PAGES];
 	uint8_t *data; /* room bytes: BLOCK_PAGES pages and slack for the codec; owned */

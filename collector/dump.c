@@ -63,10 +63,13 @@ unsigned int dump_threads(const struct dumpopts *o, uint64_t page_size)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned int n = o->threads ? o->threads : cpus > 0 ? cpus : 1;
+	struct ladder ladder;
 
 	if (n > DUMP_THREADS_MAX)
 		n = DUMP_THREADS_MAX;
-	while (o->memory && n > 1 && pipeline_memory(n, page_size) > o->memory)
+	if (!o->memory || ladder_make(&ladder, o->codec, o->codec_level, o->ordered, NULL))
+		return n;
+	while (n > 1 && pipeline_memory(&ladder, n, page_size) > o->memory)
 		n--;
 	return n;
 }
@@ -87,19 +90,10 @@ static bool is_dense(const struct format *f)
 static int choose_codec(struct dump *d, struct err *err)
 {
 	const struct format *f = format_of(d->opts);
-	bool automatic = !strcmp(d->opts->codec, "auto");
+	bool plain = is_dense(f) || !f->writer;
 
-	// Of all codecs LZO costs least a page and still halves most dumps: right for disks, which
-	// are the targets there are. docs/dump-format.md has the figures.
-	d->m->codec = codec_by_name(automatic ? "lzo" : d->opts->codec);
-	if (is_dense(f) || !f->writer)
-		d->m->codec = codec_by_name("none");
-	if (!d->m->codec)
-		return err_set(err, ERR_USAGE, "no codec is called %s", d->opts->codec);
-	d->m->codec_level = automatic || d->m->codec->flag == CODEC_FLAG_NONE
-				    ? d->m->codec->level_default
-				    : d->opts->codec_level;
-	return 0;
+	return ladder_make(&d->m->ladder, plain ? "none" : d->opts->codec, d->opts->codec_level,
+			   d->opts->ordered, err);
 }
 
 static int write_block(void *ctx, const struct block *block, struct err *err)
@@ -190,9 +184,10 @@ static void free_parts(struct flow *f)
 
 static int create_writers(struct dump *d, struct flow *f, struct err *err)
 {
-	struct writer_conf conf = {.km = d->km, .plan = d->plan, .codec = d->m->codec};
+	struct writer_conf conf = {.km = d->km, .plan = d->plan};
 	int rc = 0;
 
+	conf.codec = ladder_start(&d->m->ladder)->codec;
 	conf.split = f->nparts > 1;
 	for (size_t i = 0; i < f->nparts && !rc; i++) {
 		conf.sink = f->parts[i].sink;
@@ -208,6 +203,8 @@ static void add_stats(struct pipeline_stats *sum, const struct pipeline_stats *p
 	sum->pages += part->pages;
 	sum->zero_pages += part->zero_pages;
 	sum->raw_pages += part->raw_pages;
+	for (size_t i = 0; i < LADDER_RUNGS_MAX; i++)
+		sum->rung_pages[i] += part->rung_pages[i];
 	sum->bytes += part->bytes;
 	sum->workers = part->workers;
 }
@@ -218,8 +215,8 @@ static int move_pages(struct dump *d, struct flow *f, struct err *err)
 	struct pipeline_conf conf = {
 		.km = d->km,
 		.plan = d->plan,
-		.codec = d->m->codec,
-		.codec_level = d->m->codec_level,
+		.ladder = &d->m->ladder,
+		.ordered = d->opts->ordered,
 		.drop_zeros = (d->plan->level & DUMP_LEVEL_ZERO) && !is_dense(f->format),
 		.workers = dump_threads(d->opts, d->km->page_size),
 	};
@@ -229,7 +226,8 @@ static int move_pages(struct dump *d, struct flow *f, struct err *err)
 	log_line(d->log, LOG_COMMON,
 		 "saving %" PRIu64 " of %" PRIu64 " pages (%" PRIu64 " MiB) with %s to %s",
 		 d->plan->kept_pages, d->plan->ram_pages,
-		 d->plan->kept_pages * d->plan->page_size >> 20, conf.codec->name, d->sink->temp);
+		 d->plan->kept_pages * d->plan->page_size >> 20, ladder_said(&d->m->ladder),
+		 d->sink->temp);
 	progress_init(&f->progress, d->log, d->plan->kept_pages, d->plan->page_size);
 	d->m->pages = (struct pipeline_stats){0};
 	for (size_t i = 0; i < f->nparts && !rc; i++) {
@@ -372,8 +370,8 @@ static int predict(struct dump *d, struct err *err)
 	struct predict p = {
 		.km = d->km,
 		.plan = d->plan,
-		.codec = d->m->codec,
-		.codec_level = d->m->codec_level,
+		.codec = ladder_start(&d->m->ladder)->codec,
+		.codec_level = ladder_start(&d->m->ladder)->level,
 	};
 	struct writer_result *r = &d->m->result;
 	int rc = 0;
@@ -502,6 +500,23 @@ static void report_classes(const struct dump *d)
 			 p->filled_pages);
 }
 
+/* How many pages went with which codec, where that was not said beforehand. */
+static void report_codecs(const struct dump *d)
+{
+	const struct manifest *m = d->m;
+	char name[LADDER_NAME_MAX];
+
+	for (unsigned int i = 0; i < m->ladder.n && m->ladder.n > 1; i++) {
+		ladder_name(&m->ladder.rungs[i], name);
+		if (m->pages.rung_pages[i])
+			log_line(d->log, report_kind(d), "packed with %s: %" PRIu64 " pages", name,
+				 m->pages.rung_pages[i]);
+	}
+	if (m->ladder.n > 1 && m->pages.raw_pages)
+		log_line(d->log, report_kind(d), "not packed: %" PRIu64 " pages",
+			 m->pages.raw_pages);
+}
+
 void dump_report(const struct dump *d)
 {
 	const struct manifest *m = d->m;
@@ -510,6 +525,7 @@ void dump_report(const struct dump *d)
 		return;
 	if (format_of(d->opts)->writer)
 		report_classes(d);
+	report_codecs(d);
 	if (d->opts->dry_run)
 		log_line(d->log, report_kind(d),
 			 "predicted size: %" PRIu64 " bytes, from %" PRIu64 " pages looked at",

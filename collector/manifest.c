@@ -91,7 +91,7 @@ static void put_dump(struct json *j, const struct manifest *m)
 	json_string(j, "file", m->file ? m->file : "");
 	json_string(j, "format", m->format ? m->format : "");
 	json_u64(j, "bytes", m->result.size);
-	json_string(j, "codec", m->codec ? m->codec->name : "");
+	json_string(j, "codec", ladder_said(&m->ladder));
 	json_u64(j, "level", m->plan->level);
 	json_u64(j, "effective_level", m->plan->effective_level);
 	json_u64(j, "page_size", m->plan->page_size);
@@ -119,6 +119,16 @@ static void put_pages(struct json *j, const struct manifest *m)
 	json_u64(j, "written", m->pages.pages);
 	json_u64(j, "zero", m->pages.zero_pages);
 	json_u64(j, "stored_raw", m->pages.raw_pages);
+	json_object(j, "packed");
+	for (unsigned int i = 0; i < m->ladder.n; i++) {
+		char name[LADDER_NAME_MAX];
+
+		if (m->ladder.rungs[i].codec->flag == CODEC_FLAG_NONE)
+			continue;
+		ladder_name(&m->ladder.rungs[i], name);
+		json_u64(j, name, m->pages.rung_pages[i]);
+	}
+	json_object_end(j);
 	json_u64(j, "struct_page_unreadable", m->plan->counts.unreadable);
 	json_u64(j, "image_protected", m->plan->image_pages);
 	json_u64(j, "sections_unreadable", m->plan->bad_sections);

@@ -13,7 +13,6 @@
 #include "collector/writer.h"
 #include "vmcore/printk.h"
 
-struct codec;
 struct kmem;
 struct plan;
 
@@ -48,8 +47,7 @@ struct manifest {
 	char panic[MANIFEST_PANIC_MAX]; /* the panic line of the log */
 	const struct kmem *km;
 	const struct plan *plan;
-	const struct codec *codec;
-	int codec_level;
+	struct ladder ladder; /* of codecs; none before one is chosen */
 	const char *format;
 	const char *file; /* name of the dump in its directory */
 	struct pipeline_stats pages;

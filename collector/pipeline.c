@@ -18,6 +18,7 @@
 
 struct queue {
 	struct block *head, *tail;
+	unsigned int n;
 };
 
 struct pipeline {
@@ -26,15 +27,36 @@ struct pipeline {
 	pthread_cond_t have_free, have_full;
 	struct queue free, full;
 	struct order_walk walk;
+	struct ladder_state ladder;
+	uint64_t taken; // blocks that workers have begun
+	uint64_t due; // turn of the block that is written next, when they have an order
 	unsigned int running; // workers not yet done
+	bool idle; // the writer waits for a block
+	unsigned int ring; // blocks there are
+	unsigned int pressed; // so many more are taken as if each were the last free one
 	bool stop; // the writer failed, or a worker did
+};
+
+enum {
+	CONSTANTS = 16, // values whose packed page a worker remembers
+	CONSTANT_SIZE_MAX = 256,
+};
+
+/* A page of one value, packed by one rung: such pages are all over, and their values few. */
+struct constant {
+	uint64_t value;
+	uint16_t size; // 0: none yet
+	uint16_t rung;
+	uint8_t bytes[CONSTANT_SIZE_MAX];
 };
 
 struct worker {
 	struct pipeline *pl;
 	pthread_t thread;
 	struct vmcore_window window;
-	void *codec_ctx;
+	void *codec_ctx[LADDER_RUNGS_MAX];
+	bool starved; // the writer had nothing to do when this one came with its last block
+	struct constant constants[CONSTANTS];
 	uint8_t *page; // a copy: old memory may still be written to by devices
 	pfn_t pfns[BLOCK_PAGES];
 	uint64_t indices[BLOCK_PAGES];
@@ -48,6 +70,23 @@ static void push(struct queue *q, struct block *b)
 	else
 		q->head = b;
 	q->tail = b;
+	q->n++;
+}
+
+/* Puts @b before those of later turns: there are never more of them than workers. */
+static void push_by_turn(struct queue *q, struct block *b)
+{
+	struct block **at = &q->head;
+
+	while (*at && (*at)->turn < b->turn)
+		at = &(*at)->next;
+	if (!*at) {
+		push(q, b);
+		return;
+	}
+	b->next = *at;
+	*at = b;
+	q->n++;
 }
 
 static struct block *pop(struct queue *q)
@@ -58,6 +97,7 @@ static struct block *pop(struct queue *q)
 		q->head = b->next;
 		if (!q->head)
 			q->tail = NULL;
+		q->n--;
 	}
 	return b;
 }
@@ -96,25 +136,59 @@ static size_t run_bytes(const struct worker *w, size_t i, size_t n, uint64_t pag
 	return (w->pfns[last] - w->pfns[i] + 1) * page_size;
 }
 
+/* Packs the page with the block's codec to @to: bytes, 0 when it does not shrink. */
+static size_t compress(struct worker *w, const struct block *b, uint8_t *to, size_t room)
+{
+	size_t page_size = w->pl->conf->km->page_size;
+	const struct codec *codec = w->pl->conf->ladder->rungs[b->rung].codec;
+	size_t n = codec->compress(w->codec_ctx[b->rung], w->page, page_size, to, room);
+
+	return n < page_size ? n : 0;
+}
+
+/* The same for a page of one value, which is packed only the first time. */
+static size_t compress_constant(struct worker *w, const struct block *b, uint8_t *to, size_t room)
+{
+	uint64_t value;
+	struct constant *c;
+	size_t n;
+
+	memcpy(&value, w->page, sizeof(value));
+	// The top bits of a product depend on all bits of the value.
+	c = &w->constants[(value * 0x9e3779b97f4a7c15ULL) >> 60];
+	if (c->size && c->value == value && c->rung == b->rung && c->size <= room) {
+		memcpy(to, c->bytes, c->size);
+		return c->size;
+	}
+	n = compress(w, b, to, room);
+	if (n && n <= CONSTANT_SIZE_MAX) {
+		*c = (struct constant){.value = value, .size = n, .rung = b->rung};
+		memcpy(c->bytes, to, n);
+	}
+	return n;
+}
+
 static void pack_page(struct worker *w, struct block *b, struct block_page *bp)
 {
 	const struct pipeline_conf *conf = w->pl->conf;
 	size_t page_size = conf->km->page_size;
+	bool constant = page_is_constant(w->page, page_size);
+	uint8_t *to = b->data + b->used;
+	size_t room = b->room - b->used;
 	size_t size;
 
 	bp->offset = b->used;
-	if (conf->drop_zeros && page_is_zero(w->page, page_size)) {
+	bp->flags = CODEC_FLAG_NONE;
+	if (constant && conf->drop_zeros && page_is_zero(w->page, page_size)) {
 		bp->size = 0;
-		bp->flags = CODEC_FLAG_NONE;
 		return;
 	}
-	size = conf->codec->compress(w->codec_ctx, w->page, page_size, b->data + b->used,
-				     b->room - b->used);
-	bp->flags = conf->codec->flag;
-	if (!size || size >= page_size) {
-		memcpy(b->data + b->used, w->page, page_size);
+	size = constant ? compress_constant(w, b, to, room) : compress(w, b, to, room);
+	if (size) {
+		bp->flags = conf->ladder->rungs[b->rung].codec->flag;
+	} else {
+		memcpy(to, w->page, page_size);
 		size = page_size;
-		bp->flags = CODEC_FLAG_NONE;
 	}
 	bp->size = size;
 	b->used += size;
@@ -141,6 +215,25 @@ static void fill_block(struct worker *w, struct block *b, size_t n)
 	}
 }
 
+/*
+ * How the pipeline stands for a worker that is about to take a block. When it is the last free
+ * one, those that are not with workers all wait for the writer; that counts for a whole ring of
+ * blocks, for a target takes them in bursts, and between two of them it may well look idle. A
+ * worker that waits is a CPU that does nothing; of a writer that waits the target need not know.
+ */
+static enum ladder_load load_of(const struct worker *w)
+{
+	struct pipeline *pl = w->pl;
+
+	if (pl->free.n <= 1)
+		pl->pressed = pl->ring;
+	if (pl->pressed) {
+		pl->pressed--;
+		return LADDER_PRESSED;
+	}
+	return w->starved ? LADDER_STARVED : LADDER_EVEN;
+}
+
 /* Waits for a free block and for pages to put into it; NULL when there is no more to do. */
 static struct block *take_work(struct worker *w, size_t *n)
 {
@@ -152,8 +245,13 @@ static struct block *take_work(struct worker *w, size_t *n)
 		pthread_cond_wait(&pl->have_free, &pl->lock);
 	if (!pl->stop) {
 		*n = order_next(&pl->walk, BLOCK_PAGES, w->pfns, w->indices);
-		if (*n)
+		if (*n) {
+			enum ladder_load load = load_of(w);
+
 			b = pop(&pl->free);
+			b->turn = pl->taken++;
+			b->rung = ladder_choose(&pl->ladder, pl->conf->ladder, load);
+		}
 	}
 	if (!b) {
 		pl->running--;
@@ -165,6 +263,20 @@ static struct block *take_work(struct worker *w, size_t *n)
 	return b;
 }
 
+static void hand_over(struct worker *w, struct block *b)
+{
+	struct pipeline *pl = w->pl;
+
+	pthread_mutex_lock(&pl->lock);
+	w->starved = pl->idle && !pl->full.head;
+	if (pl->conf->ordered)
+		push_by_turn(&pl->full, b);
+	else
+		push(&pl->full, b);
+	pthread_cond_signal(&pl->have_full);
+	pthread_mutex_unlock(&pl->lock);
+}
+
 static void *work(void *arg)
 {
 	struct worker *w = arg;
@@ -173,10 +285,7 @@ static void *work(void *arg)
 
 	while ((b = take_work(w, &n))) {
 		fill_block(w, b, n);
-		pthread_mutex_lock(&w->pl->lock);
-		push(&w->pl->full, b);
-		pthread_cond_signal(&w->pl->have_full);
-		pthread_mutex_unlock(&w->pl->lock);
+		hand_over(w, b);
 	}
 	return NULL;
 }
@@ -190,7 +299,26 @@ static void count_block(const struct block *b, struct pipeline_stats *stats)
 			stats->zero_pages++;
 		else if (b->pages[i].flags == CODEC_FLAG_NONE)
 			stats->raw_pages++;
+		else
+			stats->rung_pages[b->rung]++;
 	}
+}
+
+/* Is there a block that can be written now? Called with the lock. */
+static bool have_due(const struct pipeline *pl)
+{
+	return pl->full.head && (!pl->conf->ordered || pl->full.head->turn == pl->due);
+}
+
+/* Calls tick() without the lock. */
+static void tick(struct pipeline *pl, const struct pipeline_out *out,
+		 const struct pipeline_stats *stats)
+{
+	if (!out->tick)
+		return;
+	pthread_mutex_unlock(&pl->lock);
+	out->tick(out->ctx, stats);
+	pthread_mutex_lock(&pl->lock);
 }
 
 /* The next filled block; NULL when the workers are done. Ticks each second while it waits. */
@@ -200,20 +328,22 @@ static struct block *next_full(struct pipeline *pl, const struct pipeline_out *o
 	struct block *b;
 
 	pthread_mutex_lock(&pl->lock);
-	while (!pl->full.head && pl->running) {
+	pl->idle = !have_due(pl);
+	if (pl->idle && pl->running)
+		tick(pl, out, stats);
+	while (!have_due(pl) && pl->running) {
 		struct timespec until;
 
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec++;
 		if (pthread_cond_clockwait(&pl->have_full, &pl->lock, CLOCK_MONOTONIC, &until) ==
-			    ETIMEDOUT &&
-		    out->tick) {
-			pthread_mutex_unlock(&pl->lock);
-			out->tick(out->ctx, stats);
-			pthread_mutex_lock(&pl->lock);
-		}
+		    ETIMEDOUT)
+			tick(pl, out, stats);
 	}
+	pl->idle = false;
+	// No block is missing once the workers are done: each hands over what it has taken.
 	b = pop(&pl->full);
+	pl->due++;
 	pthread_mutex_unlock(&pl->lock);
 	return b;
 }
@@ -248,17 +378,18 @@ static int drain(struct pipeline *pl, const struct pipeline_out *out, struct pip
 	return rc;
 }
 
-static size_t block_room(const struct codec *codec, uint64_t page_size)
+static size_t block_room(const struct ladder *ladder, uint64_t page_size)
 {
-	return BLOCK_PAGES * page_size + codec_room(codec, page_size);
+	return BLOCK_PAGES * page_size + ladder_room(ladder, page_size);
 }
 
-uint64_t pipeline_memory(unsigned int workers, uint64_t page_size)
+uint64_t pipeline_memory(const struct ladder *ladder, unsigned int workers, uint64_t page_size)
 {
 	uint64_t blocks = workers + PIPELINE_SPARE_BLOCKS;
+	uint64_t room = block_room(ladder, page_size);
 
-	return blocks * (sizeof(struct block) + (BLOCK_PAGES + 2) * page_size) +
-	       workers * (sizeof(struct worker) + 2 * page_size);
+	return blocks * (sizeof(struct block) + room) +
+	       workers * (sizeof(struct worker) + page_size + ladder_memory(ladder, page_size));
 }
 
 static void free_blocks(struct queue *q)
@@ -274,7 +405,7 @@ static void free_blocks(struct queue *q)
 /* As many blocks of the ring as memory allows: with few it is slower, with one it still works. */
 static int make_blocks(struct pipeline *pl, unsigned int n, struct err *err)
 {
-	size_t room = block_room(pl->conf->codec, pl->conf->km->page_size);
+	size_t room = block_room(pl->conf->ladder, pl->conf->km->page_size);
 
 	while (n--) {
 		struct block *b = calloc(1, sizeof(*b));
@@ -288,6 +419,7 @@ static int make_blocks(struct pipeline *pl, unsigned int n, struct err *err)
 	}
 	if (!pl->free.head)
 		return err_set(err, ERR_NOMEM, "no memory for a block of %zu bytes", room);
+	pl->ring = pl->free.n;
 	return 0;
 }
 
@@ -305,15 +437,24 @@ static int worker_init(struct worker *w, struct pipeline *pl, struct err *err)
 		w->page = NULL;
 		return err_set(err, ERR_NOMEM, "no memory for a page");
 	}
-	return conf->codec->create(conf->codec_level, conf->km->page_size, &w->codec_ctx, err);
+	for (unsigned int i = 0; i < conf->ladder->n && !rc; i++) {
+		const struct rung *r = &conf->ladder->rungs[i];
+
+		rc = r->codec->create(r->level, conf->km->page_size, &w->codec_ctx[i], err);
+	}
+	return rc;
 }
 
 static void worker_deinit(struct worker *w)
 {
+	const struct ladder *ladder;
+
 	if (!w->pl)
 		return;
+	ladder = w->pl->conf->ladder;
 	vmcore_window_deinit(&w->window);
-	w->pl->conf->codec->destroy(w->codec_ctx);
+	for (unsigned int i = 0; i < ladder->n; i++)
+		ladder->rungs[i].codec->destroy(w->codec_ctx[i]);
 	free(w->page);
 }
 
@@ -368,6 +509,7 @@ int pipeline_run(const struct pipeline_conf *conf, const struct pipeline_out *ou
 	int rc;
 
 	*ret = (struct pipeline_stats){0};
+	ladder_begin(&pl.ladder, conf->ladder);
 	if (!workers)
 		return err_set(err, ERR_NOMEM, "no memory for %u workers", n);
 	rc = make_workers(&pl, workers, &n, err);

@@ -5,7 +5,8 @@
  * descriptors' places are known from the plan, so nobody waits for a neighbour.
  *
  * A fixed ring of blocks (workers + 3) is all the memory there is; when the writer is slower
- * than the workers they wait for a free block. All of it is allocated before the first page.
+ * than the workers they wait for a free block. All of it is allocated before the first page,
+ * a context of every codec that may be chosen included.
  */
 #ifndef COLLECTOR_PIPELINE_H
 #define COLLECTOR_PIPELINE_H
@@ -15,9 +16,9 @@
 #include <stdint.h>
 
 #include "collector/constant.h"
+#include "collector/ladder.h"
 
 struct block;
-struct codec;
 struct err;
 struct kmem;
 struct pfn_list;
@@ -26,17 +27,20 @@ struct plan;
 struct pipeline_conf {
 	const struct kmem *km;
 	const struct plan *plan;
-	const struct codec *codec;
-	int codec_level;
+	const struct ladder *ladder;
 	const struct pfn_list *order; /* NULL: the plan's, which is all pages */
 	bool drop_zeros; /* a page of zeros becomes size 0 (dump level bit 1) */
+	/* Blocks reach the writer in the order in which their pages were taken, so that the same
+	 * bytes come out whatever the number of workers, unless the ladder has more than a rung. */
+	bool ordered;
 	unsigned int workers;
 };
 
 struct pipeline_stats {
 	uint64_t pages; /* handed to the writer */
 	uint64_t zero_pages; /* of those, zero */
-	uint64_t raw_pages; /* of those, stored as they are for they do not shrink */
+	uint64_t raw_pages; /* of those, stored as they are: most do not shrink */
+	uint64_t rung_pages[LADDER_RUNGS_MAX]; /* of those, packed by each rung of the ladder */
 	uint64_t bytes; /* of page data handed over */
 	unsigned int workers; /* that really ran */
 };
@@ -44,7 +48,10 @@ struct pipeline_stats {
 /* Where blocks go: called from the thread that called pipeline_run(), one at a time. */
 typedef int (*pipeline_write_fn)(void *ctx, const struct block *block, struct err *err);
 
-/* Called from that thread too, after each block and at least once a second. */
+/*
+ * Called from that thread too, after each block, when it finds none to write, and then at least
+ * once a second.
+ */
 typedef void (*pipeline_tick_fn)(void *ctx, const struct pipeline_stats *stats);
 
 struct pipeline_out {
@@ -59,8 +66,8 @@ enum {
 	PIPELINE_GAP = 32, /* pages not wanted that are mapped rather than jumped over */
 };
 
-/* Bytes that @workers need with pages of @page_size, codec contexts apart: for the budget. */
-uint64_t pipeline_memory(unsigned int workers, uint64_t page_size);
+/* Bytes that @workers need with pages of @page_size: for the budget. */
+uint64_t pipeline_memory(const struct ladder *ladder, unsigned int workers, uint64_t page_size);
 
 /*
  * Runs it to the end. The first failure of write() stops it and is returned; @ret is filled

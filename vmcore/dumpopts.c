@@ -24,6 +24,7 @@ enum opt {
 	OPT_LEVEL,
 	OPT_MEMORY,
 	OPT_MESSAGE_LEVEL,
+	OPT_ORDERED,
 	OPT_REARRANGE,
 	OPT_REASSEMBLE,
 	OPT_SHOW_STATS,
@@ -99,6 +100,7 @@ static const struct row rows[] = {
 	{0, "config", true, OPT_CONFIG, NULL},
 	{0, "format", true, OPT_FORMAT, NULL},
 	{0, "memory", true, OPT_MEMORY, NULL},
+	{0, "ordered", false, OPT_ORDERED, NULL},
 	{0, "threads", true, OPT_THREADS, NULL},
 };
 
@@ -175,10 +177,10 @@ static int take_levels(struct dumpopts *o, const char *opt, const char *value, s
 static int take_codec(struct scan *s, const char *opt, const char *value, struct err *err)
 {
 	const struct codec *codec;
-	const char *name = "auto";
+	const char *name = value;
 	int level = 0;
 
-	if (strcmp(value, "auto") != 0) {
+	if (strcmp(value, "auto") != 0 && strcmp(value, "auto:none") != 0) {
 		int rc = codec_parse(value, &codec, &level, err);
 
 		if (rc) {
@@ -347,6 +349,9 @@ static int take(struct scan *s, const struct row *row, const char *opt, const ch
 			s->o.message_level = v;
 		return rc;
 	case OPT_NO_EFFECT:
+		return 0;
+	case OPT_ORDERED:
+		s->o.ordered = true;
 		return 0;
 	case OPT_SHOW_STATS:
 		s->o.show_stats = true;
@@ -593,9 +598,11 @@ const char *dumpopts_help(void)
 	       "  --vtop ADDRESS        print where that virtual address is in physical memory\n"
 	       "\n"
 	       "Ours:\n"
-	       "  --codec NAME[:LEVEL]  auto, none, zlib, lzo or zstd\n"
+	       "  --codec NAME[:LEVEL]  none, zlib, lzo or zstd; auto, the default, chooses as the\n"
+	       "                        target is fast, auto:none between that and no codec too\n"
 	       "  --format FORMAT       kdump, elf, flattened or raw\n"
 	       "  --compat makedumpfile leave out and keep what makedumpfile would\n"
+	       "  --ordered             the same file whatever the number of workers\n"
 	       "  --threads N           workers; 0, the default: one a CPU\n"
 	       "  --memory SIZE         use at most so many bytes (K, M, G) for buffers\n"
 	       "  --config FILE         read FILE instead of /etc/lifeboat.conf\n"

@@ -40,7 +40,7 @@ enum dump_format {
 struct dumpopts {
 	unsigned int levels[DUMP_LEVELS_MAX]; /* in the order to try; nlevels >= 1 */
 	size_t nlevels;
-	char codec[16]; /* "auto", or a name of codec.h */
+	char codec[16]; /* "auto", "auto:none", or a name of codec.h */
 	int codec_level; /* the codec's default unless said */
 	enum dump_format format;
 	bool flattened_elf; /* with DUMP_FORMAT_FLATTENED: -E too, an ELF core in records */
@@ -51,6 +51,7 @@ struct dumpopts {
 	bool force; /* -f: overwrite the output */
 	bool dry_run; /* --dry-run: plan and count, write nothing */
 	bool show_stats; /* --show-stats */
+	bool ordered; /* --ordered: the same file whatever the number of threads */
 	bool compat; /* --compat makedumpfile: its pages, where ours would be others */
 	bool split; /* --split: the operands behind INPUT are the files of one dump */
 	bool vtop; /* --vtop ADDRESS: only print where it is in physical memory */

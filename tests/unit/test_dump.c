@@ -427,6 +427,71 @@ static void test_deterministic(void **state)
 	bench_close(&b);
 }
 
+/* With an order, the whole file is the same whatever the number of workers. */
+static void test_ordered(void **state)
+{
+	static const char *const names[] = {"auto", "none", "zlib", "lzo", "zstd"};
+	static const unsigned int workers[] = {1, 2, 8};
+	struct bench b;
+	struct rdump rd;
+
+	(void)state;
+	bench_open(&b, SMALL "ram 32M 16M\nnoise 0x2000 2000\ntext 0x2800 2000\n");
+	b.opts.ordered = true;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		uint8_t *first = NULL;
+		size_t size = 0;
+
+		strcpy(b.opts.codec, names[i]);
+		b.opts.codec_level = i ? codec_by_name(names[i])->level_default : 0;
+		for (size_t k = 0; k < ARRAY_SIZE(workers); k++) {
+			b.opts.threads = workers[k];
+			b.opts.levels[0] = 1;
+			assert_int_equal(bench_dump(&b, &no_faults, FAKE_MAX), 0);
+			assert_int_equal(check_dump(&b, &rd), 0);
+			plan_deinit(&b.plan);
+			if (first) {
+				assert_int_equal(b.fake.size, size);
+				assert_memory_equal(b.fake.mem, first, size);
+				continue;
+			}
+			size = b.fake.size;
+			first = malloc(size);
+			assert_non_null(first);
+			memcpy(first, b.fake.mem, size);
+		}
+		free(first);
+	}
+	bench_close(&b);
+}
+
+/* Codecs may mix: every page says its own, and the dump's header names one of them. */
+static void test_auto(void **state)
+{
+	static const char *const names[] = {"auto", "auto:none"};
+	struct bench b;
+	struct rdump rd;
+
+	(void)state;
+	bench_open(&b, SMALL "ram 32M 16M\nnoise 0x2000 2000\ntext 0x2800 2000\n");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		uint64_t packed = 0;
+
+		strcpy(b.opts.codec, names[i]);
+		b.opts.codec_level = 0;
+		b.opts.threads = 2;
+		assert_int_equal(bench_dump(&b, &no_faults, FAKE_MAX), 0);
+		assert_int_equal(check_dump(&b, &rd), 0);
+		assert_int_equal(rd.status, CODEC_FLAG_LZO);
+		for (size_t k = 0; k < LADDER_RUNGS_MAX; k++)
+			packed += b.m.pages.rung_pages[k];
+		assert_int_equal(packed + b.m.pages.raw_pages + b.m.pages.zero_pages,
+				 b.m.pages.pages);
+		plan_deinit(&b.plan);
+	}
+	bench_close(&b);
+}
+
 /* What must hold after any failure. */
 static void check_failure(const struct bench *b, int rc)
 {
@@ -761,14 +826,21 @@ static void test_zero(void **state)
 
 static void test_threads_by_memory(void **state)
 {
+	struct ladder ladder;
 	struct dumpopts o;
 
 	(void)state;
 	dumpopts_default(&o);
 	o.threads = 4;
 	assert_int_equal(dump_threads(&o, 4096), 4);
-	o.memory = pipeline_memory(3, 4096);
+	assert_int_equal(ladder_make(&ladder, "auto", 0, false, NULL), 0);
+	o.memory = pipeline_memory(&ladder, 3, 4096);
 	assert_int_equal(dump_threads(&o, 4096), 3);
+	// A codec that takes megabytes for a context.
+	strcpy(o.codec, "zlib");
+	o.codec_level = 12;
+	assert_int_equal(dump_threads(&o, 4096), 1);
+	strcpy(o.codec, "auto");
 	o.memory = 1;
 	assert_int_equal(dump_threads(&o, 4096), 1);
 	o.memory = 0;
@@ -780,6 +852,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_deterministic),
+		cmocka_unit_test(test_ordered),	      cmocka_unit_test(test_auto),
 		cmocka_unit_test(test_write_fails),   cmocka_unit_test(test_full),
 		cmocka_unit_test(test_full_late),     cmocka_unit_test(test_ladder_late),
 		cmocka_unit_test(test_end_fails),     cmocka_unit_test(test_ladder),

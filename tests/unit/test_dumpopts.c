@@ -46,6 +46,7 @@ static void same(const struct dumpopts *a, const struct dumpopts *b)
 	assert_int_equal(a->force, b->force);
 	assert_int_equal(a->dry_run, b->dry_run);
 	assert_int_equal(a->show_stats, b->show_stats);
+	assert_int_equal(a->ordered, b->ordered);
 	assert_int_equal(a->show_version, b->show_version);
 	assert_int_equal(a->show_help, b->show_help);
 	assert_int_equal(a->appliance, b->appliance);
@@ -169,6 +170,10 @@ static void test_our_words(void **state)
 	assert_int_equal(o.act, 0);
 	good(&o, "--codec zlib --codec auto");
 	assert_string_equal(o.codec, "auto");
+	assert_false(o.ordered);
+	good(&o, "--codec auto:none --ordered");
+	assert_string_equal(o.codec, "auto:none");
+	assert_true(o.ordered);
 	good(&o, "--format elf --format kdump");
 	assert_int_equal(o.format, DUMP_FORMAT_KDUMP);
 	good(&o, "--format flattened --format elf");
@@ -269,6 +274,7 @@ static void test_codec_errors(void **state)
 	assert_int_equal(cli(&o, "--codec lz4", &err), ERR_USAGE);
 	assert_int_equal(strncmp(err.msg, "--codec: ", 9), 0);
 	assert_int_equal(cli(&o, "--codec=", &err), ERR_USAGE);
+	assert_int_equal(cli(&o, "--codec auto:lzo", &err), ERR_USAGE);
 	assert_int_equal(cli(&o, "--codec snappysnappysnappysnappy:1", &err), ERR_USAGE);
 }
 
