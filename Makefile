@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# One non-recursive build. Targets: all test demo lint install clean; see `make help`.
+# One non-recursive build. Targets: all test demo bench lint install clean; see `make help`.
 # Knobs: V=1 shows commands, DEVELOPER=1 makes warnings errors, SAN=1 adds the address and
 # undefined-behaviour sanitizers, FUZZER=1 with CC=clang links the fuzz targets to libFuzzer
 # (scripts/fuzz does), CC=clang, DESTDIR= and prefix= for install, O= for output.
@@ -187,6 +187,12 @@ test-matrix: all oracle-tools guest-tools
 	$(Q)scripts/deps test
 	$(Q)tests/vm/matrix
 
+# Against makedumpfile: prints a table, writes docs/performance.md. Twenty minutes, on a machine that
+# does nothing else; with QUICK=1 a few, and the documents are left alone.
+.PHONY: bench
+bench:
+	$(Q)scripts/bench $(if $(QUICK),--quick)
+
 # A real crash, from the panic to a dump that crash(8) opens.
 .PHONY: demo
 demo:
@@ -222,6 +228,7 @@ help:
 		'make demo      crash a kernel in QEMU and bring its dump back' \
 		'make test      all tests; TIERS="unit golden" runs some' \
 		'make test-matrix   page sets on kernels from 5.10 to the newest' \
+		'make bench     speed against makedumpfile, 20 minutes; QUICK=1: a few' \
 		'make lint      format, shell, include arrows, licence' \
 		'make install   DESTDIR=, prefix=' \
 		'make clean     all but what was downloaded; distclean takes that too' \
