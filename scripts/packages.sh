@@ -77,6 +77,13 @@ update_suite()
 	# A source that a suite does not have is no reason to stop: what was asked for
 	# may be in the others.
 	apt_get update >&2 || say "some package lists of $suite could not be had; going on"
+	[ -z "$suite" ] || : > "$build/apt/$suite/updated"
+}
+
+# Are the lists older than a day? Sid moves every day.
+suite_is_old()
+{
+	[ -z "$(find "$build/apt/$suite/updated" -mmin -1440 2> /dev/null)" ]
 }
 
 # ---- packages ----
