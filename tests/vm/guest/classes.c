@@ -39,6 +39,7 @@ enum {
 	HUGE = 2 << 20,
 	MB = 1 << 20,
 	ANON_SIZE = 48 * MB,
+	ZERO_SIZE = 8 * MB,
 	THP_SIZE = 32 * MB,
 	HUGETLB_SIZE = 8 * MB,
 	POOL = HUGETLB_SIZE / HUGE + 3, /* some of the pool stay unused */
@@ -72,6 +73,7 @@ enum {
 enum kind {
 	KIND_NONE, /* not one that the judge could say anything about */
 	KIND_ANON,
+	KIND_ZERO, /* anonymous, too, but of zeros */
 	KIND_THP,
 	KIND_HUGETLB,
 	KIND_SHMEM, /* tmpfs */
@@ -87,8 +89,8 @@ enum kind {
 };
 
 static const char *const kind_names[KINDS] = {
-	"none", "anon", "thp",	   "hugetlb",  "shmem",	  "cache",    "cache_private",
-	"free", "slab", "pgtable", "reserved", "balloon", "hwpoison",
+	"none",		 "anon", "zero", "thp",	    "hugetlb",	"shmem",   "cache",
+	"cache_private", "free", "slab", "pgtable", "reserved", "balloon", "hwpoison",
 };
 
 struct run {
@@ -101,6 +103,7 @@ struct region {
 	char *at;
 	size_t size;
 	bool file; /* page cache; else anonymous, or hugetlb */
+	bool zero; /* nothing but zeros was written to it */
 };
 
 static struct run runs[RUNS_MAX];
@@ -148,6 +151,21 @@ static void set_number(const char *path, const char *text)
 }
 
 /* ---- making them ---- */
+
+/* Pages that were written to, and which the kernel did not give the one page of zeros. */
+static void make_zero(size_t size)
+{
+	volatile char *at =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		die("memory of zeros");
+	madvise((void *)at, size, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < size; i += PAGE)
+		at[i] = 0;
+	note_region((void *)at, size, false);
+	regions[nregions - 1].zero = true;
+}
 
 static void make_anon(size_t size, int advice)
 {
@@ -303,6 +321,8 @@ static enum kind owned_kind(const struct region *r, uint64_t pfn)
 	if (!r->file) {
 		if (!has(flags, KPF_ANON))
 			return KIND_NONE;
+		if (r->zero)
+			return KIND_ZERO;
 		return has(flags, KPF_THP) ? KIND_THP : KIND_ANON;
 	}
 	head = head_flags(pfn);
@@ -381,11 +401,11 @@ static void write_runs(const char *disk)
 		die(path);
 }
 
-/* One page of the first region (4K), of the second (huge), and a hugetlb one. */
+/* One page of the small ones, one of the huge ones, and a hugetlb one. */
 static void poison(void)
 {
 	for (size_t i = 0; i < nregions; i++) {
-		if (regions[i].file || regions[i].size > HUGE * 64ULL)
+		if (regions[i].file || regions[i].zero || regions[i].size > HUGE * 64ULL)
 			continue;
 		/* Behind the first page, so that it is no head of a huge one. */
 		if (madvise(regions[i].at + 5 * PAGE, PAGE, MADV_HWPOISON))
@@ -421,6 +441,7 @@ int main(int argc, char **argv)
 	snprintf(pool, sizeof(pool), "%d", POOL);
 	set_number("/proc/sys/vm/nr_hugepages", pool);
 	make_anon(ANON_SIZE, MADV_NOHUGEPAGE);
+	make_zero(ZERO_SIZE);
 	make_anon(THP_SIZE, MADV_HUGEPAGE);
 	make_hugetlb(HUGETLB_SIZE, 21);
 	make_hugetlb(1024UL * MB, 30);
