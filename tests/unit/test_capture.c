@@ -4,6 +4,7 @@
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -97,7 +98,8 @@ static mode_t mode_of(const struct place *p, const char *path)
 	return stat(whole, &st) ? 0 : st.st_mode;
 }
 
-#define CRASH "/var/crash/127.0.0.1-2023-11-14-22:13:20"
+#define CRASH_NAME "/127.0.0.1-2023-11-14-22:13:20"
+#define CRASH	   "/var/crash" CRASH_NAME
 
 static void test_capture(void **state)
 {
@@ -115,6 +117,54 @@ static void test_capture(void **state)
 	assert_int_equal(capture(p, KERNEL, "/var/crash"), EXIT_COMPLETE);
 	assert_int_equal(mode_of(p, CRASH ".1"), S_IFDIR | 0700);
 	assert_int_equal(mode_of(p, CRASH ".1/vmcore"), S_IFREG | 0600);
+}
+
+/* Whether the file has these words. */
+static bool file_says(const struct place *p, const char *path, const char *words)
+{
+	static char text[1 << 16];
+	char whole[2 * PATH_MAX_];
+	ssize_t len;
+	int fd;
+
+	snprintf(whole, sizeof(whole), "%s%s", p->dir, path);
+	fd = open(whole, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (len < 0)
+		return false;
+	close(fd);
+	text[len] = '\0';
+	return strstr(text, words);
+}
+
+/* A class that was switched off: the manifest and the log say which and why. */
+static void test_unsure(void **state)
+{
+	static const struct {
+		const char *damage, *level, *why;
+	} rows[] = {
+		{"key LENGTH(zone.free_area)=0\n", "\"effective_level\": 15",
+		 "dump level bits 16 are not honoured"},
+		{"key SIZE(page)=0\n", "\"effective_level\": 1",
+		 "nothing but zero pages is excluded"},
+		{"anon 0x1000 100\n", "\"effective_level\": 23",
+		 "pages of the kernel itself pass for class user"},
+		{"ram 0x8000000 64M\n", "\"effective_level\": 31", "not one free page was found"},
+	};
+	const struct place *p = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char kernel[512], base[32], path[PATH_MAX_];
+
+		snprintf(kernel, sizeof(kernel), "%s%s", KERNEL, rows[i].damage);
+		snprintf(base, sizeof(base), "/unsure%zu", i);
+		assert_int_equal(capture(p, kernel, base), EXIT_COMPLETE);
+		snprintf(path, sizeof(path), "%s%s/manifest.json", base, CRASH_NAME);
+		assert_true(file_says(p, path, rows[i].level));
+		assert_true(file_says(p, path, rows[i].why));
+		snprintf(path, sizeof(path), "%s%s/collect.log", base, CRASH_NAME);
+		assert_true(file_says(p, path, rows[i].why));
+	}
 }
 
 /* A kernel that does not say when it crashed: now. One that says nonsense: that. */
@@ -278,9 +328,10 @@ static void test_make_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_capture),    TEST(test_crash_time),  TEST(test_all_names_taken),
-		TEST(test_no_target),  TEST(test_sink_commit), TEST(test_sink_keep),
-		TEST(test_sink_close), TEST(test_sink_taken),  TEST(test_make_dir),
+		TEST(test_capture),	    TEST(test_unsure),	   TEST(test_crash_time),
+		TEST(test_all_names_taken), TEST(test_no_target),  TEST(test_sink_commit),
+		TEST(test_sink_keep),	    TEST(test_sink_close), TEST(test_sink_taken),
+		TEST(test_make_dir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

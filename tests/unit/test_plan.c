@@ -16,6 +16,7 @@
 #include "collector/plan.h"
 #include "tests/lib/mkcore.h"
 #include "tests/lib/mkkernel.h"
+#include "tests/unit/dead.h"
 #include "vmcore/kmem.h"
 #include "vmcore/vmcore.h"
 
@@ -23,54 +24,6 @@ enum {
 	TEXT_MAX = 4096,
 	ANY = 32, /* beside the bits of a level: excluded at all of them */
 };
-
-/* A dead kernel, open. */
-struct dead {
-	int fd;
-	struct vmcore *vc;
-	struct kmem km;
-	struct plan plan;
-	struct err err;
-};
-
-static void dead_open(struct dead *d, const char *text)
-{
-	char path[MKCORE_PATH_MAX];
-	struct err why = {0};
-
-	*d = (struct dead){0};
-	d->fd = mkkernel_memfd(text, &d->err);
-	if (d->fd < 0)
-		fail_msg("%s", d->err.msg);
-	mkcore_path(d->fd, path);
-	if (vmcore_open(path, &d->vc, &d->err))
-		fail_msg("%s", d->err.msg);
-	if (kmem_init(&d->km, d->vc, &why, &d->err) || !d->km.xlat)
-		fail_msg("%s %s", d->err.msg, why.msg);
-}
-
-static void dead_close(struct dead *d)
-{
-	plan_deinit(&d->plan);
-	kmem_deinit(&d->km);
-	vmcore_close(d->vc);
-	close(d->fd);
-}
-
-static void dead_plan(struct dead *d, unsigned int level, unsigned int threads)
-{
-	plan_deinit(&d->plan);
-	if (plan_init(&d->plan, &d->km, level, threads, &d->err))
-		fail_msg("%s", d->err.msg);
-}
-
-static bool noted(const struct plan *plan, const char *words)
-{
-	for (size_t i = 0; i < plan->nnotes; i++)
-		if (strstr(plan->notes[i], words))
-			return true;
-	return false;
-}
 
 /* A stretch of pages that is left out at levels with any of @bits; the first that fits counts. */
 struct area {
