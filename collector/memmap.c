@@ -291,20 +291,26 @@ void memmap_deinit(struct memmap *mm)
 	mm->nsections = 0;
 }
 
-vaddr_t memmap_page(const struct memmap *mm, pfn_t pfn, uint32_t page_size)
+size_t memmap_first(const struct memmap *mm, pfn_t pfn)
 {
 	size_t low = 0, high = mm->nsections;
 
-	// The last section that does not begin behind the frame.
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (mm->sections[mid].pfn <= pfn)
+		if (mm->sections[mid].pfn + mm->sections[mid].npages <= pfn)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	if (!low || pfn - mm->sections[low - 1].pfn >= mm->sections[low - 1].npages)
+	return low;
+}
+
+vaddr_t memmap_page(const struct memmap *mm, pfn_t pfn, uint32_t page_size)
+{
+	size_t i = memmap_first(mm, pfn);
+
+	if (i == mm->nsections || pfn < mm->sections[i].pfn)
 		return 0;
-	return mm->sections[low - 1].vaddr + (pfn - mm->sections[low - 1].pfn) * page_size;
+	return mm->sections[i].vaddr + (pfn - mm->sections[i].pfn) * page_size;
 }

@@ -55,6 +55,9 @@ int memmap_init_compat(struct memmap *mm, const struct kmem *km, uint32_t page_s
 
 void memmap_deinit(struct memmap *mm);
 
+/* Index of the first section that ends behind @pfn; nsections when none does. */
+size_t memmap_first(const struct memmap *mm, pfn_t pfn);
+
 /* Where the struct page of @pfn is, 0 when no section holds it. */
 vaddr_t memmap_page(const struct memmap *mm, pfn_t pfn, uint32_t page_size);
 

@@ -10,9 +10,11 @@
 #include "base/err.h"
 #include "collector/controls.h"
 #include "collector/dense.h"
+#include "collector/keep.h"
 #include "collector/landmarks.h"
 #include "collector/memmap.h"
 #include "collector/pageclass.h"
+#include "collector/ram.h"
 #include "vmcore/dumpopts.h"
 #include "vmcore/kmem.h"
 #include "vmcore/vmcore.h"
@@ -30,7 +32,10 @@ struct planner {
 	unsigned int threads;
 	bool dense; // for an ELF core
 	bool compat;
+	uint64_t bitmap; // bytes it may take, 0: as many as it wants
 	bool scanned; // struct pages said what is left out
+	bool settled; // plan->keep knows what is kept ...
+	bool lent; // ... and has mm now
 	struct pageclass pc;
 	struct memmap mm;
 	struct landmarks lm;
@@ -49,28 +54,50 @@ __attribute__((format(printf, 2, 3))) static void note(struct plan *plan, const 
 	va_end(ap);
 }
 
-/* Frames of which at least one byte lies in [start, end). A page that is memory in part is
- * dumped, with zeros for the rest: too much beats too little. */
-static struct pfn_range frames(const struct kmem *km, paddr_t start, paddr_t end)
+/* Bytes that a bitmap of all memory takes. */
+static uint64_t bitmap_bytes(const struct planner *p)
 {
-	return (struct pfn_range){
-		.start = start >> km->page_shift,
-		.end = ((end - 1) >> km->page_shift) + 1,
-	};
+	size_t nranges = vmcore_info(p->km->vc)->nranges;
+	uint64_t blocks = 0, next = 0;
+
+	for (size_t i = 0; i < nranges; i++) {
+		struct pfn_range f = ram_range(p->km, i);
+		uint64_t first = f.start / BITMAP_BLOCK, end = (f.end - 1) / BITMAP_BLOCK + 1;
+
+		if (first < next)
+			first = next;
+		if (end <= first)
+			continue;
+		blocks += end - first;
+		next = end;
+	}
+	return blocks * (BITMAP_BLOCK / 8);
 }
 
-static struct pfn_range range_frames(const struct kmem *km, const struct vmcore_range *r)
+/* The bitmap of all memory: held, or where there is no room for it made by the block. */
+static int make_bitmap(struct planner *p, struct err *err)
 {
-	return frames(km, r->paddr, r->paddr + r->memsz);
-}
+	size_t nranges = vmcore_info(p->km->vc)->nranges;
+	struct plan *plan = p->plan;
+	int rc;
 
-/* Does the input have any byte of frame @pfn? */
-static bool is_there(const struct kmem *km, pfn_t pfn)
-{
-	paddr_t start = pfn << km->page_shift;
-	struct vmcore_span span;
+	// What is filled page by page cannot be made again by the block.
+	if (p->bitmap && !p->dense && bitmap_bytes(p) > p->bitmap) {
+		rc = keep_create(p->km, plan->max_pfn, p->bitmap / (BITMAP_BLOCK / 8), &plan->keep,
+				 err);
+		if (rc)
+			return rc;
+		bitmap_init_source(&plan->kept, plan->max_pfn, keep_source(plan->keep));
+		plan->ram_pages = bitmap_count(&plan->kept, 0, plan->max_pfn);
+		return 0;
+	}
+	rc = bitmap_init(&plan->kept, plan->max_pfn, err);
+	for (size_t i = 0; i < nranges && !rc; i++) {
+		struct pfn_range f = ram_range(p->km, i);
 
-	return vmcore_next_span(km->vc, start, &span) && span.start - start < km->page_size;
+		plan->ram_pages += bitmap_set_range(&plan->kept, f.start, f.end);
+	}
+	return rc;
 }
 
 static int take_memory(struct planner *p, struct err *err)
@@ -82,7 +109,7 @@ static int take_memory(struct planner *p, struct err *err)
 
 	plan->max_pfn = info->memory_end >> p->km->page_shift;
 	for (size_t i = 0; i < info->nranges; i++) {
-		struct pfn_range f = range_frames(p->km, &info->ranges[i]);
+		struct pfn_range f = ram_range(p->km, i);
 
 		if (f.end > plan->max_pfn)
 			plan->max_pfn = f.end;
@@ -91,14 +118,9 @@ static int take_memory(struct planner *p, struct err *err)
 		return err_set(err, ERR_LIMIT,
 			       "memory ends at page 0x%" PRIx64 ", at most 0x%llx taken",
 			       plan->max_pfn, PLAN_PFN_MAX);
-	rc = bitmap_init(&plan->kept, plan->max_pfn, err);
+	rc = make_bitmap(p, err);
 	if (rc)
 		return rc;
-	for (size_t i = 0; i < info->nranges; i++) {
-		struct pfn_range f = range_frames(p->km, &info->ranges[i]);
-
-		plan->ram_pages += bitmap_set_range(&plan->kept, f.start, f.end);
-	}
 	if (!vmcore_next_span(p->km->vc, 0, &span))
 		return err_set(err, ERR_NODATA, "there is no memory in this vmcore");
 	return 0;
@@ -115,7 +137,7 @@ static void drop_absent(struct planner *p)
 	pfn_t end = 0; // of what was there last
 
 	while (vmcore_next_span(p->km->vc, span.end, &span)) {
-		struct pfn_range f = frames(p->km, span.start, span.end);
+		struct pfn_range f = ram_frames(p->km, span.start, span.end);
 
 		plan->absent_pages += bitmap_clear_range(&plan->kept, end, f.start);
 		end = f.end;
@@ -170,18 +192,6 @@ static bool ready_to_scan(struct planner *p)
 	return true;
 }
 
-/* Low flags of the struct page of @pfn; false when it cannot be read. */
-static bool low_flags(const struct planner *p, pfn_t pfn, uint64_t *ret)
-{
-	uint8_t page[PAGECLASS_SIZE_MAX];
-	vaddr_t va = memmap_page(&p->mm, pfn, p->pc.size);
-
-	if (!va || kmem_read(p->km, va, page, p->pc.size, NULL))
-		return false;
-	*ret = pageclass_low_flags(&p->pc, page);
-	return true;
-}
-
 /*
  * The kernel image is never excluded, whatever its struct pages seem to say: a dump without
  * it cannot be opened. Its pages are reserved and never go through the allocator, except for
@@ -198,22 +208,11 @@ static void protect_image(struct planner *p)
 		const struct pfn_range *r = &p->lm.image.ranges[i];
 
 		for (pfn_t pfn = r->start; pfn < r->end && pfn < plan->max_pfn; pfn++) {
-			uint64_t flags;
-
-			if (bitmap_test(&plan->kept, pfn))
-				continue;
-			if (p->image_flags && low_flags(p, pfn, &flags) &&
-			    (p->image_flags & ~flags))
-				continue;
-			if (!is_there(p->km, pfn))
-				continue;
-			plan->image_pages += bitmap_set_range(&plan->kept, pfn, pfn + 1);
+			if (!bitmap_test(&plan->kept, pfn) &&
+			    keep_is_image(p->km, &p->mm, &p->pc, p->image_flags, pfn))
+				plan->image_pages += bitmap_set_range(&plan->kept, pfn, pfn + 1);
 		}
 	}
-	if (plan->image_pages)
-		note(plan,
-		     "%" PRIu64 " pages of the kernel image are kept against their struct page",
-		     plan->image_pages);
 }
 
 /* Level bits by class, and what such pages are called in a note. */
@@ -273,6 +272,22 @@ static void doubt_free(struct plan *plan)
 		note(plan, "not one free page was found: free pages, if there are any, are kept");
 }
 
+/* Decides what is kept where the bitmap is made by the block; @scan may be NULL. */
+static int settle(struct planner *p, const struct scan *scan, struct err *err)
+{
+	struct keep_image image = {.frames = &p->lm.image, .flags = p->image_flags};
+	struct plan *plan = p->plan;
+	struct keep_counts counts;
+	int rc = keep_settle(plan->keep, scan, &image, &counts, err);
+
+	p->settled = true;
+	p->lent = scan != NULL;
+	plan->counts = counts.scan;
+	plan->image_pages = counts.image;
+	plan->absent_pages = counts.absent;
+	return rc;
+}
+
 static int exclude_pages(struct planner *p, struct err *err)
 {
 	struct plan *plan = p->plan;
@@ -289,21 +304,32 @@ static int exclude_pages(struct planner *p, struct err *err)
 
 	if (!p->lm.image_known)
 		note(plan, "the kernel image is not known: it is not protected from exclusion");
-	else if (!p->lm.image.n || !low_flags(p, p->lm.image.ranges[0].start, &p->image_flags))
+	else if (!p->lm.image.n || !keep_low_flags(p->km, &p->mm, &p->pc,
+						   p->lm.image.ranges[0].start, &p->image_flags))
 		p->image_flags = 0;
 	scan.reserved_flags = p->image_flags;
 	if (!ask_controls(p))
 		return 0;
 	scan.level = plan->effective_level;
+	if (plan->keep)
+		return settle(p, &scan, err);
 	rc = scan_run(&scan, &plan->counts, err);
-	if (rc)
-		return rc;
+	if (!rc)
+		protect_image(p);
+	return rc;
+}
+
+/* What the scan found that is not as it should be. */
+static void doubt_scan(struct plan *plan)
+{
 	if (plan->counts.unreadable)
 		note(plan, "%" PRIu64 " struct pages cannot be read: their pages are kept",
 		     plan->counts.unreadable);
 	doubt_free(plan);
-	protect_image(p);
-	return 0;
+	if (plan->image_pages)
+		note(plan,
+		     "%" PRIu64 " pages of the kernel image are kept against their struct page",
+		     plan->image_pages);
 }
 
 /*
@@ -317,7 +343,7 @@ static bool may_read(void *ctx, pfn_t pfn)
 	uint64_t n;
 	vaddr_t va;
 
-	if (p->plan->absent_pages && !is_there(p->km, pfn))
+	if (p->plan->absent_pages && !ram_is_there(p->km, pfn))
 		return false;
 	if (!p->scanned)
 		return true;
@@ -384,6 +410,10 @@ static int make_plan(struct planner *p, struct err *err)
 		rc = exclude_pages(p, err);
 	p->scanned = scan;
 	if (!rc)
+		doubt_scan(p->plan);
+	if (!rc && p->plan->keep && !p->settled)
+		rc = settle(p, NULL, err);
+	else if (!rc && !p->plan->keep)
 		drop_absent(p);
 	if (!rc && p->dense)
 		rc = make_dense(p, err);
@@ -405,6 +435,7 @@ int plan_init_wish(struct plan *plan, const struct kmem *km, const struct plan_w
 		.threads = wish->threads,
 		.dense = wish->dense,
 		.compat = wish->compat,
+		.bitmap = wish->bitmap,
 	};
 	int before = vmcore_info(km->vc)->dump_level;
 	unsigned int level = wish->level;
@@ -421,7 +452,8 @@ int plan_init_wish(struct plan *plan, const struct kmem *km, const struct plan_w
 		.model = "",
 	};
 	rc = make_plan(&p, err);
-	memmap_deinit(&p.mm);
+	if (!p.lent)
+		memmap_deinit(&p.mm);
 	landmarks_deinit(&p.lm);
 	for (size_t i = 0; i < ARRAY_SIZE(p.notes); i++)
 		pfn_list_deinit(&p.notes[i]);
@@ -451,26 +483,12 @@ void plan_deinit(struct plan *plan)
 	bitmap_deinit(&plan->kept);
 	pfn_list_deinit(&plan->order);
 	rank_deinit(&plan->rank);
+	keep_destroy(plan->keep);
+	plan->keep = NULL;
 }
 
 void plan_ram_words(const struct plan *plan, const struct kmem *km, pfn_t start, uint64_t *words,
 		    size_t nwords)
 {
-	const struct vmcore_info *info = vmcore_info(km->vc);
-	pfn_t end = start + 64 * nwords;
-	struct bitmap part = {.words = words, .nwords = nwords, .nbits = 64 * nwords};
-
-	memset(words, 0, nwords * sizeof(*words));
-	if (end > plan->max_pfn)
-		end = plan->max_pfn;
-	for (size_t i = vmcore_first(km->vc, start << km->page_shift); i < info->nranges; i++) {
-		struct pfn_range f = range_frames(km, &info->ranges[i]);
-
-		if (info->ranges[i].paddr >> km->page_shift >= end)
-			break;
-		if (f.end <= start || f.start >= end)
-			continue;
-		bitmap_set_range(&part, f.start > start ? f.start - start : 0,
-				 (f.end < end ? f.end : end) - start);
-	}
+	ram_words(km, plan->max_pfn, start, words, nwords);
 }

@@ -15,6 +15,7 @@
 #include "collector/scan.h"
 
 struct err;
+struct keep;
 struct kmem;
 
 enum {
@@ -31,7 +32,8 @@ struct plan {
 	uint64_t page_size;
 	unsigned int page_shift;
 	pfn_t max_pfn; /* one above the last frame of memory */
-	struct bitmap kept;
+	struct bitmap kept; /* for one thread at a time where there is a keep */
+	struct keep *keep; /* makes the blocks of kept, NULL where they are all held; owned */
 	uint64_t ram_pages; /* frames of which a byte is memory: bits set in bitmap1 */
 	uint64_t absent_pages; /* would be kept, but the input was filtered or is incomplete */
 	uint64_t kept_pages; /* bits set in kept */
@@ -72,6 +74,9 @@ struct plan_wish {
 	unsigned int level, threads;
 	bool dense; /* as plan_init_dense() makes it */
 	bool compat; /* with the pages that makedumpfile would take: pageclass_imitate() */
+	/* Bytes that the bitmap may take; with less than it wants its blocks are made when they
+	 * are asked for: collector/keep.h. 0: as many as it wants. Not looked at when dense. */
+	uint64_t bitmap;
 };
 
 int plan_init_wish(struct plan *plan, const struct kmem *km, const struct plan_wish *wish,

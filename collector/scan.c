@@ -334,6 +334,12 @@ void scan_counts_add(struct scan_counts *sum, const struct scan_counts *part)
 	sum->scanned += part->scanned;
 }
 
+void scan_notes_add(const struct scan *scan, const struct scanner *s)
+{
+	for (int i = 0; i < SCAN_NOTES && scan->notes; i++)
+		pfn_list_append(&scan->notes[i], &s->notes[i]);
+}
+
 /* What the threads share. */
 struct shared {
 	const struct scan *scan;
@@ -385,12 +391,6 @@ static void apply_spills(const struct scan *scan, struct scan_spills *spills,
 	}
 }
 
-static void hand_over(const struct scan *scan, const struct scanner *s)
-{
-	for (int i = 0; i < SCAN_NOTES && scan->notes; i++)
-		pfn_list_append(&scan->notes[i], &s->notes[i]);
-}
-
 int scan_run(const struct scan *scan, struct scan_counts *ret, struct err *err)
 {
 	CLEANUP_FREE struct thread *threads = calloc(scan->threads, sizeof(*threads));
@@ -412,7 +412,7 @@ int scan_run(const struct scan *scan, struct scan_counts *ret, struct err *err)
 		memset(ret, 0, sizeof(*ret));
 		for (unsigned int i = 0; i < ready; i++) {
 			scan_counts_add(ret, &threads[i].scanner.counts);
-			hand_over(scan, &threads[i].scanner);
+			scan_notes_add(scan, &threads[i].scanner);
 			scanner_deinit(&threads[i].scanner);
 		}
 		apply_spills(scan, &spills, ret);

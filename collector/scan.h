@@ -108,6 +108,9 @@ void scanner_deinit(struct scanner *s);
  * the pages of @sec. What is clear on entry is no memory. */
 void scanner_section(struct scanner *s, const struct memmap_section *sec, uint64_t *words);
 
+/* Adds what @s noted to the lists of @scan, if it wants them. */
+void scan_notes_add(const struct scan *scan, const struct scanner *s);
+
 void scan_counts_add(struct scan_counts *sum, const struct scan_counts *part);
 
 #endif
