@@ -12,7 +12,8 @@ set -u
 . "$(dirname "$0")/lib.sh"
 
 tamper=$out/tests/vm/guest/tamper
-golden_needs lifeboat-collect tests/oracle/kdumpcmp tests/vm/guest/tamper tests/tools/mkcore
+golden_needs lifeboat-collect tests/oracle/kdumpcmp tests/vm/guest/tamper tests/tools/mkcore \
+	tests/tools/mkkernel
 golden=$golden/collect
 mkcore "$golden/machine.core" "$work/core"
 cd "$work" || exit 1
@@ -269,5 +270,32 @@ fresh
 mounted '-t tmpfs -o size=4M,ro tmpfs' "$collect" core small/dump
 ended 1 'a file system that is read-only'
 ok 'one line says so' one_error 'small/dump-incomplete: Read-only file system$'
+
+# ---- a kernel that is not understood ----
+
+# unsure TEXT WORDS STATEMENT: with that in it the kernel is dumped, and a line says what is kept.
+unsure()
+{
+	fresh
+	rm -f odd
+	printf 'ram 16M 8M\nfree 0x1400 8\nanon 0x1600 100\n%b\n' "$3" > odd.kernel
+	mkkernel odd.kernel odd
+	run -d 31 odd dump
+	ended 0 "$1"
+	ok 'a warning says which class, and why' says "warning: $2"
+	ok 'it is sound' "$kdumpcmp" --core odd dump
+}
+
+unsure 'a key is missing' 'dump level bits 16 are not honoured: .*zone.free_area' \
+	'key LENGTH(zone.free_area)=0'
+ok 'free pages are kept' "$kdumpcmp" --pfn $((0x1410)) dump
+unsure 'the kernel'\''s own pages pass for a class' \
+	'dump level bits 8 are not honoured: [0-9]+ of [0-9]+ pages of the kernel itself .* class user' \
+	'anon 0x1000 100'
+ok 'pages of users are kept' "$kdumpcmp" --pfn $((0x1610)) dump
+unsure 'a struct page of no size' 'nothing but zero pages is excluded: .*SIZE\(page\)' \
+	'key SIZE(page)=0'
+unsure 'struct pages that cannot be read' '[0-9]+ struct pages cannot be read: .* are kept' \
+	'unmap 0x1600'
 
 finish

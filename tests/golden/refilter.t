@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# refilter: dumps as input, where other programs made them: tests/oracle/kdumpgen, and the few
-# lines of python below that flatten a file and share a dump out to several. What comes out must be
-# the same dump, page by page, for tests/oracle/kdumpcmp. tests/vm/refilter.t has real ones.
+# refilter: dumps as input, where other programs made them: tests/oracle/kdumpgen, the few lines of
+# python below that flatten a file and share a dump out to several, and makedumpfile. What comes
+# out must be the same dump, page by page, for tests/oracle/kdumpcmp. tests/vm/refilter.t and
+# tests/vm/formats.t have real ones.
 
 # The cases are called by their names, or as words of eval.
 # shellcheck disable=SC2016,SC2317
@@ -11,10 +12,13 @@ set -u
 # shellcheck source=tests/golden/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-golden_needs lifeboat-collect tests/oracle/kdumpcmp tests/tools/mkcore
+golden_needs lifeboat-collect tests/oracle/kdumpcmp tests/tools/mkcore tests/tools/mkkernel
+golden_makedumpfile
+elfcmp=$PWD/tests/oracle/elfcmp
 mkdir "$work/gen"
 tests/oracle/kdumpgen "$work/gen" || bail 'the generator makes its dumps'
 mkcore "$golden/collect/machine.core" "$work/core"
+mkkernel "$golden/formats/plain.kernel" "$work/kernel"
 cd "$work" || exit 1
 
 # becomes CODE DUMP OPTION... INPUT...: the collector ends with CODE and OUTPUT is like DUMP.
@@ -134,6 +138,47 @@ ok 'no ELF core of a dump' eval 'rm -f elf; "$collect" -E -d 1 all elf > said 2>
 	test ! -e elf && grep -q "no virtual addresses" said'
 ok 'the log of a dump' eval '
 	"$collect" --dump-dmesg all log > said 2>&1 && grep -q "Kernel panic" log'
+
+# What makedumpfile writes: read and written again, with whatever codec, it is the same dump; and
+# filtered it is what we make of the core.
+makedumpfile()
+{
+	"$makedumpfile" --message-level 4 -f "$@"
+}
+"$collect" -f -d 31 kernel direct > said 2>&1
+declare -A flag=([none]='' [zlib]=-c [lzo]=-l)
+for codec in none zlib lzo; do
+	for level in 0 1 31; do
+		# shellcheck disable=SC2086 # none is no word
+		ok "makedumpfile, $codec, level $level" \
+			makedumpfile ${flag[$codec]} -d $level kernel theirs
+		again='lzo'
+		[[ $level != 1 ]] || again='none zlib lzo zstd auto'
+		for ours in $again; do
+			ok "written again with $ours" becomes 0 theirs --codec "$ours" -d 0 theirs
+		done
+		ok 'then level 31' becomes 0 direct -d 31 theirs
+	done
+done
+# The newest dump is level 31 with LZO.
+ok 'makedumpfile -F' eval '"$makedumpfile" --message-level 4 -F -l -d 31 kernel > flat'
+ok 'read as it is' becomes 0 theirs -d 0 flat
+ok '-R: to the byte what makedumpfile -R makes' eval 'rm -f plain
+	makedumpfile -R whole < flat; "$collect" -R plain < flat && cmp plain whole'
+ok 'makedumpfile --split' makedumpfile --split -l -d 31 kernel a b c
+# The first parts may be empty, and are parts all the same.
+ok 'the parts as input' becomes 0 theirs -d 0 b c a
+ok '--reassemble' becomes 0 theirs --reassemble c a b
+for level in 0 1 31; do
+	ok "makedumpfile -E -d $level" makedumpfile -E -d $level kernel theirs.elf
+	ok 'written again as ELF' eval 'rm -f elf; "$collect" -E -d 0 theirs.elf elf'
+	ok 'it has the same bytes' "$elfcmp" elf theirs.elf
+	ok 'which are of the core' "$elfcmp" --within elf kernel
+	makedumpfile -l -d 31 theirs.elf again
+	ok 'filtered to level 31 it is what makedumpfile makes of it' becomes 0 again -d 31 theirs.elf
+done
+ok 'makedumpfile -F -E' eval '"$makedumpfile" --message-level 4 -F -E -d 31 kernel > flat'
+ok 'read as it is' becomes 0 again -d 31 flat
 
 # Pages that cannot be decompressed are zeros and counted; headers that lie are errors.
 for fault in bad-zlib bad-lzo bad-zstd bad-flags-two bad-size-over bad-offset-wraps; do
