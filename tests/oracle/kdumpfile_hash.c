@@ -4,6 +4,7 @@
  *
  * Every PFN is read; the hash goes over the number and the bytes of each page that is there. Two
  * dumps with equal lines hold the same pages with the same content, in the eyes of a third party.
+ * The files of a split dump are one dump.
  * Exit: 0; 1 when a page is neither read nor excluded; 2 when the dump does not open, or usage.
  */
 #include <errno.h>
@@ -19,6 +20,7 @@
 
 #define PAGE_SIZE_MAX 65536U
 #define PRINTED_MAX   20U
+#define FILES_MAX     16
 
 struct sum {
 	uint64_t pages, excluded, failed;
@@ -64,13 +66,13 @@ static int trouble(const char *what, const char *why)
 	return 2;
 }
 
-static int hash_dump(kdump_ctx_t *ctx, const char *path, int fd)
+static int hash_dump(kdump_ctx_t *ctx, const char *path, unsigned int n, const int *fds)
 {
 	kdump_num_t page_size, max_pfn;
 	const char *release;
 	struct sum s = {.hash = UINT64_C(0xcbf29ce484222325)};
 
-	if (kdump_open_fd(ctx, fd) != KDUMP_OK ||
+	if (kdump_open_fdset(ctx, n, fds) != KDUMP_OK ||
 	    kdump_get_number_attr(ctx, KDUMP_ATTR_PAGE_SIZE, &page_size) != KDUMP_OK ||
 	    kdump_get_number_attr(ctx, "max_pfn", &max_pfn) != KDUMP_OK ||
 	    kdump_get_string_attr(ctx, "linux.uts.release", &release) != KDUMP_OK)
@@ -87,23 +89,25 @@ static int hash_dump(kdump_ctx_t *ctx, const char *path, int fd)
 
 int main(int argc, char **argv)
 {
-	if (argc != 2) {
-		fputs("usage: kdumpfile_hash DUMP\n", stderr);
+	int fds[FILES_MAX], n = argc - 1;
+
+	if (n < 1 || n > FILES_MAX) {
+		fputs("usage: kdumpfile_hash DUMP...\n", stderr);
 		return 2;
 	}
-	int fd = open(argv[1], O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return trouble(argv[1], strerror(errno));
+	for (int i = 0; i < n; i++) {
+		fds[i] = open(argv[i + 1], O_RDONLY | O_CLOEXEC);
+		if (fds[i] < 0)
+			return trouble(argv[i + 1], strerror(errno));
+	}
 	kdump_ctx_t *ctx = kdump_new();
 
-	if (!ctx) {
-		close(fd);
+	if (!ctx)
 		return trouble(argv[1], "out of memory");
-	}
-	int ret = hash_dump(ctx, argv[1], fd);
+	int ret = hash_dump(ctx, argv[1], (unsigned int)n, fds);
 
 	kdump_free(ctx);
-	close(fd);
+	for (int i = 0; i < n; i++)
+		close(fds[i]);
 	return ret;
 }
