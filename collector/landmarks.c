@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "collector/memmap.h"
+#include "collector/symtab.h"
 #include "vmcore/kmem.h"
 #include "vmcore/printk.h"
 #include "vmcore/vmcore.h"
@@ -64,6 +65,22 @@ static int find_image(struct landmarks *lm, const struct kmem *km, struct err *e
 		return 0;
 	lm->image_known = true;
 	return add_mapped(&lm->image, &lm->data, km, start, end, &leaves, err);
+}
+
+/* BTF is read-only: what may be written to is most of the image, and changes. */
+static int find_symtab(struct landmarks *lm, const struct kmem *km, struct err *err)
+{
+	struct pfn_list image = {0};
+	int rc = 0;
+
+	if (!km->vi || !lm->image_known)
+		return 0;
+	pfn_list_append(&image, &lm->image);
+	rc = pfn_list_subtract(&image, &lm->data, err);
+	if (!rc)
+		rc = symtab_find(&lm->symtab, km, &image, err);
+	pfn_list_deinit(&image);
+	return rc;
 }
 
 struct finder {
@@ -195,6 +212,8 @@ int landmarks_init(struct landmarks *lm, const struct kmem *km, const struct mem
 		return 0;
 	rc = find_image(lm, km, err);
 	if (!rc)
+		rc = find_symtab(lm, km, err);
+	if (!rc)
 		rc = find_log(lm, km, err);
 	if (!rc)
 		rc = find_mapped(lm, km, err);
@@ -213,6 +232,7 @@ void landmarks_deinit(struct landmarks *lm)
 	pfn_list_deinit(&lm->log);
 	pfn_list_deinit(&lm->image);
 	pfn_list_deinit(&lm->data);
+	pfn_list_deinit(&lm->symtab);
 	pfn_list_deinit(&lm->tables);
 	pfn_list_deinit(&lm->areas);
 	pfn_list_deinit(&lm->memmap);

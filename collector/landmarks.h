@@ -30,6 +30,7 @@ struct landmarks {
 	struct pfn_list log; /* frames of the log: the ring, or log_buf */
 	struct pfn_list image; /* frames mapped as the kernel image */
 	struct pfn_list data; /* of those, what the kernel may write to */
+	struct pfn_list symtab; /* of the image too, kallsyms and BTF: collector/symtab.h */
 	struct pfn_list tables; /* frames of page tables of the kernel's address space */
 	/*
 	 * Frames of the areas of vmalloc and of modules: stacks of tasks (VMAP_STACK, 4.9), stacks

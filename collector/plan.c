@@ -379,6 +379,8 @@ static int make_order(struct planner *p, struct err *err)
 		&p->lm.tables,
 		&p->lm.areas,
 		&p->lm.image,
+		&p->notes[NOTE_TASKS],
+		&p->lm.symtab,
 		&p->notes[NOTE_SLAB],
 		&p->lm.memmap,
 		&p->notes[NOTE_KERNEL],
@@ -386,11 +388,15 @@ static int make_order(struct planner *p, struct err *err)
 		// those of user space and files.
 		&p->notes[NOTE_FREE],
 	};
-	// Struct pages are set aside at boot, too, and are mapped like anything else.
+	// Image and struct pages are set aside at boot, too, and these are mapped like any area.
 	int rc = pfn_list_subtract(&p->notes[NOTE_RESERVED], &p->lm.memmap, err);
 
 	if (!rc)
+		rc = pfn_list_subtract(&p->notes[NOTE_RESERVED], &p->lm.image, err);
+	if (!rc)
 		rc = pfn_list_subtract(&p->lm.areas, &p->lm.memmap, err);
+	if (!rc)
+		rc = pfn_list_subtract(&p->lm.image, &p->lm.symtab, err);
 	return rc ? rc
 		  : order_make(lists, ARRAY_SIZE(lists), ARRAY_SIZE(lists) - 1, p->plan->max_pfn,
 			       &p->plan->order, err);

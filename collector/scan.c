@@ -175,7 +175,7 @@ static inline __attribute__((always_inline)) void note_kept(struct scanner *s, s
 	if (reserved && !(reserved & ~pageclass_low_flags(pc, page))) {
 		what = NOTE_RESERVED;
 	} else if (pageclass_is_slab(pc, page) && !pageclass_is_tail(pc, page)) {
-		what = NOTE_SLAB;
+		what = slabs_first(&s->slabs, page) ? NOTE_TASKS : NOTE_SLAB;
 		n = pageclass_slab_pages(pc, pfn, page, next);
 	} else if ((s->scan->level | DUMP_LEVEL_ZERO) != DUMP_LEVEL_MAX) {
 		what = note_of_lower(pc, pfn, page, next, &n);
@@ -287,6 +287,7 @@ int scanner_init(struct scanner *s, const struct scan *scan, struct scan_spills 
 		 struct err *err)
 {
 	*s = (struct scanner){.scan = scan, .spills = spills};
+	slabs_init(&s->slabs, scan->km, scan->mm, scan->pc->size);
 	return vmcore_window_init(&s->window, scan->km->vc,
 				  scan->window ? scan->window : SCAN_WINDOW, err);
 }

@@ -15,6 +15,7 @@
 #include "collector/bitmap.h"
 #include "collector/order.h"
 #include "collector/pageclass.h"
+#include "collector/slabs.h"
 #include "vmcore/vmcore.h"
 
 struct err;
@@ -25,7 +26,8 @@ struct memmap_section;
 /* What is told of kept pages for the order of writing: docs/dump-format.md. */
 enum scan_note {
 	NOTE_RESERVED, /* set aside at boot: they never went through the allocator */
-	NOTE_SLAB,
+	NOTE_TASKS, /* slabs of tasks and what leads to them: collector/slabs.h */
+	NOTE_SLAB, /* other slabs */
 	/* Of a dump level that keeps pages which another one leaves out: */
 	NOTE_KERNEL, /* kept at any level, and none of the above */
 	NOTE_FREE,
@@ -95,6 +97,7 @@ struct scanner {
 	struct vmcore_window window;
 	struct scan_counts counts;
 	struct pfn_list notes[SCAN_NOTES]; /* owned; filled where the scan asks for notes */
+	struct slabs slabs;
 	/* Private: struct pages at hand, those of frames [pfn, end) from data on. */
 	pfn_t pfn, end;
 	const uint8_t *data;

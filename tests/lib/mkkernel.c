@@ -74,6 +74,8 @@ struct mkkernel {
 	size_t nshares;
 	struct edit sections[EDITS_MAX], roots[EDITS_MAX], unmaps[EDITS_MAX];
 	size_t nsections, nroots, nunmaps;
+	uint64_t maps[EDITS_MAX][3]; // VADDR, PFN, N; of the image PFN is 0
+	size_t nmaps;
 	uint64_t rams[EDITS_MAX][2]; // PADDR, SIZE
 	size_t nrams;
 	char keys[MKKERNEL_INFO_MAX];
@@ -243,6 +245,24 @@ static int setting(struct mkkernel *mk, const char *verb, char **words, size_t n
 	return 0;
 }
 
+static int word(struct mkkernel *mk, const uint64_t *args)
+{
+	uint8_t bytes[8];
+
+	store_le64(bytes, args[1]);
+	return mkcore_data(mk->core, args[0], bytes, sizeof(bytes), NULL);
+}
+
+static int map(struct mkkernel *mk, uint64_t va, uint64_t pfn, uint64_t n)
+{
+	if (mk->nmaps == EDITS_MAX)
+		return -1;
+	mk->maps[mk->nmaps][0] = va;
+	mk->maps[mk->nmaps][1] = pfn;
+	mk->maps[mk->nmaps++][2] = n;
+	return 0;
+}
+
 /* Statements whose words are numbers; 1 when the verb is none of them. */
 static int number_statement(struct mkkernel *mk, const char *verb, const uint64_t *a, size_t n)
 {
@@ -273,6 +293,12 @@ static int number_statement(struct mkkernel *mk, const char *verb, const uint64_
 		return ram(mk, a, n);
 	if (!strcmp(verb, "share") && n == 3)
 		return share(mk, a);
+	if (!strcmp(verb, "word") && n == 2)
+		return word(mk, a);
+	if (!strcmp(verb, "map") && n == 3)
+		return map(mk, a[0], a[1], a[2]);
+	if (!strcmp(verb, "readonly") && n == 2)
+		return map(mk, MKPGT_START_KERNEL_MAP + a[0] * PAGE, 0, a[1]);
 	if (!strcmp(verb, "section") && n == 2)
 		return edit(mk->sections, &mk->nsections, a[0], a[1]);
 	if (!strcmp(verb, "root") && n == 2)
@@ -447,6 +473,27 @@ static void map_memmap(struct mkkernel *mk)
 			     mk->small_leaves ? MKPGT_PTE : MKPGT_PMD) = 0;
 }
 
+/* What the text says beside that; a page of the image is there and loses the right to be written. */
+static void map_more(struct mkkernel *mk)
+{
+	for (size_t i = 0; i < mk->nmaps; i++) {
+		const uint64_t *m = mk->maps[i];
+
+		if (m[1])
+			mkpgt_map(&mk->pgt, m[0], m[1] * PAGE, m[2] * PAGE, PAGE);
+		for (uint64_t p = 0; !m[1] && p < m[2]; p++)
+			*mkpgt_entry(&mk->pgt, m[0] + p * PAGE, MKPGT_PTE) &= ~2ULL;
+	}
+}
+
+static bool has_readonly(const struct mkkernel *mk)
+{
+	for (size_t i = 0; i < mk->nmaps; i++)
+		if (!mk->maps[i][1])
+			return true;
+	return false;
+}
+
 /* Struct pages for all memory, as far as there is room for them. */
 static void page_all(struct mkkernel *mk)
 {
@@ -463,7 +510,7 @@ static int put_memory(struct mkkernel *mk, struct err *err)
 
 	page_all(mk);
 	mkpgt_init(&mk->pgt, TABLES_AT, TABLES, mk->levels, 0);
-	mkpgt_map(&mk->pgt, IMAGE_VA, IMAGE_AT, IMAGE_SIZE, CHUNK);
+	mkpgt_map(&mk->pgt, IMAGE_VA, IMAGE_AT, IMAGE_SIZE, has_readonly(mk) ? PAGE : CHUNK);
 	for (size_t i = 0; i < mk->nrams; i++) {
 		uint64_t start = mk->rams[i][0] & ~(CHUNK - 1ULL);
 		uint64_t end = (mk->rams[i][0] + mk->rams[i][1] + CHUNK - 1) & ~(CHUNK - 1ULL);
@@ -473,6 +520,7 @@ static int put_memory(struct mkkernel *mk, struct err *err)
 			mkpgt_map(&mk->pgt, direct_map(mk) + start, start, end - start, CHUNK);
 	}
 	map_memmap(mk);
+	map_more(mk);
 	rc = mkcore_data(mk->core, TABLES_AT, mk->pgt.mem, TABLES * PAGE, err);
 	for (size_t i = 0; i < mk->nchunks && !rc; i++)
 		rc = mkcore_data(mk->core, MEMMAP_AT + i * CHUNK, mk->chunks[i].mem, CHUNK, err);

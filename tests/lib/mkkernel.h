@@ -34,6 +34,12 @@
  *
  *   text PFN N     shrinks well, differs from page to page
  *   noise PFN N    does not shrink
+ *   word PADDR VALUE      8 bytes of it
+ *
+ * And what is mapped where, beside all memory, the image and the struct pages:
+ *
+ *   map VADDR PFN N       N pages, by leaves of 4 KiB
+ *   readonly PFN N        pages of the image that the kernel may not write to
  */
 #ifndef TESTS_LIB_MKKERNEL_H
 #define TESTS_LIB_MKKERNEL_H

@@ -490,6 +490,118 @@ static void test_order(void **state)
 	dead_close(&d);
 }
 
+/*
+ * A kernel with everything that has a place of its own: a log of 4 pages at 0x300; read-only
+ * pages of the image, with types in 0x1004 to 0x1009 and symbols in 0x100b to 0x100e; areas, of
+ * which one is too large; slabs of two caches that lie in page 0x701, their names in page 0x700.
+ */
+#define LOG                                                                                \
+	"key SYMBOL(log_buf)=ffff888000702000\nkey SYMBOL(log_buf_len)=ffff888000702008\n" \
+	"key SYMBOL(log_first_idx)=ffff88800070200c\n"                                     \
+	"key SYMBOL(log_next_idx)=ffff888000702010\nkey SIZE(printk_log)=16\n"             \
+	"key OFFSET(printk_log.ts_nsec)=0\nkey OFFSET(printk_log.len)=8\n"                 \
+	"key OFFSET(printk_log.text_len)=10\n"                                             \
+	"word 0x702000 0xffff888000300000\nword 0x702008 0x4000\n"
+#define SYMTAB                                                                 \
+	"word 0x1004010 0x180001eb9f\nword 0x1004018 0x500000000000\n"         \
+	"word 0x1004020 0x5000\nkey SYMBOL(kallsyms_names)=ffffffff8100b800\n" \
+	"key SYMBOL(kallsyms_token_index)=ffffffff8100e100\n"
+#define AREAS                                                              \
+	"map 0xffffc90000000000 0x600 4\nmap 0xffffc90000005000 0x640 2\n" \
+	"map 0xffffc90010000000 0x1400 2100\nmap 0xffffffffc0000000 0x680 3\n"
+#define CACHES                                                                         \
+	"word 0x700000 0x7274735f6b736174\nword 0x700008 0x746375\n" /* task_struct */ \
+	"word 0x700010 0x7972746e6564\n" /* dentry */                                  \
+	"word 0x701060 0xffff888000700000\nword 0x701160 0xffff888000700010\n"
+#define SLABS(at)                                                \
+	"slab 0x800 3\npoke 0x800 " at " 8 0xffff888000701000\n" \
+	"slab 0x810 2\npoke 0x810 " at " 8 0xffff888000701100\n"
+#define WITH_ALL RAM "reserved 0x360 9\nreadonly 0x1000 16\n" LOG SYMTAB AREAS CACHES
+
+static void test_worth(void **state)
+{
+	static const char *const texts[] = {
+		WITH_ALL SLABS("24"), // slab_cache in 6.1
+		WITH_ALL SLABS("8"), // in 6.2 and later
+		"levels 5\n" RAM "slab 0x800 3\n", // nothing of all that
+	};
+	static const struct turn turns[] = {
+		{0x300, 4}, // log
+		{0x1010, 0x1f0}, // writable image, tables in it
+		{0x360, 9}, // set aside at boot
+		{0x600, 4}, // areas
+		{0x640, 2},
+		{0x680, 3},
+		BEHIND_MEMMAP,
+		{0x1000, 5}, // read-only image
+		{0x1009, 3},
+		{0x100e, 2},
+		{0x800, 8}, // slab of tasks
+		{0x1005, 4}, // types and symbols
+		{0x100c, 2},
+		{0x810, 4}, // other slab
+		{MEMMAP_PFN, 0x2800 / 64},
+	};
+	static const struct turn plain[] = {
+		{MKKERNEL_IMAGE_PFN, MKKERNEL_IMAGE_PAGES},
+		BEHIND_MEMMAP,
+		{0x800, 8},
+		{MEMMAP_PFN, 0x2800 / 64},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct dead d;
+
+		dead_open(&d, texts[i]);
+		for (unsigned int threads = 1; threads < 4; threads++) {
+			dead_plan(&d, 31, threads);
+			if (i < 2)
+				expect_order(&d, turns, ARRAY_SIZE(turns), 0);
+			else
+				expect_order(&d, plain, ARRAY_SIZE(plain), 0);
+		}
+		dead_close(&d);
+	}
+}
+
+/* Tables and pointers that are forged cost order, and no more. */
+static void test_forged_worth(void **state)
+{
+	static const char *const lies[] = {
+		// Types beyond the image, without end, and symbols that are none of it.
+		"word 0x1004018 0xffffffff00000000\nword 0x1004020 0xffffffff\n",
+		"word 0x1004018 0x200000000000000\nword 0x1004020 0x2000000\n",
+		"key SYMBOL(kallsyms_names)=0\n",
+		"key SYMBOL(kallsyms_token_index)=ffffffffffffffff\n",
+		// A log as large as may be, of which nothing is there.
+		"word 0x702000 0xffffffff90000000\nword 0x702008 0x10000000\n",
+		"word 0x702000 0xfffffffffffff000\n",
+		// A cache that is not mapped, and a name that is not.
+		"poke 0x800 24 8 0xffff8f0000000000\n",
+		"word 0x701060 0xfffffffffffffff0\nword 0x701068 0xff00000000000001\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		struct order_walk walk = {0};
+		uint64_t index, n = 0;
+		char text[TEXT_MAX];
+		struct dead d;
+		pfn_t pfn;
+
+		snprintf(text, sizeof(text), "%s%s%s", WITH_ALL, SLABS("24"), lies[i]);
+		dead_open(&d, text);
+		dead_plan(&d, 31, 2);
+		walk.order = &d.plan.order;
+		walk.rank = &d.plan.rank;
+		while (order_next(&walk, 1, &pfn, &index))
+			n++;
+		assert_int_equal(n, d.plan.kept_pages);
+		dead_close(&d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,6 +618,8 @@ int main(void)
 		cmocka_unit_test(test_far),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_worth),
+		cmocka_unit_test(test_forged_worth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
