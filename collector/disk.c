@@ -64,7 +64,7 @@ struct disk {
 	uint64_t bad; // the lowest offset of a stream that was not written
 };
 
-/* As few bytes as there may be, as many as @budget has room for. */
+/* How many buffers of what size @budget has room for; one small one in any case. */
 static void size_buffers(uint64_t budget, unsigned int *count, size_t *size)
 {
 	*size = DISK_BUFFER;

@@ -90,8 +90,8 @@ int sink_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct
 
 /*
  * The same for page data: @buf is the caller's again at once, the bytes may be written later. A
- * failure is told by a later call of this, sink_drain() or sink_sync(). What was streamed must
- * be drained before it is read back or the sink is committed or kept.
+ * failure is told by a later call of this, by sink_drain() or sink_sync(). What was streamed must
+ * be drained before it is read back; no place is streamed to twice.
  */
 int sink_stream_at(struct sink *s, const void *buf, size_t size, uint64_t offset, struct err *err);
 
@@ -116,7 +116,7 @@ int sink_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err);
  */
 int sink_resize(struct sink *s, uint64_t size, struct err *err);
 
-/* All that was written is on the medium. */
+/* All that was written or streamed is on the medium. */
 int sink_sync(struct sink *s, struct err *err);
 
 /* All of it is durable and has its own name, or an error and it has not. */
