@@ -2,8 +2,9 @@
 #
 # One non-recursive build. Targets: all test demo bench lint install clean; see `make help`.
 # Knobs: V=1 shows commands, DEVELOPER=1 makes warnings errors, SAN=1 adds the address and
-# undefined-behaviour sanitizers, FUZZER=1 with CC=clang links the fuzz targets to libFuzzer
-# (scripts/fuzz does), CC=clang, DESTDIR= and prefix= for install, O= for output.
+# undefined-behaviour sanitizers, TSAN=1 the one for data races, FUZZER=1 with CC=clang links the
+# fuzz targets to libFuzzer (scripts/fuzz does), CC=clang, DESTDIR= and prefix= for install, O= for
+# output.
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -15,7 +16,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 AR ?= ar
-variant := $(if $(filter-out gcc,$(CC)),-$(notdir $(CC)))$(if $(SAN),-san)$(if $(FUZZER),-fuzz)
+variant := $(if $(filter-out gcc,$(CC)),-$(notdir $(CC)))$(if $(SAN),-san)$(if $(TSAN),-tsan)$(if $(FUZZER),-fuzz)
 O ?= build/out$(variant)
 prefix ?= /usr
 sbindir ?= $(prefix)/sbin
@@ -38,8 +39,8 @@ ifneq ($(FUZZER),)
 SAN := 1
 ALL_CFLAGS += -fsanitize=fuzzer-no-link
 endif
-ifneq ($(SAN),)
-san_flags := -fsanitize=address,undefined -fno-sanitize-recover=all
+ifneq ($(SAN)$(TSAN),)
+san_flags := $(if $(TSAN),-fsanitize=thread,-fsanitize=address,undefined -fno-sanitize-recover=all)
 ALL_CFLAGS += -O1 -fno-omit-frame-pointer $(san_flags)
 ALL_LDFLAGS += $(san_flags)
 else
@@ -232,6 +233,6 @@ help:
 		'make lint      format, shell, include arrows, licence' \
 		'make install   DESTDIR=, prefix=' \
 		'make clean     all but what was downloaded; distclean takes that too' \
-		'knobs: V=1 DEVELOPER=1 SAN=1 CC=clang O=DIR'
+		'knobs: V=1 DEVELOPER=1 SAN=1 TSAN=1 CC=clang O=DIR'
 
 -include $(wildcard $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d)

@@ -848,7 +848,8 @@ static void test_threads_by_memory(void **state)
 	assert_int_equal(dump_threads(&o, 4096), DUMP_THREADS_MAX);
 }
 
-int main(void)
+/* With an argument, only the tests that it is a pattern of. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_deterministic),
@@ -861,5 +862,7 @@ int main(void)
 		cmocka_unit_test(test_zero),	      cmocka_unit_test(test_threads_by_memory),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
