@@ -93,7 +93,7 @@ for size in (2 << 30, 1 << 40):
 levels = {'31': 1000, '21': 3000}
 json.dump({
     'machine': {'cpu': 'a processor', 'cpus': 2, 'virtual': True, 'memory_kib': 8 << 20,
-                'kernel': '6.1', 'load': 0.0, 'date': '2026-01-01'},
+                'kernel': '6.1', 'busy': 0.0, 'date': '2026-01-01'},
     'rounds': 3, 'level': 31, 'fast_is_shm': True, 'peers': ['1.7.2', '1.7.8'],
     'pages': {'memory': 4000, 'kept': 1000, 'zero': 100},
     'codec_us': {c: 2000.0 for c in codecs},
