@@ -183,6 +183,7 @@ test:
 	$(Q)tests/run $(TIERS)
 
 # Page sets on all kernels, which takes about an hour; a part of it is in `make test`.
+# What came out last is in docs/kernel-matrix.md.
 .PHONY: test-matrix
 test-matrix: all oracle-tools guest-tools
 	$(Q)scripts/deps test
