@@ -90,8 +90,12 @@ bool slabs_first(struct slabs *s, const uint8_t *page)
 			continue;
 		// Caches lie 64 bytes apart at least. What shares a place is looked at again.
 		known = &s->known[cache / 64 % SLABS_KNOWN];
-		if (known->cache != cache)
+		if (known->cache != cache) {
+			if (s->looks == SLABS_LOOKS_MAX)
+				continue;
+			s->looks++;
 			*known = (struct slabs_known){cache, look(s, cache)};
+		}
 		if (known->first)
 			return true;
 	}

@@ -21,6 +21,7 @@ struct memmap;
 
 enum {
 	SLABS_KNOWN = 1024, /* pointers remembered */
+	SLABS_LOOKS_MAX = 1 << 16, /* looked into at most: a machine has some hundred caches */
 };
 
 /* One thread's memory of what it looked at; 16 KiB. */
@@ -28,6 +29,7 @@ struct slabs {
 	const struct kmem *km; /* borrowed */
 	uint32_t page_size; /* of struct page */
 	vaddr_t memmap, memmap_end; /* what points in there is a link of a list */
+	unsigned int looks; /* made so far */
 	struct slabs_known {
 		vaddr_t cache;
 		bool first;
