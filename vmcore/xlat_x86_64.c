@@ -127,12 +127,23 @@ static int x86_64_walk(const struct xlat *x, vaddr_t va, struct xlat_leaf *ret, 
 	return err_set(err, ERR_CORRUPT, "%#llx: no leaf", (unsigned long long)va);
 }
 
+enum {
+	SEEN = 1024, // tables remembered, one a place
+	SEEN_VALID = 1 << 8,
+	SEEN_WRITABLE = 1 << 9,
+};
+
 /* What a tour carries along. */
 struct walker {
 	const struct xlat *x;
 	const struct xlat_tour *tour;
 	vaddr_t start, last;
 	size_t left; // tables that may still be visited
+	/*
+	 * Address, level and rights of tables that were visited. The shadow of KASAN is one table
+	 * a thousand times over, and forged ones may lead back to themselves.
+	 */
+	uint64_t seen[SEEN];
 };
 
 /* An entry that is worth a look, copied out: what was lent is gone with the next call. */
@@ -167,6 +178,19 @@ static void tell_leaf(const struct walker *w, unsigned int level, const struct e
 		w->tour->leaf(w->tour->ctx, &leaf);
 }
 
+/* Whether this very table was visited; it is from now on. Some are forgotten. */
+static bool seen(struct walker *w, unsigned int level, paddr_t table, uint64_t above)
+{
+	// Each level has a place of its own: a root that is its own table is met on all of them.
+	uint64_t *place = &w->seen[((table >> PAGE_SHIFT) + level * (SEEN / 8)) % SEEN];
+	uint64_t key = table | SEEN_VALID | level | (above & ENTRY_WRITABLE ? SEEN_WRITABLE : 0);
+
+	if (*place == key)
+		return true;
+	*place = key;
+	return false;
+}
+
 /* The table at @table, @level levels above the PTEs, which maps what is from @va on. */
 static void visit_table(struct walker *w, unsigned int level, paddr_t table, vaddr_t va,
 			uint64_t above)
@@ -175,7 +199,7 @@ static void visit_table(struct walker *w, unsigned int level, paddr_t table, vad
 	const uint8_t *words;
 	unsigned int n;
 
-	if (!w->left)
+	if (!w->left || seen(w, level, table, above))
 		return;
 	w->left--;
 	if (w->tour->table(w->tour->ctx, table, 1 << PAGE_SHIFT, &words) ||
@@ -196,7 +220,7 @@ static void visit_table(struct walker *w, unsigned int level, paddr_t table, vad
 static size_t x86_64_tour(const struct xlat *x, vaddr_t start, vaddr_t last, size_t max,
 			  const struct xlat_tour *tour)
 {
-	struct walker w = {x, tour, start, last, max};
+	struct walker w = {.x = x, .tour = tour, .start = start, .last = last, .left = max};
 
 	// The upper half of the root is the kernel's, in every process; what would be mapped by
 	// the lower half of it has the addresses that follow, and wraps around.

@@ -437,6 +437,19 @@ static void test_tour(void **state)
 	}
 }
 
+/* A root that is its own table 512 times over is gone through once a level, not 512^5 times. */
+static void test_tour_of_itself(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 5, 0, 0x2a10000, PLAIN_5);
+	for (uint64_t i = 0; i < 512; i++)
+		*mkpgt_entry(&w.pg, i << 48, MKPGT_PGD) = 0x2a10000 | MKPGT_PRESENT;
+	assert_int_equal(travel(&w, 0, UINT64_MAX, SIZE_MAX).tables, 1 + 4);
+	world_deinit(&w);
+}
+
 static void expect_image(struct world *w, vaddr_t want_start, vaddr_t want_end)
 {
 	vaddr_t start = 0, end = 0;
@@ -626,14 +639,15 @@ static void test_hint(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_leaves),	      cmocka_unit_test(test_five_levels),
-		cmocka_unit_test(test_kaslr),	      cmocka_unit_test(test_sme),
-		cmocka_unit_test(test_not_present),   cmocka_unit_test(test_bad_entries),
-		cmocka_unit_test(test_beyond_memory), cmocka_unit_test(test_self_reference),
-		cmocka_unit_test(test_next),	      cmocka_unit_test(test_tour),
-		cmocka_unit_test(test_kernel_image),  cmocka_unit_test(test_image_window),
-		cmocka_unit_test(test_root_names),    cmocka_unit_test(test_bad_info),
-		cmocka_unit_test(test_hint_add),      cmocka_unit_test(test_hint),
+		cmocka_unit_test(test_leaves),	       cmocka_unit_test(test_five_levels),
+		cmocka_unit_test(test_kaslr),	       cmocka_unit_test(test_sme),
+		cmocka_unit_test(test_not_present),    cmocka_unit_test(test_bad_entries),
+		cmocka_unit_test(test_beyond_memory),  cmocka_unit_test(test_self_reference),
+		cmocka_unit_test(test_next),	       cmocka_unit_test(test_tour),
+		cmocka_unit_test(test_tour_of_itself), cmocka_unit_test(test_kernel_image),
+		cmocka_unit_test(test_image_window),   cmocka_unit_test(test_root_names),
+		cmocka_unit_test(test_bad_info),       cmocka_unit_test(test_hint_add),
+		cmocka_unit_test(test_hint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
