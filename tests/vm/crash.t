@@ -20,6 +20,9 @@ console=$lab/console.log
 raw=$vm_dir/vmcore
 kdumpcmp=$vm_oracle/kdumpcmp
 makedumpfile=$(PATH=$PATH:/sbin:/usr/sbin command -v makedumpfile) || bail 'makedumpfile is there'
+newest=$(scripts/tool fetch sid/makedumpfile 2> "$vm_dir/tool.log") ||
+	bail 'the newest makedumpfile is there'
+newest=$newest/bin/makedumpfile
 
 # ---- the crash ----
 
@@ -101,8 +104,9 @@ check 'every page is that of /proc/vmcore' "$kdumpcmp" --core "$raw" "$ours"
 check 'the log is the one that makedumpfile reads from /proc/vmcore' \
 	cmp "$dir/vmcore-dmesg.txt" "$lab/disk/crash/oracle/dmesg"
 rm -f "$vm_dir/dmesg"
-check 'makedumpfile reads the log from the dump' \
-	"$makedumpfile" --dump-dmesg "$ours" "$vm_dir/dmesg"
+# Codecs mix in it, and Debian's own makedumpfile knows no zstd.
+check 'the newest makedumpfile reads the log from the dump' \
+	"$newest" --dump-dmesg "$ours" "$vm_dir/dmesg"
 check 'and it is the same' cmp "$dir/vmcore-dmesg.txt" "$vm_dir/dmesg"
 check 'the log has the oops' grep -q 'RIP: 0010:lifeboat_test_oops' "$dir/vmcore-dmesg.txt"
 

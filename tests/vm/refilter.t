@@ -52,7 +52,7 @@ for level in 2 16; do
 done
 check 'level 31, then level 1: it stays level 31' becomes md31 -d 1 md31
 check 'makedumpfile filters our level 0' eval \
-	'"$collect" -f --message-level 4 -d 0 "$vmcore" our0 && theirs -l -d 31 our0 theirs &&
+	'"$collect" -l -f --message-level 4 -d 0 "$vmcore" our0 && theirs -l -d 31 our0 theirs &&
 	"$kdumpcmp" md31 theirs'
 rm -f our0 md1
 
