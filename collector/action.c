@@ -10,7 +10,7 @@
 #include "vmcore/config.h"
 
 enum {
-	DOWN_MAX_S = 60, // for the kernel to shut down its devices
+	DOWN_MAX_S = 30, // for the kernel to shut down its devices
 };
 
 /*
@@ -31,8 +31,8 @@ static int go_down(enum config_action action, struct err *err)
 	if (pid > 0) {
 		for (int i = 0; i < DOWN_MAX_S && waitpid(pid, NULL, WNOHANG) == 0; i++)
 			sleep(1);
-		return err_set(err, ERR_NODATA, "%s: the kernel did not do it",
-			       config_action_name(action));
+		return err_set(err, ERR_NODATA, "%s: the kernel did not do it within %d s",
+			       config_action_name(action), DOWN_MAX_S);
 	}
 	reboot(how);
 	if (pid == 0)

@@ -221,9 +221,6 @@ static int save_dump(struct capture *c, struct err *err)
 	};
 	int rc;
 
-	// As late as can be: they come up while the target is waited for and the log is saved.
-	cpus_wait(&c->cpus);
-	log_line(c->log, LOG_COMMON, "%s", c->cpus.text);
 	if (!opts.threads)
 		opts.threads = c->cpus.online;
 	rc = dumpopts_check(&opts, c->config->target.kind == CONFIG_TARGET_RAW, err);
@@ -275,6 +272,20 @@ static void save_manifest(struct capture *c)
 		save_text(c, MANIFEST_NAME, buf, len);
 }
 
+/*
+ * Not before the target is mounted and the log is safe: a CPU that hangs on its way up holds the
+ * kernel's lock of CPU hotplug, and a file system that wants a workqueue waits for that for ever.
+ * And not when a file is open there: who waits for the CPU has it open too, and the target could
+ * not be unmounted.
+ */
+static void bring_up_cpus(struct capture *c)
+{
+	cpus_start(&c->cpus, "");
+	cpus_wait(&c->cpus);
+	log_line(c->log, LOG_COMMON, "%s", c->cpus.text);
+	stage(c, STAGE_PLAN);
+}
+
 /* Target, log, dump: stops at what makes the rest impossible. */
 static int save_all(struct capture *c, struct err *err)
 {
@@ -294,8 +305,10 @@ static int save_all(struct capture *c, struct err *err)
 		else
 			c->m.status = MANIFEST_DMESG;
 		stage(c, STAGE_DMESG);
-		hold_spare(c);
 	}
+	bring_up_cpus(c);
+	if (c->dir[0])
+		hold_spare(c);
 	return save_dump(c, err);
 }
 
@@ -343,7 +356,6 @@ int capture_run(const struct config *config, const char *input, struct log *log)
 	c->log = log;
 	c->spare = -1;
 	c->start_ms = c->stage_start_ms = log_now_ms();
-	cpus_start(&c->cpus, "");
 	rc = open_core(c, input, &err);
 	stage(c, STAGE_OPEN);
 	if (!rc)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * cpus: brings up the other CPUs of the capture kernel, which was started with one of them
- * (loader/cmdline.h), while the collector works already.
+ * (loader/cmdline.h).
  *
  * A process of its own does it: the write that brings up a CPU may hang in the kernel for good, and
  * must not take the collector with it. What has not come when it is needed is done without.

@@ -58,8 +58,9 @@ bool cmdline_says_cpus(const struct cmdline_parts *parts);
  * latter is taken; what is appended comes last, and so wins.
  *
  * More than one CPU are asked for with maxcpus=1: the kernel starts on the one that panicked, and
- * the collector brings up the others, up to lifeboat.cpus=, while it works already. One that
- * hangs then costs nothing. The kernel itself passes over a name with a dot in it.
+ * the collector brings up the others, up to lifeboat.cpus=, when the log of the dead kernel is
+ * safe. One that hangs cannot stop the boot then. The kernel itself passes over a name with a
+ * dot in it.
  */
 int cmdline_build(const struct cmdline_parts *parts, char *buf, struct err *err);
 

@@ -4,7 +4,7 @@
 # cpus: machines of 1, 2 and 4 CPUs panic on their first CPU and on their last one. The capture
 # kernel brings up the others, as many as `lifeboat load` said, but never the boot CPU from
 # another one; the collector has a worker for each, says how many there are and why, and makes
-# its dump also when none of the others comes.
+# its dump also when the other one fails or hangs on its way up.
 
 set -u
 # shellcheck source=tests/vm/lib.sh
@@ -32,7 +32,8 @@ panics()
 	log=$(find "$dir/disk" -name collect.log)
 }
 
-# at_work NAME N REASON: N CPUs came, says the log, and there were N workers.
+# at_work NAME N REASON [ONLINE]: N CPUs came, says the log, and there were N workers; ONLINE are
+# what the kernel counts, also half-way up.
 at_work()
 {
 	local s=s manifest
@@ -41,7 +42,7 @@ at_work()
 	check_is "$1: the log says how many CPUs work, and why" "$2 CPU$s at work$3" \
 		"$(sed -n 's/^\[.*\] *\(lifeboat-collect: \)\{0,1\}\([0-9]* CPUs\{0,1\} at work.*\)/\2/p' "$log")"
 	check_is "$1: there are as many workers" "$2" "$(jq .capture.workers "$manifest")"
-	check_is "$1: the kernel has as many CPUs" "$2" "$(jq .capture.cpus "$manifest")"
+	check_is "$1: the kernel has as many CPUs" "${4:-$2}" "$(jq .capture.cpus "$manifest")"
 }
 
 # loaded NAME LINE: `lifeboat load` said so.
@@ -70,17 +71,29 @@ at_work 4-first 4 ', as many as asked for'
 panics 4-last 4 last
 at_work 4-last 3 " of 4 asked for: $none"
 
-# CPU 1 fails half-way up, as the kernel can be told to let it; the next one hangs for ever.
-cat > "$vm_dir/broken-hook" << 'END'
+# CPU 1 fails half-way up, as the kernel can be told to let it.
+cat > "$vm_dir/fail-hook" << 'END'
 #!/bin/sh
 cd /sys/devices/system/cpu || exit 1
 sed -n 's/^ *\([0-9]*\): *workqueue:online$/\1/p' hotplug/states > cpu1/hotplug/fail
 printf 'hook: fails at %s\n' "$(cat cpu1/hotplug/fail)"
-busybox mkfifo /tmp/hangs
-mount --bind /tmp/hangs cpu2/online
 END
-panics broken 4 first --capture-hook "$vm_dir/broken-hook"
-check 'broken: CPU 1 was made to fail' grep -aq '^hook: fails at [1-9]' "$dir/console.log"
-at_work broken 1 ' of 4 asked for: CPU 1: Resource temporarily unavailable'
+panics fails 2 first --capture-hook "$vm_dir/fail-hook"
+check 'fails: CPU 1 was made to fail' grep -aq '^hook: fails at [1-9]' "$dir/console.log"
+at_work fails 1 ' of 2 asked for: CPU 1: Resource temporarily unavailable'
+
+# CPU 1 hangs for good, and with it who brings it up, and reboot(2).
+cat > "$vm_dir/hang-hook" << 'END'
+#!/bin/sh
+insmod /lib/modules/lifeboat_test.ko hang_cpus=1 && printf 'hook: CPUs hang\n'
+END
+panics hangs 2 first --capture-hook "$vm_dir/hang-hook" --stage-limit reboot=180 \
+	--capture-extra "$vm_module:/lib/modules/lifeboat_test.ko"
+check 'hangs: CPUs were made to hang' grep -aq '^hook: CPUs hang' "$dir/console.log"
+at_work hangs 1 ' of 2 asked for: the next one did not come within 10 s' 2
+check 'hangs: reboot(2) hangs behind it' \
+	grep -aq '^lifeboat-collect: reboot: the kernel did not do it within 30 s' "$dir/console.log"
+check_is 'hangs: the target was unmounted all the same' '' \
+	"$(grep -a 'unmount' "$dir/console.log")"
 
 finish

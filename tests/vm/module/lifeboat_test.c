@@ -9,10 +9,16 @@
  *
  * Writing the number of a CPU to /sys/kernel/debug/lifeboat_test/oops stores to a NULL pointer
  * on that CPU.
+ *
+ * With the parameter hang_cpus=1 it does nothing but keep every CPU from coming up: whoever brings
+ * it up waits for it, and holds the lock of CPU hotplug, for ever.
  */
+#include <linux/cpuhotplug.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/workqueue.h>
@@ -26,6 +32,8 @@ struct pattern {
 static struct pattern fixed_pattern;
 static struct pattern *heap_pattern;
 static struct dentry *dir;
+static bool hang_cpus;
+module_param(hang_cpus, bool, 0400);
 
 /* Word i of what is planted: told to the tests by this line and nothing else. */
 static u64 pattern_word(u64 i)
@@ -62,8 +70,22 @@ static int oops_set(void *data, u64 cpu)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(oops_fops, NULL, oops_set, "%llu\n");
 
+static int hang(unsigned int cpu)
+{
+	pr_notice("lifeboat_test: CPU %u hangs\n", cpu);
+	for (;;)
+		schedule_timeout_uninterruptible(MAX_SCHEDULE_TIMEOUT);
+	return 0;
+}
+
 static int __init lifeboat_test_init(void)
 {
+	if (hang_cpus) {
+		int state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "lifeboat_test:hang",
+						      hang, NULL);
+
+		return state < 0 ? state : 0;
+	}
 	heap_pattern = kmalloc(sizeof(*heap_pattern), GFP_KERNEL);
 	if (!heap_pattern)
 		return -ENOMEM;
