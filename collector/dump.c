@@ -59,19 +59,12 @@ enum {
 	PART_ALIGN = 4096, /* readers count in words of the bitmap: crash wants 64 pages */
 };
 
-unsigned int dump_threads(const struct dumpopts *o, uint64_t page_size)
+unsigned int dump_threads(const struct dumpopts *o)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned int n = o->threads ? o->threads : cpus > 0 ? cpus : 1;
-	struct ladder ladder;
 
-	if (n > DUMP_THREADS_MAX)
-		n = DUMP_THREADS_MAX;
-	if (!o->memory || ladder_make(&ladder, o->codec, o->codec_level, o->ordered, NULL))
-		return n;
-	while (n > 1 && pipeline_memory(&ladder, n, page_size) > o->memory)
-		n--;
-	return n;
+	return n < DUMP_THREADS_MAX ? n : DUMP_THREADS_MAX;
 }
 
 static const struct format *format_of(const struct dumpopts *o)
@@ -113,12 +106,14 @@ static void tick(void *ctx, const struct pipeline_stats *stats)
 static int make_plan(struct dump *d, unsigned int level, struct err *err)
 {
 	uint64_t start = log_now_ms();
-	unsigned int threads = dump_threads(d->opts, d->km->page_size);
+	unsigned int threads = d->budget.threads;
 	struct plan_wish wish = {
 		.level = level,
 		.threads = threads,
 		.dense = is_dense(format_of(d->opts)),
 		.compat = d->opts->compat,
+		.bitmap = d->budget.held ? 0 : d->budget.bitmap,
+		.scan_window = d->budget.scan_window,
 	};
 	int rc;
 
@@ -218,7 +213,9 @@ static int move_pages(struct dump *d, struct flow *f, struct err *err)
 		.ladder = &d->m->ladder,
 		.ordered = d->opts->ordered,
 		.drop_zeros = (d->plan->level & DUMP_LEVEL_ZERO) && !is_dense(f->format),
-		.workers = dump_threads(d->opts, d->km->page_size),
+		.workers = d->budget.threads,
+		.block_pages = d->budget.block_pages,
+		.window = d->budget.window,
 	};
 	struct pipeline_out out = {.write = write_block, .tick = tick, .ctx = f};
 	int rc = 0;
@@ -339,7 +336,7 @@ static int copy_input(struct dump *d, struct flow *f, struct err *err)
 	struct copy copy = {
 		.vc = d->km->vc,
 		.sink = d->sink,
-		.workers = dump_threads(d->opts, d->km->page_size),
+		.workers = d->budget.threads,
 		.tick = copy_tick,
 		.ctx = f,
 	};
@@ -439,10 +436,25 @@ static int check_input(const struct dump *d, struct err *err)
 		"leave out -E");
 }
 
-/* Bytes of buffers for each of @nsinks sinks: a quarter of the budget, or what one takes. */
-static uint64_t sink_budget(const struct dumpopts *o, size_t nsinks)
+/* Once for all levels: what they plan is of the same size. */
+static void make_budget(struct dump *d)
 {
-	return (o->memory ? o->memory / 4 : sink_memory(0)) / nsinks;
+	struct budget_need need = {
+		.memory = d->opts->memory,
+		.threads = dump_threads(d->opts),
+		.page_size = d->km->page_size,
+		.bitmap = plan_bitmap_bytes(d->km),
+		.dense = is_dense(format_of(d->opts)),
+		.ladder = &d->m->ladder,
+		.nsinks = d->opts->dry_run ? 0
+			  : d->nsinks	   ? d->nsinks
+					   : 1,
+	};
+	char text[BUDGET_TEXT_MAX];
+
+	budget_make(&d->budget, &need);
+	budget_text(&d->budget, text);
+	log_line(d->log, LOG_COMMON, "%s", text);
 }
 
 int dump_run(struct dump *d, struct err *err)
@@ -453,8 +465,10 @@ int dump_run(struct dump *d, struct err *err)
 
 	if (!rc)
 		rc = choose_codec(d, err);
+	if (!rc)
+		make_budget(d);
 	for (size_t i = 0; i < nsinks && !rc && !d->opts->dry_run; i++)
-		sink_buffer(&d->sink[i], sink_budget(d->opts, nsinks));
+		sink_buffer(&d->sink[i], d->budget.sink);
 	for (size_t i = 0; i < nlevels && !rc; i++) {
 		bool last = i + 1 == nlevels;
 
@@ -466,6 +480,11 @@ int dump_run(struct dump *d, struct err *err)
 			 d->opts->levels[i + 1]);
 		rc = restart(d, err);
 	}
+	if (d->planned && plan_changed(d->plan))
+		log_line(d->log, LOG_ERROR,
+			 "warning: memory changed while it was dumped: %" PRIu64
+			 " times a section came out otherwise than when it was planned",
+			 plan_changed(d->plan));
 	d->m->read_errors = vmcore_read_errors(d->km->vc);
 	if (d->m->read_errors)
 		log_line(d->log, LOG_ERROR,

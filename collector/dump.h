@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "collector/budget.h"
 #include "collector/manifest.h"
 
 struct dumpopts;
@@ -27,6 +28,7 @@ struct dump {
 	size_t nsinks; /* of them, one behind the other: the dump is split; 0 is 1 */
 	struct plan *plan; /* storage of the caller; valid after dump_run() when planned */
 	bool planned;
+	struct budget budget; /* made by dump_run() */
 	struct manifest *m; /* filled: status, reason, plan, pages, result, stage times */
 };
 
@@ -40,7 +42,7 @@ int dump_run(struct dump *d, struct err *err);
 /* Lines of the report: pages kept and dropped by class, sizes, times. */
 void dump_report(const struct dump *d);
 
-/* Threads to use: what the options say, else the CPUs, cut to what the memory budget holds. */
-unsigned int dump_threads(const struct dumpopts *o, uint64_t page_size);
+/* Threads wanted: what the options say, else the CPUs. The budget may hold fewer. */
+unsigned int dump_threads(const struct dumpopts *o);
 
 #endif

@@ -123,10 +123,15 @@ static void read_in_parts(const struct worker *w, paddr_t start)
 	}
 }
 
+static size_t block_pages(const struct pipeline_conf *conf)
+{
+	return conf->block_pages ? conf->block_pages : BLOCK_PAGES;
+}
+
 /* Bytes worth mapping from page @i on: as far as the pages follow each other closely. */
 static size_t run_bytes(const struct worker *w, size_t i, size_t n, uint64_t page_size)
 {
-	uint64_t max = PIPELINE_WINDOW / page_size;
+	uint64_t max = w->window.size_max / page_size;
 	size_t last = i;
 
 	while (last + 1 < n && w->pfns[last + 1] > w->pfns[last] &&
@@ -244,7 +249,7 @@ static struct block *take_work(struct worker *w, size_t *n)
 	while (!pl->stop && !pl->free.head)
 		pthread_cond_wait(&pl->have_free, &pl->lock);
 	if (!pl->stop) {
-		*n = order_next(&pl->walk, BLOCK_PAGES, w->pfns, w->indices);
+		*n = order_next(&pl->walk, block_pages(pl->conf), w->pfns, w->indices);
 		if (*n) {
 			enum ladder_load load = load_of(w);
 
@@ -378,15 +383,16 @@ static int drain(struct pipeline *pl, const struct pipeline_out *out, struct pip
 	return rc;
 }
 
-static size_t block_room(const struct ladder *ladder, uint64_t page_size)
+static size_t block_room(const struct ladder *ladder, uint64_t page_size, size_t block_pages)
 {
-	return BLOCK_PAGES * page_size + ladder_room(ladder, page_size);
+	return block_pages * page_size + ladder_room(ladder, page_size);
 }
 
-uint64_t pipeline_memory(const struct ladder *ladder, unsigned int workers, uint64_t page_size)
+uint64_t pipeline_memory(const struct ladder *ladder, unsigned int workers, uint64_t page_size,
+			 size_t block_pages)
 {
 	uint64_t blocks = workers + PIPELINE_SPARE_BLOCKS;
-	uint64_t room = block_room(ladder, page_size);
+	uint64_t room = block_room(ladder, page_size, block_pages);
 
 	return blocks * (sizeof(struct block) + room) +
 	       workers * (sizeof(struct worker) + page_size + ladder_memory(ladder, page_size));
@@ -405,7 +411,7 @@ static void free_blocks(struct queue *q)
 /* As many blocks of the ring as memory allows: with few it is slower, with one it still works. */
 static int make_blocks(struct pipeline *pl, unsigned int n, struct err *err)
 {
-	size_t room = block_room(pl->conf->ladder, pl->conf->km->page_size);
+	size_t room = block_room(pl->conf->ladder, pl->conf->km->page_size, block_pages(pl->conf));
 
 	while (n--) {
 		struct block *b = calloc(1, sizeof(*b));
@@ -430,7 +436,8 @@ static int worker_init(struct worker *w, struct pipeline *pl, struct err *err)
 
 	w->pl = pl;
 	// The window first: one that was never set up must not be released.
-	rc = vmcore_window_init(&w->window, conf->km->vc, PIPELINE_WINDOW, err);
+	rc = vmcore_window_init(&w->window, conf->km->vc,
+				conf->window ? conf->window : PIPELINE_WINDOW, err);
 	if (rc)
 		return rc;
 	if (posix_memalign((void **)&w->page, 64, conf->km->page_size)) {

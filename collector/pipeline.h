@@ -34,6 +34,8 @@ struct pipeline_conf {
 	 * bytes come out whatever the number of workers, unless the ladder has more than a rung. */
 	bool ordered;
 	unsigned int workers;
+	size_t block_pages; /* pages in a block, at most BLOCK_PAGES; 0: so many */
+	size_t window; /* bytes mapped at once, a worker; 0: PIPELINE_WINDOW */
 };
 
 struct pipeline_stats {
@@ -66,8 +68,9 @@ enum {
 	PIPELINE_GAP = 32, /* pages not wanted that are mapped rather than jumped over */
 };
 
-/* Bytes that @workers need with pages of @page_size: for the budget. */
-uint64_t pipeline_memory(const struct ladder *ladder, unsigned int workers, uint64_t page_size);
+/* Bytes that @workers need with blocks of @block_pages pages of @page_size: for the budget. */
+uint64_t pipeline_memory(const struct ladder *ladder, unsigned int workers, uint64_t page_size,
+			 size_t block_pages);
 
 /*
  * Runs it to the end. The first failure of write() stops it and is returned; @ret is filled

@@ -33,6 +33,7 @@ struct planner {
 	bool dense; // for an ELF core
 	bool compat;
 	uint64_t bitmap; // bytes it may take, 0: as many as it wants
+	size_t scan_window;
 	bool scanned; // struct pages said what is left out
 	bool settled; // plan->keep knows what is kept ...
 	bool lent; // ... and has mm now
@@ -54,14 +55,13 @@ __attribute__((format(printf, 2, 3))) static void note(struct plan *plan, const 
 	va_end(ap);
 }
 
-/* Bytes that a bitmap of all memory takes. */
-static uint64_t bitmap_bytes(const struct planner *p)
+uint64_t plan_bitmap_bytes(const struct kmem *km)
 {
-	size_t nranges = vmcore_info(p->km->vc)->nranges;
+	size_t nranges = vmcore_info(km->vc)->nranges;
 	uint64_t blocks = 0, next = 0;
 
 	for (size_t i = 0; i < nranges; i++) {
-		struct pfn_range f = ram_range(p->km, i);
+		struct pfn_range f = ram_range(km, i);
 		uint64_t first = f.start / BITMAP_BLOCK, end = (f.end - 1) / BITMAP_BLOCK + 1;
 
 		if (first < next)
@@ -82,7 +82,7 @@ static int make_bitmap(struct planner *p, struct err *err)
 	int rc;
 
 	// What is filled page by page cannot be made again by the block.
-	if (p->bitmap && !p->dense && bitmap_bytes(p) > p->bitmap) {
+	if (p->bitmap && !p->dense && plan_bitmap_bytes(p->km) > p->bitmap) {
 		rc = keep_create(p->km, plan->max_pfn, p->bitmap / (BITMAP_BLOCK / 8), &plan->keep,
 				 err);
 		if (rc)
@@ -299,6 +299,7 @@ static int exclude_pages(struct planner *p, struct err *err)
 		.kept = &plan->kept,
 		.notes = p->notes,
 		.note_gap = plan->ram_pages / NOTES_MAX,
+		.window = p->scan_window,
 	};
 	int rc;
 
@@ -442,6 +443,7 @@ int plan_init_wish(struct plan *plan, const struct kmem *km, const struct plan_w
 		.dense = wish->dense,
 		.compat = wish->compat,
 		.bitmap = wish->bitmap,
+		.scan_window = wish->scan_window,
 	};
 	int before = vmcore_info(km->vc)->dump_level;
 	unsigned int level = wish->level;
@@ -491,6 +493,11 @@ void plan_deinit(struct plan *plan)
 	rank_deinit(&plan->rank);
 	keep_destroy(plan->keep);
 	plan->keep = NULL;
+}
+
+uint64_t plan_changed(const struct plan *plan)
+{
+	return plan->keep ? keep_changed(plan->keep) : 0;
 }
 
 void plan_ram_words(const struct plan *plan, const struct kmem *km, pfn_t start, uint64_t *words,

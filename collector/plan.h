@@ -77,7 +77,14 @@ struct plan_wish {
 	/* Bytes that the bitmap may take; with less than it wants its blocks are made when they
 	 * are asked for: collector/keep.h. 0: as many as it wants. Not looked at when dense. */
 	uint64_t bitmap;
+	size_t scan_window; /* bytes of struct pages mapped at once, a thread; 0: SCAN_WINDOW */
 };
+
+/* Bytes that a bitmap of all memory behind @km takes. */
+uint64_t plan_bitmap_bytes(const struct kmem *km);
+
+/* How many times a block was made that was not as planned: keep_changed(). */
+uint64_t plan_changed(const struct plan *plan);
 
 int plan_init_wish(struct plan *plan, const struct kmem *km, const struct plan_wish *wish,
 		   struct err *err);

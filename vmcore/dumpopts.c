@@ -604,7 +604,7 @@ const char *dumpopts_help(void)
 	       "  --compat makedumpfile leave out and keep what makedumpfile would\n"
 	       "  --ordered             the same file whatever the number of workers\n"
 	       "  --threads N           workers; 0, the default: one a CPU\n"
-	       "  --memory SIZE         use at most so many bytes (K, M, G) for buffers\n"
+	       "  --memory SIZE         use at most so many bytes (K, M, G) of memory\n"
 	       "  --config FILE         read FILE instead of /etc/lifeboat.conf\n"
 	       "  --appliance           the capture kernel's own run, by the configuration\n"
 	       "  --act CODE            only carry out the action for that exit code\n"

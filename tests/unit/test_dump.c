@@ -824,28 +824,16 @@ static void test_zero(void **state)
 	}
 }
 
-static void test_threads_by_memory(void **state)
+static void test_threads(void **state)
 {
-	struct ladder ladder;
 	struct dumpopts o;
 
 	(void)state;
 	dumpopts_default(&o);
 	o.threads = 4;
-	assert_int_equal(dump_threads(&o, 4096), 4);
-	assert_int_equal(ladder_make(&ladder, "auto", 0, false, NULL), 0);
-	o.memory = pipeline_memory(&ladder, 3, 4096);
-	assert_int_equal(dump_threads(&o, 4096), 3);
-	// A codec that takes megabytes for a context.
-	strcpy(o.codec, "zlib");
-	o.codec_level = 12;
-	assert_int_equal(dump_threads(&o, 4096), 1);
-	strcpy(o.codec, "auto");
-	o.memory = 1;
-	assert_int_equal(dump_threads(&o, 4096), 1);
-	o.memory = 0;
+	assert_int_equal(dump_threads(&o), 4);
 	o.threads = 1 << 20;
-	assert_int_equal(dump_threads(&o, 4096), DUMP_THREADS_MAX);
+	assert_int_equal(dump_threads(&o), DUMP_THREADS_MAX);
 }
 
 /* With an argument, only the tests that it is a pattern of. */
@@ -859,7 +847,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_end_fails),     cmocka_unit_test(test_ladder),
 		cmocka_unit_test(test_dry_run),	      cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_no_vmcoreinfo), cmocka_unit_test(test_far),
-		cmocka_unit_test(test_zero),	      cmocka_unit_test(test_threads_by_memory),
+		cmocka_unit_test(test_zero),	      cmocka_unit_test(test_threads),
 	};
 
 	if (argc > 1)
