@@ -130,6 +130,7 @@ struct vmcore_window {
 	size_t len; /* bytes valid at data */
 	uint8_t *map; /* private: reserved address space, NULL when there is none (yet) */
 	size_t map_size;
+	size_t map_used; /* private: bytes of it that this and earlier moves have mapped */
 	uint8_t *bounce; /* private: buffer of the fallback, size_max bytes, touched as needed */
 	unsigned int map_failures; /* private: after a few of them mapping is given up */
 	int guard; /* private: slot of vmcore/sigbus.h, or negative */

@@ -3,7 +3,11 @@
  * window: memory of the dead kernel mapped where it lies in the file.
  *
  * The address space is reserved once, and each move maps over it with MAP_FIXED: one system
- * call, and no other thread can get in between. Only pages of the file that are wholly the
+ * call, and no other thread can get in between. Moves go through it from the beginning to the end,
+ * and only then is all of it taken away at once: to take a mapping away means to interrupt all
+ * CPUs on which other threads run (mmu_gather, arch/x86/mm/tlb.c), to map where nothing is does
+ * not. Pages kept are scattered in short runs, so that is once a block instead of once a run.
+ * Only pages of the file that are wholly the
  * range's own are mapped. At the ends of a range of /proc/vmcore a page may hold memory that
  * was never described as RAM, and such a page is not to be mapped, only read up to the end.
  */
@@ -87,16 +91,35 @@ void vmcore_window_deinit(struct vmcore_window *w)
  */
 static void map_failed(struct vmcore_window *w, size_t size)
 {
+	size_t behind = w->map_used + size;
+
 	sigbus_drop(w->guard);
 	w->guard = -1;
-	if (size < w->map_size)
-		munmap(w->map + size, w->map_size - size);
+	if (w->map_used)
+		munmap(w->map, w->map_used);
+	if (behind < w->map_size)
+		munmap(w->map + behind, w->map_size - behind);
 	w->map = NULL;
+	w->map_used = 0;
 	if (++w->map_failures >= MAP_FAILURES_MAX)
 		return;
 	w->map = reserve(w->map_size, PROT_NONE);
 	if (w->map)
 		w->guard = sigbus_add(w->map, w->map_size, &w->vc->read_errors);
+}
+
+/* Finds room for @size bytes in the reservation; false when what is there cannot be removed. */
+static bool make_room(struct vmcore_window *w, size_t size)
+{
+	size_t used = w->map_used;
+
+	if (w->map_size - used >= size)
+		return true;
+	w->map_used = 0;
+	// What maps over all of it needs no other call.
+	return size >= used ||
+	       mmap(w->map, used, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 
 // Tries to map @want bytes of @r from @skip on, fewer down to @need; false when it cannot be.
@@ -113,13 +136,15 @@ static bool move_mapped(struct vmcore_window *w, const struct vmcore_range *r, u
 		end = data_end;
 	if (end <= offset || end - offset < need)
 		return false;
-	if (mmap(w->map, end - first, PROT_READ, MAP_PRIVATE | MAP_FIXED, w->vc->srcs[0].fd,
-		 first) == MAP_FAILED) {
+	if (!make_room(w, end - first) ||
+	    mmap(w->map + w->map_used, end - first, PROT_READ, MAP_PRIVATE | MAP_FIXED,
+		 w->vc->srcs[0].fd, first) == MAP_FAILED) {
 		map_failed(w, end - first);
 		return false;
 	}
 	sigbus_moved(w->guard);
-	w->data = w->map + (offset - first);
+	w->data = w->map + w->map_used + (offset - first);
+	w->map_used += end - first;
 	w->len = end - offset < want ? end - offset : want;
 	return true;
 }
