@@ -51,7 +51,7 @@ struct budget {
 void budget_make(struct budget *b, const struct budget_need *need);
 
 enum {
-	BUDGET_TEXT_MAX = 256,
+	BUDGET_TEXT_MAX = 320,
 };
 
 /* What goes where, in a line for the log. */
