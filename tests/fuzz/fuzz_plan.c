@@ -112,6 +112,23 @@ static void check_plan(const struct plan *plan, const struct kmem *km)
 	FUZZ_CHECK(out == plan->kept_pages);
 }
 
+/* A plan whose bitmap is made by the block keeps the same pages. */
+static void check_made(const struct plan *held, const struct kmem *km)
+{
+	struct plan_wish wish = {.level = 31, .threads = 1, .bitmap = 1};
+	struct plan made = {0};
+	pfn_t pfn = 0;
+
+	FUZZ_CHECK(plan_init_wish(&made, km, &wish, NULL) == 0);
+	FUZZ_CHECK(made.keep);
+	check_plan(&made, km);
+	FUZZ_CHECK(made.kept_pages == held->kept_pages);
+	while ((pfn = bitmap_next(&made.kept, pfn, made.max_pfn)) < made.max_pfn)
+		FUZZ_CHECK(bitmap_test(&held->kept, pfn++));
+	FUZZ_CHECK(plan_changed(&made) == 0);
+	plan_deinit(&made);
+}
+
 static int run(const uint8_t *data, size_t size)
 {
 	char path[MKCORE_PATH_MAX];
@@ -130,6 +147,7 @@ static int run(const uint8_t *data, size_t size)
 	// A dump is planned also where nothing is known of the kernel.
 	FUZZ_CHECK(plan_init(&plan, &km, 31, 1, NULL) == 0);
 	check_plan(&plan, &km);
+	check_made(&plan, &km);
 	// Good is what was understood.
 	if (!rc && plan.nnotes)
 		rc = ERR_NOTFOUND;
