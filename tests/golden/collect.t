@@ -22,7 +22,7 @@ cd "$work" || exit 1
 one_error()
 {
 	sed 's/^lifeboat-collect: //' said | tr '\r' '\n' | grep -avE -e '^warning: ' -e '^ *[0-9]+ %, ' \
-		-e '^(planning|saving [0-9]+ of|excluded|(not )?packed|[0-9]+ bytes in|memory [0-9]+ pages|not in the input)' \
+		-e '^(planning|saving [0-9]+ of|excluded|(not )?packed|[0-9]+ bytes in|memory:? |not in the input)' \
 		-e '^the dump is saved to ' -e '^what was saved is in .*-incomplete$' > errors
 	cat errors
 	[[ $(wc -l < errors) = 1 ]] && grep -qE "$1" errors
