@@ -79,8 +79,8 @@ errors()
 {
 	grep -a '^lifeboat-collect: ' "$dir/console" | sed 's/^lifeboat-collect: //' | grep -avE \
 		-e '^warning: ' -e '^ *[0-9]+ %, ' -e '^[0-9]+ CPUs? at work' \
-		-e ' of Linux .* ranges of memory$' \
-		-e '^(log saved|planning|memory [0-9]+ pages|excluded [a-z_]+): ?' \
+		-e '^(not )?packed' -e ' of Linux .* ranges of memory$' \
+		-e '^(log saved|planning|memory|memory [0-9]+ pages|excluded [a-z_]+): ?' \
 		-e '^memory [0-9]+ pages, kept ' -e '^not in the input: ' -e '^saving [0-9]+ of [0-9]+ pages ' \
 		-e '^[0-9]+ bytes in ' -e '^committed ' -e '^(final|failure)_action: ' \
 		-e '^(failed|dmesg-only): no dump was saved$' \
