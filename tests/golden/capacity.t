@@ -97,7 +97,7 @@ check 'a machine of 4 GiB' machine "$work/small" 4G 50 64
 check '12 MiB at 4 GiB with two workers' grepped 'bitmap 128 KiB, 2 workers, blocks of 256' \
 	dump 12288 "$work/small" "$work/ours" --threads 2
 check 'makedumpfile has the same pages' theirs
-check 'within 5 MiB too' grepped 'blocks of 64 pages' \
+check 'within 5 MiB too' grepped 'blocks of 32 pages' \
 	dump 5120 "$work/small" "$work/little" --memory 5M --threads 1
 check 'and they are the same' "$out/tests/oracle/kdumpcmp" "$work/little" "$work/ours"
 echo "1..$n"
