@@ -127,6 +127,7 @@ struct tour {
 	vaddr_t end;
 	uint64_t size;
 	size_t first;
+	unsigned int squeezes; // how often the list of areas was full
 	int rc;
 };
 
@@ -149,11 +150,13 @@ static void take_leaf(void *ctx, const struct xlat_leaf *leaf)
 	bool module = leaf->vaddr >= t->image_end;
 	pfn_t pfn = leaf->paddr >> t->km->page_shift;
 
-	if (leaf->vaddr >= t->image_start && !module)
+	if ((leaf->vaddr >= t->image_start && !module) || t->squeezes > LANDMARKS_SQUEEZES_MAX)
 		return;
 	if (leaf->vaddr != t->end) {
-		if (list->n > PFN_LIST_MAX / 2)
+		if (list->n > PFN_LIST_MAX / 2) {
 			pfn_list_squeeze(list, PFN_LIST_MAX / 4);
+			t->squeezes++;
+		}
 		t->size = 0;
 		t->first = list->n;
 	}

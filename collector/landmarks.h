@@ -24,6 +24,9 @@ enum {
 	 * struct pages, tables made at boot. Bytes.
 	 */
 	LANDMARKS_AREA_MAX = 8 << 20,
+	/* Times that the list of areas is sorted to make room; then no more are taken. A kernel
+	 * needs none or a few, forged tables would have it sorted a thousand times. */
+	LANDMARKS_SQUEEZES_MAX = 16,
 };
 
 struct landmarks {

@@ -178,17 +178,13 @@ static void tell_leaf(const struct walker *w, unsigned int level, const struct e
 		w->tour->leaf(w->tour->ctx, &leaf);
 }
 
-/* Whether this very table was visited; it is from now on. Some are forgotten. */
-static bool seen(struct walker *w, unsigned int level, paddr_t table, uint64_t above)
+/* Where it is remembered that a table was visited, as which key. */
+static uint64_t *place_of(struct walker *w, unsigned int level, paddr_t table, uint64_t above,
+			  uint64_t *key)
 {
+	*key = table | SEEN_VALID | level | (above & ENTRY_WRITABLE ? SEEN_WRITABLE : 0);
 	// Each level has a place of its own: a root that is its own table is met on all of them.
-	uint64_t *place = &w->seen[((table >> PAGE_SHIFT) + level * (SEEN / 8)) % SEEN];
-	uint64_t key = table | SEEN_VALID | level | (above & ENTRY_WRITABLE ? SEEN_WRITABLE : 0);
-
-	if (*place == key)
-		return true;
-	*place = key;
-	return false;
+	return &w->seen[((table >> PAGE_SHIFT) + level * (SEEN / 8)) % SEEN];
 }
 
 /* The table at @table, @level levels above the PTEs, which maps what is from @va on. */
@@ -198,12 +194,16 @@ static void visit_table(struct walker *w, unsigned int level, paddr_t table, vad
 	struct entry entries[1 << INDEX_BITS];
 	const uint8_t *words;
 	unsigned int n;
+	uint64_t key, *place = place_of(w, level, table, above, &key);
 
-	if (!w->left || seen(w, level, table, above))
+	if (!w->left || *place == key)
 		return;
 	w->left--;
-	if (w->tour->table(w->tour->ctx, table, 1 << PAGE_SHIFT, &words) ||
-	    (level == 0 && !w->tour->leaf))
+	if (w->tour->table(w->tour->ctx, table, 1 << PAGE_SHIFT, &words))
+		return;
+	// Not before: what is no table at all shall not make others be forgotten.
+	*place = key;
+	if (level == 0 && !w->tour->leaf)
 		return;
 	n = pick_entries(w, level, va, words, entries);
 	for (unsigned int i = 0; i < n; i++) {
