@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/action.h"
 
+#include <signal.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "collector/log.h"
 #include "vmcore/config.h"
@@ -26,7 +28,6 @@ static int go_down(enum config_action action, struct err *err)
 		how = RB_HALT_SYSTEM;
 	else if (action == CONFIG_ACTION_POWEROFF)
 		how = RB_POWER_OFF;
-	sync();
 	pid = fork();
 	if (pid > 0) {
 		for (int i = 0; i < DOWN_MAX_S && waitpid(pid, NULL, WNOHANG) == 0; i++)
@@ -34,6 +35,8 @@ static int go_down(enum config_action action, struct err *err)
 		return err_set(err, ERR_NODATA, "%s: the kernel did not do it within %d s",
 			       config_action_name(action), DOWN_MAX_S);
 	}
+	// It waits for the target, and there is none that answers, perhaps.
+	sync();
 	reboot(how);
 	if (pid == 0)
 		_exit(1);
@@ -42,11 +45,15 @@ static int go_down(enum config_action action, struct err *err)
 
 static void run_shell(struct log *log)
 {
+	static const int typed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE};
 	pid_t pid;
 
 	log_line(log, LOG_ERROR, "failure_action shell: the machine goes on when the shell ends");
 	pid = fork();
 	if (pid == 0) {
+		// /init ignores them, and what is ignored stays so; a shell is for whoever types.
+		for (size_t i = 0; i < ARRAY_SIZE(typed); i++)
+			signal(typed[i], SIG_DFL);
 		execl("/bin/sh", "sh", (char *)NULL);
 		_exit(127);
 	}
