@@ -34,10 +34,11 @@ static const struct cmdline_arch archs[] = {
  * loader's own words, silence, what would run another program than our /init or panic again,
  * and what is said of CPUs, which would keep the collector off them.
  */
-static const char strip[] = "crashkernel hugepages hugepagesz default_hugepagesz slub_debug quiet "
-			    "log_buf_len swiotlb cma hugetlb_cma BOOT_IMAGE initrd rdinit "
-			    "panic_on_warn nr_cpus maxcpus possible_cpus nosmp isolcpus nohz_full "
-			    "rcu_nocbs irqaffinity disable_cpu_apicid lifeboat.cpus";
+static const char strip[] =
+	"crashkernel hugepages hugepagesz default_hugepagesz slub_debug slab_debug quiet "
+	"log_buf_len swiotlb cma hugetlb_cma BOOT_IMAGE initrd rdinit "
+	"panic_on_warn nr_cpus maxcpus possible_cpus nosmp isolcpus nohz_full "
+	"rcu_nocbs irqaffinity disable_cpu_apicid lifeboat.cpus";
 
 /* By which a user says it. */
 static const char cpu_names[] = "nr_cpus maxcpus possible_cpus nosmp";
@@ -45,7 +46,8 @@ static const char cpu_names[] = "nr_cpus maxcpus possible_cpus nosmp";
 struct word {
 	const char *s;
 	size_t len;
-	size_t name_len; /* up to the '=' */
+	const char *name; /* behind the quote of a word that is quoted as a whole */
+	size_t name_len; /* up to the '=' or the closing quote */
 };
 
 const struct cmdline_arch *cmdline_arch(const char *machine)
@@ -65,16 +67,20 @@ static bool next_word(const char **text, struct word *w)
 
 	while (isspace((unsigned char)*s))
 		s++;
-	*w = (struct word){.s = s};
+	// As the kernel has it: "name=a b" and name="a b" are the same (lib/cmdline.c, next_arg()).
+	*w = (struct word){.s = s, .name = s + (*s == '"')};
 	for (; *s && (quoted || !isspace((unsigned char)*s)); s++) {
 		if (*s == '"')
 			quoted = !quoted;
-		if (*s == '=' && !w->name_len)
-			w->name_len = s - w->s;
+		if (*s == '=' && !w->name_len && s > w->name)
+			w->name_len = s - w->name;
 	}
 	w->len = s - w->s;
-	if (!w->name_len)
-		w->name_len = w->len;
+	if (!w->name_len && w->len) {
+		w->name_len = s - w->name;
+		if (w->name != w->s && w->name_len && w->name[w->name_len - 1] == '"')
+			w->name_len--;
+	}
 	*text = s;
 	return w->len != 0;
 }
@@ -84,8 +90,8 @@ static bool same_name(const struct word *a, const struct word *b)
 	if (a->name_len != b->name_len)
 		return false;
 	for (size_t i = 0; i < a->name_len; i++) {
-		char x = a->s[i] == '-' ? '_' : a->s[i];
-		char y = b->s[i] == '-' ? '_' : b->s[i];
+		char x = a->name[i] == '-' ? '_' : a->name[i];
+		char y = b->name[i] == '-' ? '_' : b->name[i];
 
 		if (x != y)
 			return false;
@@ -101,7 +107,7 @@ static bool listed(const char *list, const struct word *w, bool names_only)
 	while (next_word(&list, &item)) {
 		if (!same_name(&item, w))
 			continue;
-		if (names_only || item.name_len == item.len)
+		if (names_only || !memchr(item.s, '=', item.len))
 			return true;
 		if (item.len == w->len && memcmp(item.s, w->s, w->len) == 0)
 			return true;

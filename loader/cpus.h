@@ -34,7 +34,7 @@ struct cpus_facts {
 
 struct cpus_choice {
 	unsigned int n; /* 0: what the user's words say */
-	char why[CPUS_WHY_MAX]; /* "2 CPUs: 2 present, 160 MiB reserved, 3 MiB each" */
+	char why[CPUS_WHY_MAX]; /* "2 CPUs: 2 present, 160 MiB reserved, 54 MiB of them for kernel and initrd, 3 MiB each" */
 };
 
 void cpus_choose(const struct cpus_facts *facts, struct cpus_choice *choice);

@@ -87,7 +87,10 @@ static void test_quotes_hold_words_together(void **state)
 	(void)state;
 	builds("dyndbg=\"file a.c +p\" quiet x", "", "",
 	       "dyndbg=\"file a.c +p\" x nr_cpus=1 panic=10");
-	builds("\"quiet\" y=\"1 quiet", "", "", "\"quiet\" y=\"1 quiet nr_cpus=1 panic=10");
+	builds("\"quiet\" y=\"1 quiet", "", "", "y=\"1 quiet nr_cpus=1 panic=10");
+	// The boot loader's way to quote.
+	builds("\"crashkernel=1G\" \"dyndbg=file a +p\" x", "dyndbg", "", "x nr_cpus=1 panic=10");
+	builds("\"\" \" =x", "", "", "\"\" \" =x nr_cpus=1 panic=10");
 }
 
 static void test_whole_is_taken_as_it_is(void **state)
