@@ -113,7 +113,7 @@ void budget_text(const struct budget *b, char buf[static BUDGET_TEXT_MAX])
 		 "memory: at most %" PRIu64 " KiB, %s; %" PRIu64 " KiB needed: bitmap %" PRIu64
 		 " KiB%s, %u worker%s, blocks of %zu pages, write buffers %" PRIu64 " KiB%s",
 		 b->total >> 10, from, b->used >> 10, b->bitmap >> 10,
-		 b->held ? "" : " (made anew by the block: two more scans)", b->threads,
+		 b->held ? "" : " (made anew by the block: more scans)", b->threads,
 		 b->threads == 1 ? "" : "s", b->block_pages, b->sink >> 10,
 		 b->used > b->total ? "; that is too little, the least is taken" : "");
 }

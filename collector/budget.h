@@ -4,7 +4,7 @@
  * for a dump, before the plan: from what the options say, or else from what is free.
  *
  * When it is short, in this order: smaller blocks, down to 64 pages; no bitmap of all memory
- * (collector/keep.h), which costs two more scans; yet smaller blocks; fewer workers. One worker
+ * (collector/keep.h), which costs more scans; yet smaller blocks; fewer workers. One worker
  * with the smallest blocks works whatever the budget is.
  */
 #ifndef COLLECTOR_BUDGET_H

@@ -435,6 +435,16 @@ static int scan_all(struct keep *k, unsigned int threads, struct keep_counts *re
 	return rc;
 }
 
+/* All of it: a dump without the image cannot be opened. */
+static int copy_image(struct keep *k, const struct pfn_list *frames, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < frames->n && !rc; i++)
+		rc = pfn_list_add(&k->image, frames->ranges[i].start, frames->ranges[i].end, err);
+	return rc;
+}
+
 int keep_settle(struct keep *k, const struct scan *scan, const struct keep_image *image,
 		struct keep_counts *ret, struct err *err)
 {
@@ -452,7 +462,9 @@ int keep_settle(struct keep *k, const struct scan *scan, const struct keep_image
 	k->scan.mm = &k->mm;
 	k->scan.pc = &k->pc;
 	k->image_flags = image->flags;
-	pfn_list_append(&k->image, image->frames);
+	rc = copy_image(k, image->frames, err);
+	if (rc)
+		return rc;
 	rc = scanner_init(&k->scanner, &k->scan, NULL, err);
 	if (rc)
 		return rc;

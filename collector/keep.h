@@ -9,8 +9,9 @@
  * scanned once at the start, by all threads, which counts what is kept in each; a few blocks
  * stay in a cache, for whoever goes through memory in order needs each only once.
  *
- * Memory: 2 bytes a block, the cache, and 24 bytes a range that passes the end of its section.
- * Time: scanning once more for the bitmap of the file, and once to find the pages to be saved.
+ * Memory: 2 bytes a block, the cache, and 16 bytes a range that passes the end of its section.
+ * Time: scanning once more for the bitmap of the file, and to find the pages to be saved once for
+ * each list of the order that reaches into a block which the cache has lost meanwhile.
  */
 #ifndef COLLECTOR_KEEP_H
 #define COLLECTOR_KEEP_H
@@ -29,7 +30,7 @@ enum {
 
 /*
  * For the frames of @km below @max_pfn; with a cache of @slots blocks. To begin with all memory is
- * kept, so that keep_bitmap() says what is memory. ERR_NOMEM. The caller destroys it, which
+ * kept, so that keep_source() says what is memory. ERR_NOMEM. The caller destroys it, which
  * NULL is fine for; @km must outlive it.
  */
 int keep_create(const struct kmem *km, pfn_t max_pfn, size_t slots, struct keep **ret,

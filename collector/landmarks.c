@@ -60,11 +60,14 @@ static int find_image(struct landmarks *lm, const struct kmem *km, struct err *e
 {
 	uint64_t leaves = UINT64_MAX; // the image is small: xlat_kernel_image() saw to that
 	vaddr_t start, end;
+	int rc;
 
 	if (xlat_kernel_image(km->xlat, &start, &end, NULL))
 		return 0;
-	lm->image_known = true;
-	return add_mapped(&lm->image, &lm->data, km, start, end, &leaves, err);
+	rc = add_mapped(&lm->image, &lm->data, km, start, end, &leaves, err);
+	// What is known in part is not protected in part without a word.
+	lm->image_known = rc == 0;
+	return rc;
 }
 
 /* BTF is read-only: what may be written to is most of the image, and changes. */
@@ -101,6 +104,9 @@ static int take_log(void *ctx, vaddr_t va, uint64_t size, struct err *err)
 	uint64_t leaves = LANDMARKS_LEAVES_MAX;
 	struct finder *f = ctx;
 
+	// A forged one may be of any size, and mapped nowhere.
+	if (size > LANDMARKS_LOG_MAX)
+		return 0;
 	// printk saw to it that its end is an address.
 	f->rc = add_mapped(&f->lm->log, NULL, f->km, va, va + size, &leaves, err);
 	return f->rc;
@@ -205,6 +211,12 @@ static int find_memmap(struct landmarks *lm, const struct kmem *km, const struct
 	return rc;
 }
 
+/* A list that is full stops only who fills it: it costs order, or a note. */
+static int unless_full(int rc)
+{
+	return rc == ERR_LIMIT ? 0 : rc;
+}
+
 int landmarks_init(struct landmarks *lm, const struct kmem *km, const struct memmap *mm,
 		   uint32_t page_size, struct err *err)
 {
@@ -213,18 +225,15 @@ int landmarks_init(struct landmarks *lm, const struct kmem *km, const struct mem
 	*lm = (struct landmarks){0};
 	if (!km->xlat)
 		return 0;
-	rc = find_image(lm, km, err);
+	rc = unless_full(find_image(lm, km, err));
 	if (!rc)
-		rc = find_symtab(lm, km, err);
+		rc = unless_full(find_symtab(lm, km, err));
 	if (!rc)
-		rc = find_log(lm, km, err);
+		rc = unless_full(find_log(lm, km, err));
 	if (!rc)
 		rc = find_mapped(lm, km, err);
 	if (!rc)
-		rc = find_memmap(lm, km, mm, page_size, err);
-	// A list that is full costs nothing but a good order.
-	if (rc == ERR_LIMIT)
-		rc = 0;
+		rc = unless_full(find_memmap(lm, km, mm, page_size, err));
 	if (rc)
 		landmarks_deinit(lm);
 	return rc;

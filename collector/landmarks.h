@@ -18,6 +18,7 @@ struct memmap;
 
 enum {
 	LANDMARKS_TABLES_MAX = 1 << 16, /* page tables visited at most */
+	LANDMARKS_LOG_MAX = 1 << 30, /* bytes of a part of the log looked for */
 	LANDMARKS_LEAVES_MAX = 1 << 18, /* mappings of struct pages followed at most */
 	/*
 	 * What is mapped in one piece and is larger is no area: the mapping of all of memory, the

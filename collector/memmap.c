@@ -236,7 +236,8 @@ static void drop_strangers(struct memmap *mm, const struct sparse *s)
 	for (size_t i = 0; i < mm->nsections; i++)
 		if (base_of(s, &mm->sections[i]) == base)
 			mm->sections[kept++] = mm->sections[i];
-	mm->bad_sections += mm->nsections - kept;
+		else if (mm->sections[i].pfn % s->pages_per_section == 0)
+			mm->bad_sections++; // and not each of its pieces
 	mm->nsections = kept;
 }
 

@@ -260,6 +260,7 @@ static bool ask_controls(struct planner *p)
 		     "look so too");
 		p->pc.hwpoison = 0;
 		p->pc.has_offline = false;
+		p->pc.scan_needed_at_any_level = false;
 	}
 	return pageclass_needed(&p->pc, plan->effective_level);
 }

@@ -19,7 +19,7 @@ struct keep;
 struct kmem;
 
 enum {
-	PLAN_NOTES_MAX = 8,
+	PLAN_NOTES_MAX = 12,
 	PLAN_NOTE_MAX = 240,
 };
 

@@ -337,8 +337,11 @@ void scan_counts_add(struct scan_counts *sum, const struct scan_counts *part)
 
 void scan_notes_add(const struct scan *scan, const struct scanner *s)
 {
-	for (int i = 0; i < SCAN_NOTES && scan->notes; i++)
+	for (int i = 0; i < SCAN_NOTES && scan->notes; i++) {
+		if (scan->notes[i].n + s->notes[i].n > PFN_LIST_MAX)
+			pfn_list_squeeze(&scan->notes[i], PFN_LIST_MAX / 2);
 		pfn_list_append(&scan->notes[i], &s->notes[i]);
+	}
 }
 
 /* What the threads share. */
@@ -384,11 +387,17 @@ static void run_threads(struct thread *threads, unsigned int n)
 static void apply_spills(const struct scan *scan, struct scan_spills *spills,
 			 struct scan_counts *counts)
 {
+	pfn_t done = 0; // what lies before it and behind the start of a spill is clear
+
 	scan_spills_sort(spills);
 	for (size_t i = 0; i < spills->n; i++) {
 		const struct scan_spill *sp = &spills->list[i];
+		pfn_t start = sp->start > done ? sp->start : done;
 
-		counts->excluded[sp->class] += bitmap_clear_range(scan->kept, sp->start, sp->end);
+		// Forged ones may all reach to the end of memory.
+		counts->excluded[sp->class] += bitmap_clear_range(scan->kept, start, sp->end);
+		if (sp->end > done)
+			done = sp->end;
 	}
 }
 

@@ -46,7 +46,8 @@ struct scan {
 	struct pfn_list *notes; /* SCAN_NOTES lists, in no order; NULL: not asked for */
 	/*
 	 * Gaps of so many pages within a section may be swallowed by a list. It bounds the lists
-	 * whatever the memory looks like, and makes them the same with any number of threads.
+	 * whatever the memory looks like, and makes them the same with any number of threads, on
+	 * machines of less than 8 TiB; on larger ones wider gaps are swallowed as lists are joined.
 	 */
 	pfn_t note_gap;
 	size_t window; /* bytes of struct pages mapped at once, a thread; 0: SCAN_WINDOW */

@@ -223,7 +223,7 @@ static size_t x86_64_tour(const struct xlat *x, vaddr_t start, vaddr_t last, siz
 	struct walker w = {.x = x, .tour = tour, .start = start, .last = last, .left = max};
 
 	// The upper half of the root is the kernel's, in every process; what would be mapped by
-	// the lower half of it has the addresses that follow, and wraps around.
+	// the lower half of it gets addresses in the hole here, below all that is wanted.
 	if (w.start < hole_end(x))
 		w.start = hole_end(x);
 	if (w.start <= w.last)
