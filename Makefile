@@ -18,6 +18,8 @@ endif
 AR ?= ar
 variant := $(if $(filter-out gcc,$(CC)),-$(notdir $(CC)))$(if $(SAN),-san)$(if $(TSAN),-tsan)$(if $(FUZZER),-fuzz)
 O ?= build/out$(variant)
+# One name for one directory: what depends on what is noted by name.
+override O := $(patsubst $(CURDIR)/%,%,$(O))
 prefix ?= /usr
 sbindir ?= $(prefix)/sbin
 libexecdir ?= $(prefix)/lib/lifeboat
