@@ -26,6 +26,14 @@ enum {
 	BITMAP_WORD_SHIFT = 6, // no two sections may share a word of the bitmap
 };
 
+/* What is looked through for the struct pages, whatever the model. */
+struct where {
+	const struct kmem *km;
+	uint32_t page_size; // of struct page
+	const struct bitmap *ram; // frames of memory
+	uint64_t flags_mask; // of section_mem_map, to be cleared
+};
+
 /* The sparsemem geometry: what all rows of the model share. */
 struct sparse {
 	const struct kmem *km;
@@ -40,12 +48,25 @@ struct sparse {
 	uint64_t flags_mask; // of section_mem_map, to be cleared
 };
 
+static bool sparse_keys(struct sparse *s, const struct vmcoreinfo *vi)
+{
+	return vmcoreinfo_symbol(vi, "mem_section", &s->table) &&
+	       vmcoreinfo_sizeof(vi, "mem_section", &s->entry_size) &&
+	       vmcoreinfo_offset(vi, "mem_section.section_mem_map", &s->map_offset);
+}
+
 static int sparse_geometry(struct sparse *s, struct err *err)
 {
 	const struct vmcoreinfo *vi = s->km->vi;
 	int64_t bits, phys_bits = 0;
 	uint64_t roots, length;
 
+	if (s->entry_size < 8 || s->entry_size > MEM_SECTION_SIZE_MAX ||
+	    s->map_offset > s->entry_size - 8)
+		return err_set(err, ERR_CORRUPT,
+			       "vmcoreinfo: SIZE(mem_section)=%" PRIu64
+			       " with section_mem_map at %" PRIu64 " makes no sense",
+			       s->entry_size, s->map_offset);
 	if (!vmcoreinfo_number(vi, "SECTION_SIZE_BITS", &bits))
 		bits = SECTION_SIZE_BITS_X86_64;
 	if (bits < MEMMAP_SECTION_BITS_MIN || bits > MEMMAP_SECTION_BITS_MAX)
@@ -77,23 +98,6 @@ static int sparse_geometry(struct sparse *s, struct err *err)
 	return 0;
 }
 
-static int sparse_keys(struct sparse *s, struct err *err)
-{
-	const struct vmcoreinfo *vi = s->km->vi;
-
-	if (!vmcoreinfo_symbol(vi, "mem_section", &s->table) ||
-	    !vmcoreinfo_sizeof(vi, "mem_section", &s->entry_size) ||
-	    !vmcoreinfo_offset(vi, "mem_section.section_mem_map", &s->map_offset))
-		return err_set(err, ERR_NOTFOUND, "vmcoreinfo has no mem_section: not SPARSEMEM");
-	if (s->entry_size < 8 || s->entry_size > MEM_SECTION_SIZE_MAX ||
-	    s->map_offset > s->entry_size - 8)
-		return err_set(err, ERR_CORRUPT,
-			       "vmcoreinfo: SIZE(mem_section)=%" PRIu64
-			       " with section_mem_map at %" PRIu64 " makes no sense",
-			       s->entry_size, s->map_offset);
-	return 0;
-}
-
 /* The section number of the first frame of @ram in section @nr or behind; false: none is. */
 static bool next_section(const struct sparse *s, uint64_t nr, uint64_t *ret)
 {
@@ -103,6 +107,22 @@ static bool next_section(const struct sparse *s, uint64_t nr, uint64_t *ret)
 		return false;
 	*ret = pfn / s->pages_per_section;
 	return true;
+}
+
+/* Frames [@pfn, @end), whose struct pages lie from @base + @pfn * @page_size on, which wraps on
+ * purpose: the kernel subtracted the same product. */
+static void add_frames(struct memmap *mm, pfn_t pfn, pfn_t end, vaddr_t base, uint32_t page_size)
+{
+	// What is larger than a block of the bitmap in pieces.
+	while (pfn < end) {
+		struct memmap_section *sec = &mm->sections[mm->nsections++];
+		pfn_t next = (pfn / BITMAP_BLOCK + 1) * BITMAP_BLOCK;
+
+		sec->pfn = pfn;
+		sec->npages = (next < end ? next : end) - pfn;
+		sec->vaddr = base + pfn * page_size;
+		pfn += sec->npages;
+	}
 }
 
 static void add_section(struct memmap *mm, const struct sparse *s, uint64_t nr,
@@ -116,16 +136,7 @@ static void add_section(struct memmap *mm, const struct sparse *s, uint64_t nr,
 		return;
 	if (end > s->ram->nbits)
 		end = s->ram->nbits;
-	// One that is larger than a block of the bitmap in pieces.
-	while (pfn < end) {
-		struct memmap_section *sec = &mm->sections[mm->nsections++];
-
-		sec->pfn = pfn;
-		sec->npages = end - pfn < BITMAP_BLOCK ? end - pfn : BITMAP_BLOCK;
-		// The sum wraps on purpose: the kernel subtracted the same product.
-		sec->vaddr = (map & ~s->flags_mask) + pfn * s->page_size;
-		pfn += sec->npages;
-	}
+	add_frames(mm, pfn, end, map & ~s->flags_mask, s->page_size);
 }
 
 /* Into how many pieces a section is cut. */
@@ -241,48 +252,146 @@ static void drop_strangers(struct memmap *mm, const struct sparse *s)
 	mm->nsections = kept;
 }
 
-static int init_masked(struct memmap *mm, const struct kmem *km, uint32_t page_size,
-		       const struct bitmap *ram, uint64_t flags_mask, struct err *err)
+static int make_room(struct memmap *mm, uint64_t n, struct err *err)
 {
-	struct sparse s = {.km = km, .page_size = page_size, .ram = ram, .flags_mask = flags_mask};
+	mm->sections = calloc(n ? n : 1, sizeof(*mm->sections));
+	return mm->sections ? 0 : err_set(err, ERR_NOMEM, "no memory for %" PRIu64 " sections", n);
+}
+
+static bool is_sparse(const struct vmcoreinfo *vi)
+{
+	return sparse_keys(&(struct sparse){0}, vi);
+}
+
+static int find_sparse(struct memmap *mm, const struct where *w, struct err *err)
+{
+	struct sparse s = {
+		.km = w->km,
+		.page_size = w->page_size,
+		.ram = w->ram,
+		.flags_mask = w->flags_mask,
+	};
 	uint64_t n = 0;
 	int rc;
 
-	*mm = (struct memmap){0};
-	rc = sparse_keys(&s, err);
-	if (!rc)
-		rc = sparse_geometry(&s, err);
+	sparse_keys(&s, w->km->vi);
+	rc = sparse_geometry(&s, err);
 	if (rc)
 		return rc;
 	mm->model = s.extreme ? "sparsemem_extreme" : "sparsemem";
 	for (uint64_t nr = 0; next_section(&s, nr, &nr); nr++)
 		n += pieces(&s);
-	mm->sections = calloc(n ? n : 1, sizeof(*mm->sections));
-	if (!mm->sections)
-		return err_set(err, ERR_NOMEM, "no memory for %" PRIu64 " sections", n);
-	rc = walk_sections(mm, &s, err);
+	rc = make_room(mm, n, err);
+	if (!rc)
+		rc = walk_sections(mm, &s, err);
 	if (!rc && !mm->nsections)
 		rc = err_set(err, ERR_CORRUPT,
 			     "mem_section at 0x%" PRIx64 ": none of %" PRIu64
 			     " sections has a mem_map",
 			     s.table, n / pieces(&s));
-	if (rc)
-		memmap_deinit(mm);
-	else
+	if (!rc)
 		drop_strangers(mm, &s);
 	return rc;
+}
+
+/* Kernels without CONFIG_NUMA export mem_map, also those that have sections and do not use it. */
+static bool is_flat(const struct vmcoreinfo *vi)
+{
+	uint64_t variable;
+
+	return vmcoreinfo_symbol(vi, "mem_map", &variable);
+}
+
+/* The next block of the bitmap with any memory, from frame *@pfn on: [*@pfn, *@end). */
+static bool next_block(const struct bitmap *ram, pfn_t *pfn, pfn_t *end)
+{
+	*pfn = bitmap_next(ram, *pfn, ram->nbits);
+	if (*pfn >= ram->nbits)
+		return false;
+	*end = (*pfn / BITMAP_BLOCK + 1) * BITMAP_BLOCK;
+	if (*end > ram->nbits)
+		*end = ram->nbits;
+	return true;
+}
+
+/*
+ * One array for all memory: SYMBOL(mem_map) is the address of the variable that points to it.
+ * Its first struct page is that of frame 0, but on arm64 of the first frame of memory: there
+ * ARCH_PFN_OFFSET is PHYS_OFFSET in frames, which vmcoreinfo says (include/asm-generic/
+ * memory_model.h, arch/arm64/include/asm/memory.h).
+ */
+static int find_flat(struct memmap *mm, const struct where *w, struct err *err)
+{
+	pfn_t pfn = 0, end = 0, first = 0;
+	int64_t phys_offset;
+	vaddr_t variable, map;
+	uint64_t n = 0;
+	int rc;
+
+	mm->model = "flatmem";
+	vmcoreinfo_symbol(w->km->vi, "mem_map", &variable);
+	if (vmcoreinfo_number(w->km->vi, "PHYS_OFFSET", &phys_offset))
+		first = (uint64_t)phys_offset >> w->km->page_shift;
+	rc = kmem_read_u64(w->km, variable, &map, err);
+	if (rc) {
+		err_prepend(err, "mem_map");
+		return rc;
+	}
+	if (!map)
+		return err_set(err, ERR_CORRUPT, "mem_map at 0x%" PRIx64 " is not set", variable);
+	for (pfn = first; next_block(w->ram, &pfn, &end); pfn = end)
+		n++;
+	rc = make_room(mm, n, err);
+	for (pfn = first; !rc && next_block(w->ram, &pfn, &end); pfn = end)
+		add_frames(mm, pfn, end, map - first * w->page_size, w->page_size);
+	if (!rc && !mm->nsections)
+		rc = err_set(err, ERR_CORRUPT, "PHYS_OFFSET is behind all memory");
+	return rc;
+}
+
+/*
+ * The models, by the keys of vmcoreinfo that only they have; the first that fits counts. There is
+ * no row for DISCONTIGMEM: x86_64 and arm64 had it no more in 5.10, and 5.14 removed it
+ * (bb1c50d3967f, "mm: remove CONFIG_DISCONTIGMEM").
+ */
+static const struct model {
+	bool (*is)(const struct vmcoreinfo *vi);
+	int (*find)(struct memmap *mm, const struct where *w, struct err *err);
+} models[] = {
+	{is_sparse, find_sparse},
+	{is_flat, find_flat},
+};
+
+static int find_model(struct memmap *mm, const struct where *w, struct err *err)
+{
+	*mm = (struct memmap){0};
+	for (size_t i = 0; i < ARRAY_SIZE(models); i++) {
+		int rc;
+
+		if (!models[i].is(w->km->vi))
+			continue;
+		rc = models[i].find(mm, w, err);
+		if (rc)
+			memmap_deinit(mm);
+		return rc;
+	}
+	return err_set(err, ERR_NOTFOUND, "vmcoreinfo has neither mem_section nor mem_map");
 }
 
 int memmap_init(struct memmap *mm, const struct kmem *km, uint32_t page_size,
 		const struct bitmap *ram, struct err *err)
 {
-	return init_masked(mm, km, page_size, ram, SECTION_FLAGS_MASK, err);
+	struct where w = {km, page_size, ram, SECTION_FLAGS_MASK};
+
+	return find_model(mm, &w, err);
 }
 
 int memmap_init_compat(struct memmap *mm, const struct kmem *km, uint32_t page_size,
 		       const struct bitmap *ram, struct err *err)
 {
-	return init_masked(mm, km, page_size, ram, SECTION_FLAGS_MASK_COMPAT, err);
+	struct where w = {km, page_size, ram, SECTION_FLAGS_MASK_COMPAT};
+
+	return find_model(mm, &w, err);
 }
 
 void memmap_deinit(struct memmap *mm)

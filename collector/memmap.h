@@ -32,7 +32,7 @@ struct memmap_section {
 };
 
 struct memmap {
-	const char *model; /* "sparsemem_extreme", "sparsemem" */
+	const char *model; /* "sparsemem_extreme", "sparsemem", "flatmem" */
 	struct memmap_section *sections; /* ascending by pfn; owned */
 	size_t nsections;
 	uint64_t bad_sections; /* of which the table cannot be read, or not believed: pages kept */

@@ -28,6 +28,7 @@ enum {
 	TABLES = 320,
 	ROOTS_AT = IMAGE_AT + 0x160000,
 	ENTRIES_AT = IMAGE_AT + 0x170000, // a page a root
+	MEM_MAP_AT = IMAGE_AT + 0x16f000, // the variable of FLATMEM
 	UTS_AT = IMAGE_AT + 0x1f0000,
 	INFO_AT = IMAGE_AT + 0x1f8000,
 	MEMMAP_AT = IMAGE_AT + IMAGE_SIZE,
@@ -35,7 +36,8 @@ enum {
 	CHUNK_PAGES = CHUNK / MK_PAGE_SIZE,
 	CHUNKS = 3, // what is left of the memory that must be there
 	CHUNKS_MAX = 512,
-	PHYS_BITS = 40,
+	PHYS_BITS = 40, // SPARSEMEM without roots has an entry for all of it: fewer
+	PHYS_BITS_PLAIN = 37,
 	ENTRY_SIZE = 16, // struct mem_section
 	ROOT_ENTRIES = PAGE / ENTRY_SIZE,
 	ROOTS_MAX = (UTS_AT - ENTRIES_AT) / PAGE,
@@ -43,6 +45,14 @@ enum {
 	EDITS_MAX = 64,
 	WORDS_MAX = 6,
 	LINE_MAX_ = 256,
+	MODEL_LINES_MAX = 512,
+};
+
+/* How mem_section is laid out, or that there is none. */
+enum model {
+	MODEL_EXTREME,
+	MODEL_SPARSE,
+	MODEL_FLAT,
 };
 
 /* 2 MiB of the vmemmap. */
@@ -65,6 +75,7 @@ struct edit {
 struct mkkernel {
 	const struct mk_era *era;
 	unsigned int levels, section_bits;
+	enum model model;
 	bool small_leaves, hidden;
 	struct mkcore *core;
 	struct mkpgt pgt;
@@ -226,10 +237,29 @@ static bool is_shared(const struct mkkernel *mk, uint64_t index)
 	return false;
 }
 
+static int set_model(struct mkkernel *mk, const char *name)
+{
+	static const char *const names[] = {
+		[MODEL_EXTREME] = "extreme",
+		[MODEL_SPARSE] = "sparse",
+		[MODEL_FLAT] = "flat",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(name, names[i])) {
+			mk->model = i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
 static int setting(struct mkkernel *mk, const char *verb, char **words, size_t n)
 {
 	if (!strcmp(verb, "era") && n == 1)
 		return (mk->era = mk_era_by_name(words[0])) ? 0 : -1;
+	if (!strcmp(verb, "model") && n == 1)
+		return set_model(mk, words[0]);
 	if (!strcmp(verb, "levels") && n == 1)
 		mk->levels = atoi(words[0]);
 	else if (!strcmp(verb, "section-bits") && n == 1)
@@ -245,12 +275,12 @@ static int setting(struct mkkernel *mk, const char *verb, char **words, size_t n
 	return 0;
 }
 
-static int word(struct mkkernel *mk, const uint64_t *args)
+static int put_word(struct mkkernel *mk, uint64_t paddr, uint64_t value, struct err *err)
 {
 	uint8_t bytes[8];
 
-	store_le64(bytes, args[1]);
-	return mkcore_data(mk->core, args[0], bytes, sizeof(bytes), NULL);
+	store_le64(bytes, value);
+	return mkcore_data(mk->core, paddr, bytes, sizeof(bytes), err);
 }
 
 static int map(struct mkkernel *mk, uint64_t va, uint64_t pfn, uint64_t n)
@@ -294,7 +324,7 @@ static int number_statement(struct mkkernel *mk, const char *verb, const uint64_
 	if (!strcmp(verb, "share") && n == 3)
 		return share(mk, a);
 	if (!strcmp(verb, "word") && n == 2)
-		return word(mk, a);
+		return put_word(mk, a[0], a[1], NULL);
 	if (!strcmp(verb, "map") && n == 3)
 		return map(mk, a[0], a[1], a[2]);
 	if (!strcmp(verb, "readonly") && n == 2)
@@ -413,6 +443,9 @@ static int put_root(struct mkkernel *mk, uint64_t root, size_t *used, uint64_t *
 		any |= value || map;
 	}
 	*pointer = 0;
+	// The table of plain SPARSEMEM has no gaps: pages without a section are zero.
+	if (mk->model == MODEL_SPARSE)
+		*used = root;
 	if (any && *used < ROOTS_MAX) {
 		*pointer = MKPGT_START_KERNEL_MAP + ENTRIES_AT + *used * PAGE;
 		if (mkcore_data(mk->core, ENTRIES_AT + (*used)++ * PAGE, entries, PAGE, err))
@@ -423,25 +456,31 @@ static int put_root(struct mkkernel *mk, uint64_t root, size_t *used, uint64_t *
 	return 0;
 }
 
+static int phys_bits(const struct mkkernel *mk)
+{
+	return mk->model == MODEL_SPARSE ? PHYS_BITS_PLAIN : PHYS_BITS;
+}
+
 static uint64_t root_count(const struct mkkernel *mk)
 {
-	uint64_t sections = 1ULL << (PHYS_BITS - mk->section_bits);
+	uint64_t sections = 1ULL << (phys_bits(mk) - mk->section_bits);
 
 	return (sections + ROOT_ENTRIES - 1) / ROOT_ENTRIES;
 }
 
 static int put_sections(struct mkkernel *mk, struct err *err)
 {
+	const uint64_t *map = find_edit(mk->roots, mk->nroots, 0);
 	size_t used = 0;
 
+	if (mk->model == MODEL_FLAT)
+		return put_word(mk, MEM_MAP_AT, map ? *map : vmemmap(mk), err);
 	for (uint64_t root = 0; root < root_count(mk); root++) {
 		uint64_t pointer;
-		uint8_t word[8];
 		int rc = put_root(mk, root, &used, &pointer, err);
 
-		store_le64(word, pointer);
-		if (!rc)
-			rc = mkcore_data(mk->core, ROOTS_AT + root * 8, word, sizeof(word), err);
+		if (!rc && mk->model == MODEL_EXTREME)
+			rc = put_word(mk, ROOTS_AT + root * 8, pointer, err);
 		if (rc)
 			return rc;
 	}
@@ -539,28 +578,47 @@ static int put_uts(struct mkkernel *mk, struct err *err)
 	return mkcore_data(mk->core, UTS_AT + 4, uts, sizeof(uts), err);
 }
 
+/* The keys of the memory model. */
+static void model_lines(const struct mkkernel *mk, char *buf, size_t size)
+{
+	uint64_t length = root_count(mk), table = ROOTS_AT;
+
+	if (mk->model == MODEL_FLAT) {
+		snprintf(buf, size, "SYMBOL(mem_map)=%llx\nSYMBOL(contig_page_data)=%llx\n",
+			 MKPGT_START_KERNEL_MAP + MEM_MAP_AT,
+			 MKPGT_START_KERNEL_MAP + MEM_MAP_AT + 64);
+		return;
+	}
+	if (mk->model == MODEL_SPARSE) {
+		length = 1ULL << (phys_bits(mk) - mk->section_bits);
+		table = ENTRIES_AT;
+	}
+	snprintf(buf, size,
+		 "SYMBOL(mem_section)=%llx\nLENGTH(mem_section)=%llu\nSIZE(mem_section)=%d\n"
+		 "OFFSET(mem_section.section_mem_map)=0\n"
+		 "NUMBER(SECTION_SIZE_BITS)=%u\nNUMBER(MAX_PHYSMEM_BITS)=%d\n",
+		 (unsigned long long)(MKPGT_START_KERNEL_MAP + table), (unsigned long long)length,
+		 ENTRY_SIZE, mk->section_bits, phys_bits(mk));
+}
+
 static int put_info(struct mkkernel *mk, struct err *err)
 {
-	char info[MKKERNEL_INFO_MAX], text[2 * MKKERNEL_INFO_MAX];
+	char info[MKKERNEL_INFO_MAX], text[2 * MKKERNEL_INFO_MAX], model[MODEL_LINES_MAX];
 	int len, rc;
 
+	model_lines(mk, model, sizeof(model));
 	len = snprintf(text, sizeof(text),
 		       "OSRELEASE=%s\nPAGESIZE=4096\n"
 		       "SYMBOL(init_uts_ns)=%llx\nOFFSET(uts_namespace.name)=4\n"
 		       "SYMBOL(_stext)=%llx\nSYMBOL(swapper_pg_dir)=%llx\n"
-		       "SYMBOL(init_top_pgt)=%llx\nSYMBOL(mem_section)=%llx\n"
-		       "LENGTH(mem_section)=%llu\nSIZE(mem_section)=%d\n"
-		       "OFFSET(mem_section.section_mem_map)=0\n"
-		       "NUMBER(SECTION_SIZE_BITS)=%u\nNUMBER(MAX_PHYSMEM_BITS)=%d\n%s"
+		       "SYMBOL(init_top_pgt)=%llx\n%s%s"
 		       "SIZE(list_head)=16\nOFFSET(list_head.next)=0\nOFFSET(list_head.prev)=8\n"
 		       "NUMBER(phys_base)=0\nNUMBER(pgtable_l5_enabled)=%d\nKERNELOFFSET=0\n"
 		       "NUMBER(KERNEL_IMAGE_SIZE)=1073741824\nNUMBER(sme_mask)=0\n"
 		       "CRASHTIME=1700000000\n%s",
 		       mk->era->release, MKPGT_START_KERNEL_MAP + UTS_AT, IMAGE_VA,
 		       MKPGT_START_KERNEL_MAP + TABLES_AT, MKPGT_START_KERNEL_MAP + TABLES_AT,
-		       MKPGT_START_KERNEL_MAP + ROOTS_AT, (unsigned long long)root_count(mk),
-		       ENTRY_SIZE, mk->section_bits, PHYS_BITS, mkkernel_info(mk->era->name, info),
-		       mk->levels == 5, mk->keys);
+		       model, mkkernel_info(mk->era->name, info), mk->levels == 5, mk->keys);
 	rc = mkcore_data(mk->core, INFO_AT, text, len, err);
 	if (!rc && !mk->hidden)
 		rc = mkcore_note(mk->core, "VMCOREINFO", 0, text, len, err);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * mkkernel: a small dead kernel from text, as an ELF core: vmcoreinfo of a chosen era, page
- * tables, mem_section (SPARSEMEM_EXTREME), a vmemmap of struct pages, and contents. On top of
- * mkcore and mkpgt; the core is good enough for makedumpfile.
+ * tables, the memory model, an array of struct pages, and contents. On top of mkcore and mkpgt;
+ * the core is good enough for makedumpfile.
  *
  * The language, one statement a line; numbers are decimal, 0x..., or end in K, M, G or T:
  *
  *   # ...                      a comment
  *   era NAME                   4.4 4.16 5.10 6.1 6.3 6.6 6.9 6.10 6.12 6.16 7.1; default 6.1
  *   levels N                   of page tables, 4 (the default) or 5
+ *   model extreme|sparse|flat  SPARSEMEM_EXTREME (the default); SPARSEMEM with one table of all
+ *                              sections, up to 128 GiB with section-bits 23; FLATMEM
  *   section-bits N             default 23: sections of 2048 pages
  *   leaves 4K|2M               by which the vmemmap is mapped; default 2M
  *   ram PADDR SIZE [FILESZ]    a PT_LOAD; the first must hold 16M to 24M, where the image is
@@ -20,7 +22,8 @@
  *   hidden                     no VMCOREINFO note, only its page in memory
  *   key KEY=VALUE              a further line of vmcoreinfo; of two, the last counts
  *   section NR VALUE           section_mem_map of a section, whatever it should be
- *   root NR VALUE              pointer to the entries of a root, whatever it should be
+ *   root NR VALUE              pointer to the entries of a root, whatever it should be; with
+ *                              model flat that of 0 is mem_map
  *   unmap PFN                  the page of the vmemmap that holds the struct page of PFN
  *
  * What pages are; all others are in no list and kept. N pages, or 2^ORDER of them:

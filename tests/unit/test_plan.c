@@ -203,6 +203,116 @@ static void test_sections(void **state)
 	dead_close(&d);
 }
 
+static const char *const models[][2] = {
+	{"extreme", "sparsemem_extreme"},
+	{"sparse", "sparsemem"},
+	{"flat", "flatmem"},
+};
+
+/* The same pages by all memory models; memory in two pieces, far from each other. */
+static void test_models(void **state)
+{
+	static const struct area far[] = {{0x100200, 0x100240, 8}, {0x100400, 0x100800, 16}};
+	struct area areas[ARRAY_SIZE(some_of_all) + ARRAY_SIZE(far)];
+	size_t n = ARRAY_SIZE(some_of_all) - 1;
+
+	(void)state;
+	memcpy(areas, some_of_all, sizeof(some_of_all));
+	memcpy(areas + n, far, sizeof(far));
+	for (size_t i = 0; i < ARRAY_SIZE(models); i++) {
+		char text[TEXT_MAX];
+		struct dead d;
+
+		snprintf(text, sizeof(text),
+			 "model %s\n" RAM "ram 4G 16M\n" SOME_OF_ALL
+			 "offline 0x390 5\nanon 0x100200 64\nfree 0x100400 10\n",
+			 models[i][0]);
+		dead_open(&d, text);
+		for (unsigned int level = 0; level < 32; level++) {
+			dead_plan(&d, level, 1 + level % 3);
+			assert_int_equal(d.plan.nnotes, 0);
+			assert_string_equal(d.plan.model, models[i][1]);
+			expect(&d, level, areas, n + ARRAY_SIZE(far));
+		}
+		dead_close(&d);
+	}
+}
+
+/* Which keys count: a kernel without NUMA exports mem_map beside mem_section, and does not set it. */
+static void test_model_keys(void **state)
+{
+	struct dead d;
+
+	(void)state;
+	dead_open(&d, RAM "free 0x400 10\nkey SYMBOL(mem_map)=ffffffff8116f000\n");
+	dead_plan(&d, 31, 1);
+	assert_string_equal(d.plan.model, "sparsemem_extreme");
+	assert_int_equal(d.plan.counts.excluded[PAGE_FREE], 1024);
+	dead_close(&d);
+	// A LENGTH that is neither of the two, and none: roots.
+	dead_open(&d, RAM "free 0x400 10\nkey LENGTH(mem_section)=7\n");
+	dead_plan(&d, 31, 1);
+	assert_string_equal(d.plan.model, "sparsemem_extreme");
+	assert_int_equal(d.plan.counts.excluded[PAGE_FREE], 1024);
+	dead_close(&d);
+	// One table of all: a section that it does not have.
+	dead_open(&d, "model sparse\n" RAM "free 0x400 10\nsection 1 0\nfree 0x800 10\n");
+	dead_plan(&d, 31, 1);
+	assert_string_equal(d.plan.model, "sparsemem");
+	assert_int_equal(d.plan.counts.excluded[PAGE_FREE], 1024);
+	dead_close(&d);
+}
+
+/* mem_map that is missing, not mapped, not set, or points to anything: no page is left out. */
+static void test_flat_damage(void **state)
+{
+	static const struct {
+		const char *key, *words;
+	} cases[] = {
+		{"key SYMBOL(mem_map)=x\n", "neither mem_section nor mem_map"},
+		{"key SYMBOL(mem_map)=ffffffff00000000\n", "mem_map"},
+		{"root 0 0\n", "is not set"},
+		// Mapped, and no struct pages: those of the kernel's text have no flag.
+		{"root 0 0xffff888001800000\n", "not where they are expected"},
+		{"key NUMBER(PHYS_OFFSET)=0x100000000\n", "behind all memory"},
+		// None that can be read.
+		{"root 0 0xffffffffffffffc0\n", "cannot be read"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[TEXT_MAX];
+		struct dead d;
+
+		snprintf(text, sizeof(text), "model flat\n" RAM "free 0x400 10\nanon 0x900 20\n%s",
+			 cases[i].key);
+		dead_open(&d, text);
+		dead_plan(&d, 31, 2);
+		assert_int_equal(d.plan.kept_pages, d.plan.ram_pages);
+		if (!noted(&d.plan, cases[i].words))
+			fail_msg("case %zu: %s", i, d.plan.nnotes ? d.plan.notes[0] : "no note");
+		dead_close(&d);
+	}
+}
+
+/* The array may begin with the first frame of memory: here each page is judged by another's. */
+static void test_flat_offset(void **state)
+{
+	struct dead d;
+
+	(void)state;
+	// Struct pages are read 0x100 frames further down; the text's must have flags there, too.
+	dead_open(&d, "model flat\n" RAM "free 0x400 10\nreserved 0xf00 256\n"
+		      "key NUMBER(PHYS_OFFSET)=0x100000\n");
+	dead_plan(&d, 31, 1);
+	assert_true(bitmap_test(&d.plan.kept, 0x4ff));
+	assert_false(bitmap_test(&d.plan.kept, 0x500));
+	assert_false(bitmap_test(&d.plan.kept, 0x8ff));
+	assert_true(bitmap_test(&d.plan.kept, 0x900));
+	assert_int_equal(d.plan.counts.excluded[PAGE_FREE], 1024);
+	dead_close(&d);
+}
+
 /*
  * makedumpfile takes bit 5 of section_mem_map for a part of the address: what is 32 bytes off
  * looks free at 0xd00 and like nothing at 0x800. The other sections are read as they are.
@@ -609,6 +719,10 @@ int main(void)
 		cmocka_unit_test(test_spill),
 		cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_sections),
+		cmocka_unit_test(test_models),
+		cmocka_unit_test(test_model_keys),
+		cmocka_unit_test(test_flat_damage),
+		cmocka_unit_test(test_flat_offset),
 		cmocka_unit_test(test_compat_sections),
 		cmocka_unit_test(test_roots),
 		cmocka_unit_test(test_unmapped),
