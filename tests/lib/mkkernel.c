@@ -84,7 +84,8 @@ struct mkkernel {
 	struct share shares[EDITS_MAX];
 	size_t nshares;
 	struct edit sections[EDITS_MAX], roots[EDITS_MAX], unmaps[EDITS_MAX];
-	size_t nsections, nroots, nunmaps;
+	struct edit folds[EDITS_MAX]; // at a frame, 2^value of them
+	size_t nsections, nroots, nunmaps, nfolds;
 	uint64_t maps[EDITS_MAX][3]; // VADDR, PFN, N; of the image PFN is 0
 	size_t nmaps;
 	uint64_t rams[EDITS_MAX][2]; // PADDR, SIZE
@@ -229,8 +230,27 @@ static int share(struct mkkernel *mk, const uint64_t *args)
 	return page_at(mk, args[2], 1) ? 0 : -1;
 }
 
+/* A huge page of which the vmemmap has the first page only, mapped again and again. */
+static int fold(struct mkkernel *mk, uint64_t pfn, uint64_t order)
+{
+	uint8_t *page = order > 6 && order < 20 ? page_at(mk, pfn, PAGE / MK_PAGE_SIZE) : NULL;
+
+	if (!page || pfn & ((1ULL << order) - 1))
+		return -1;
+	mk_compound_page(mk->era, page, vmemmap(mk) + pfn * MK_PAGE_SIZE, MK_HUGETLB_FOLDED, order);
+	return edit(mk->folds, &mk->nfolds, pfn, order);
+}
+
+/* Whether the struct pages of chunk @index are those of another, or of the head of a huge page. */
 static bool is_shared(const struct mkkernel *mk, uint64_t index)
 {
+	for (size_t i = 0; i < mk->nfolds; i++) {
+		uint64_t first = mk->folds[i].at / CHUNK_PAGES;
+
+		if (index > first &&
+		    index * CHUNK_PAGES < mk->folds[i].at + (1ULL << mk->folds[i].value))
+			return true;
+	}
 	for (size_t i = 0; i < mk->nshares; i++)
 		if (index >= mk->shares[i].first && index <= mk->shares[i].last)
 			return true;
@@ -311,6 +331,8 @@ static int number_statement(struct mkkernel *mk, const char *verb, const uint64_
 	for (size_t i = 0; i < ARRAY_SIZE(compounds); i++)
 		if (!strcmp(verb, compounds[i]))
 			return n == 2 ? compound(mk, i, a[0], a[1]) : -1;
+	if (!strcmp(verb, "folded") && n == 2)
+		return fold(mk, a[0], a[1]);
 	if (!strcmp(verb, "unaccepted") && n == 1)
 		return many(mk, MK_UNACCEPTED, a[0], 1);
 	if (!strcmp(verb, "free") && n == 2)
@@ -404,6 +426,8 @@ static int parse(struct mkkernel *mk, const char *name, const char *text, size_t
 	if (mk->section_bits < 20 || mk->section_bits > 27 ||
 	    (mk->levels != 4 && mk->levels != 5) || mk->chunks_max > CHUNKS_MAX)
 		return err_set(err, ERR_USAGE, "%s: section-bits, levels or chunks", name);
+	if (mk->nfolds && !mk->small_leaves)
+		return err_set(err, ERR_USAGE, "%s: folded wants leaves 4K", name);
 	return 0;
 }
 
@@ -501,12 +525,24 @@ static void map_shared(struct mkkernel *mk, const struct share *s)
 			map_chunk(mk, index, i);
 }
 
+/* All pages of the vmemmap of a folded huge page are the first of them. */
+static void map_folded(struct mkkernel *mk, const struct edit *f)
+{
+	vaddr_t va = vmemmap(mk) + f->at * MK_PAGE_SIZE;
+	uint64_t first = *mkpgt_entry(&mk->pgt, va, MKPGT_PTE);
+
+	for (uint64_t at = PAGE; at < (uint64_t)MK_PAGE_SIZE << f->value; at += PAGE)
+		*mkpgt_entry(&mk->pgt, va + at, MKPGT_PTE) = first;
+}
+
 static void map_memmap(struct mkkernel *mk)
 {
 	for (size_t i = 0; i < mk->nshares; i++)
 		map_shared(mk, &mk->shares[i]);
 	for (size_t i = 0; i < mk->nchunks; i++)
 		map_chunk(mk, mk->chunks[i].index, i);
+	for (size_t i = 0; i < mk->nfolds; i++)
+		map_folded(mk, &mk->folds[i]);
 	for (size_t i = 0; i < mk->nunmaps; i++)
 		*mkpgt_entry(&mk->pgt, vmemmap(mk) + mk->unmaps[i].at * MK_PAGE_SIZE,
 			     mk->small_leaves ? MKPGT_PTE : MKPGT_PMD) = 0;

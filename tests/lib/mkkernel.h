@@ -31,6 +31,9 @@
  *   anon PFN N   cache PFN N   private PFN N   swapcache PFN N   reserved PFN N
  *   hwpoison PFN N   offline PFN N   unaccepted PFN   free PFN ORDER   slab PFN ORDER
  *   thp PFN ORDER   folio PFN ORDER   hugetlb PFN ORDER
+ *   folded PFN ORDER                hugetlb whose vmemmap is one page of 64 struct pages, mapped
+ *                                   again and again: every 64th frame looks like a head. Wants
+ *                                   leaves 4K
  *   poke PFN OFFSET WIDTH VALUE     bytes of a struct page
  *
  * And what is in them; all others are zero:

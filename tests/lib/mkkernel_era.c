@@ -235,11 +235,12 @@ void mk_compound_page(const struct mk_era *e, uint8_t *page, uint64_t va,
 		      enum mk_compound_kind kind, unsigned int order)
 {
 	static const enum mk_kind kinds[] = {
-		[MK_SLAB] = MK_PLAIN,
-		[MK_THP] = MK_ANON,
-		[MK_CACHE_FOLIO] = MK_CACHE,
-		[MK_HUGETLB] = MK_PLAIN,
+		[MK_SLAB] = MK_PLAIN,		[MK_THP] = MK_ANON,
+		[MK_CACHE_FOLIO] = MK_CACHE,	[MK_HUGETLB] = MK_PLAIN,
+		[MK_HUGETLB_FOLDED] = MK_PLAIN,
 	};
+	bool hugetlb = kind == MK_HUGETLB || kind == MK_HUGETLB_FOLDED;
+	uint64_t n = kind == MK_HUGETLB_FOLDED ? 64 : 1ULL << order;
 
 	mk_page(e, page, kinds[kind]);
 	if (kind == MK_SLAB && e->pg_slab >= 0)
@@ -249,14 +250,14 @@ void mk_compound_page(const struct mk_era *e, uint8_t *page, uint64_t va,
 	// Since 6.2 the slab's freelist counters lie on mapping, and may look like anything.
 	if (kind == MK_SLAB && e->compound >= MK_FOLIO)
 		store_le64(page + e->mapping, 0x00150011);
-	if (kind == MK_HUGETLB && e->hugetlb)
+	if (hugetlb && e->hugetlb)
 		store_le32(page + e->mapcount, e->hugetlb);
 	if (!order)
 		return;
 	store_le64(page, load_le64(page) | bit(e->pg_head));
-	for (uint64_t i = 1; i < 1ULL << order; i++) {
+	for (uint64_t i = 1; i < n; i++) {
 		mk_page(e, page + i * MK_PAGE_SIZE, MK_PLAIN);
 		store_le64(page + i * MK_PAGE_SIZE + e->head, va | 1);
 	}
-	put_order(e, page + MK_PAGE_SIZE, kind == MK_HUGETLB, order);
+	put_order(e, page + MK_PAGE_SIZE, hugetlb, order);
 }

@@ -62,6 +62,7 @@ enum mk_compound_kind {
 	MK_THP,
 	MK_CACHE_FOLIO,
 	MK_HUGETLB,
+	MK_HUGETLB_FOLDED, /* only the first 64 struct pages: a page of the vmemmap */
 };
 
 /* The struct pages of a compound page from @page on; @va is the address of the first. */

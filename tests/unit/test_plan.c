@@ -203,6 +203,39 @@ static void test_sections(void **state)
 	dead_close(&d);
 }
 
+/*
+ * Huge pages with an optimised vmemmap: all their struct pages are the first 64, so that heads
+ * show up in their midst, also where a section begins. One of 2 MB, and one of 1 GB over 8 blocks.
+ */
+static void test_folded(void **state)
+{
+	static const struct area areas[] = {{0x800, 0xa00, 8},
+					    {0xa00, 0xa04, 8},
+					    {0x40000, 0x80000, 8},
+					    {0x80000, 0x80400, 16}};
+	static const unsigned int levels[] = {0, 1, 2, 4, 8, 16, 23, 31};
+	static const unsigned int threads[] = {1, 2, 8};
+
+	(void)state;
+	for (size_t e = 0; mkkernel_era(e); e++) {
+		char text[TEXT_MAX];
+		struct dead d;
+
+		snprintf(text, sizeof(text),
+			 "era %s\nleaves 4K\nchunks 4\nsection-bits %d\n" RAM
+			 "ram 1G 1G\nram 2G 16M\n"
+			 "folded 0x800 9\nanon 0xa00 4\nfolded 0x40000 18\nfree 0x80000 10\n",
+			 mkkernel_era(e), e % 2 ? 23 : 27);
+		dead_open(&d, text);
+		for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+			dead_plan(&d, levels[i], threads[i % ARRAY_SIZE(threads)]);
+			assert_int_equal(d.plan.nnotes, 0);
+			expect(&d, levels[i], areas, ARRAY_SIZE(areas));
+		}
+		dead_close(&d);
+	}
+}
+
 static const char *const models[][2] = {
 	{"extreme", "sparsemem_extreme"},
 	{"sparse", "sparsemem"},
@@ -715,25 +748,16 @@ static void test_forged_worth(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_eras),
-		cmocka_unit_test(test_spill),
-		cmocka_unit_test(test_edges),
-		cmocka_unit_test(test_sections),
-		cmocka_unit_test(test_models),
-		cmocka_unit_test(test_model_keys),
-		cmocka_unit_test(test_flat_damage),
-		cmocka_unit_test(test_flat_offset),
-		cmocka_unit_test(test_compat_sections),
-		cmocka_unit_test(test_roots),
-		cmocka_unit_test(test_unmapped),
-		cmocka_unit_test(test_image),
-		cmocka_unit_test(test_missing_keys),
-		cmocka_unit_test(test_hidden),
-		cmocka_unit_test(test_far),
-		cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_worth),
-		cmocka_unit_test(test_forged_worth),
+		cmocka_unit_test(test_eras),	    cmocka_unit_test(test_spill),
+		cmocka_unit_test(test_edges),	    cmocka_unit_test(test_sections),
+		cmocka_unit_test(test_folded),	    cmocka_unit_test(test_models),
+		cmocka_unit_test(test_model_keys),  cmocka_unit_test(test_flat_damage),
+		cmocka_unit_test(test_flat_offset), cmocka_unit_test(test_compat_sections),
+		cmocka_unit_test(test_roots),	    cmocka_unit_test(test_unmapped),
+		cmocka_unit_test(test_image),	    cmocka_unit_test(test_missing_keys),
+		cmocka_unit_test(test_hidden),	    cmocka_unit_test(test_far),
+		cmocka_unit_test(test_no_memory),   cmocka_unit_test(test_order),
+		cmocka_unit_test(test_worth),	    cmocka_unit_test(test_forged_worth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
