@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/action.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
@@ -30,8 +31,15 @@ static int go_down(enum config_action action, struct err *err)
 		how = RB_POWER_OFF;
 	pid = fork();
 	if (pid > 0) {
-		for (int i = 0; i < DOWN_MAX_S && waitpid(pid, NULL, WNOHANG) == 0; i++)
+		int status = 0;
+		pid_t ended = 0;
+
+		for (int i = 0; i < DOWN_MAX_S && !(ended = waitpid(pid, &status, WNOHANG)); i++)
 			sleep(1);
+		if (ended == pid && WIFEXITED(status) && WEXITSTATUS(status)) {
+			errno = WEXITSTATUS(status);
+			return err_sys(err, "%s", config_action_name(action));
+		}
 		return err_set(err, ERR_NODATA, "%s: the kernel did not do it within %d s",
 			       config_action_name(action), DOWN_MAX_S);
 	}
@@ -39,7 +47,7 @@ static int go_down(enum config_action action, struct err *err)
 	sync();
 	reboot(how);
 	if (pid == 0)
-		_exit(1);
+		_exit(errno);
 	return err_sys(err, "%s", config_action_name(action));
 }
 

@@ -51,6 +51,7 @@ static void set_total(struct budget *b, uint64_t told)
 static bool fits(struct budget *b, const struct budget_need *need)
 {
 	uint64_t blocks = need->bitmap / (BITMAP_BLOCK / 8);
+	uint64_t share = need->nsinks ? b->total / SINK_SHARE / need->nsinks : 0;
 	uint64_t least = KEEP_SLOTS_MIN * sizeof(uint64_t) * (BITMAP_BLOCK / 64);
 	uint64_t most = SLOTS * sizeof(uint64_t) * (BITMAP_BLOCK / 64);
 
@@ -62,7 +63,8 @@ static bool fits(struct budget *b, const struct budget_need *need)
 		b->scan_window = SCAN_WINDOW_MIN;
 	if (b->scan_window > SCAN_WINDOW)
 		b->scan_window = SCAN_WINDOW;
-	b->sink = need->nsinks ? sink_memory(b->total / SINK_SHARE / need->nsinks) : 0;
+	// 0 would mean no limit.
+	b->sink = need->nsinks ? sink_memory(share ? share : 1) : 0;
 	b->bitmap = b->held ? need->bitmap : least;
 	b->used = BUDGET_PROGRAM + blocks * BUDGET_SECTION + b->bitmap + need->nsinks * b->sink +
 		  pipeline_memory(need->ladder, b->threads, need->page_size, b->block_pages) +

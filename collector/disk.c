@@ -49,6 +49,7 @@ struct disk {
 	unsigned int nbuffers;
 	struct buffer *now; // the one that is filled, or NULL
 	unsigned int next; // the one that is filled next: they are used in turn
+	bool regular; // a file: there is a file system to ask for room
 	bool ahead; // the file system makes sure of room before a buffer is written
 	bool single; // the target is nearly full: one write at a time
 	pthread_t threads[DISK_BUFFERS];
@@ -121,6 +122,17 @@ void disk_destroy(struct disk *d)
 	free(d);
 }
 
+/* Called with the lock. */
+static void note_failure(struct disk *d, int rc, const struct err *why, uint64_t good)
+{
+	if (!d->rc) {
+		d->rc = rc;
+		d->why = *why;
+	}
+	if (good < d->bad)
+		d->bad = good;
+}
+
 /*
  * @size more bytes are in the page cache. Once in a while waits for those that were sent to the
  * disk the time before, which costs little by now, drops all that are clean, and sends the rest.
@@ -137,7 +149,16 @@ static void write_behind(struct disk *d, size_t size)
 	pthread_mutex_unlock(&d->lock);
 	if (!due)
 		return;
-	sync_file_range(d->fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE);
+	// An error of write-back is told once: fsync() would not tell it again.
+	if (sync_file_range(d->fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) &&
+	    (errno == EIO || errno == ENOSPC || errno == EDQUOT)) {
+		struct err why = {0};
+		int rc = err_sys(&why, "write-back");
+
+		pthread_mutex_lock(&d->lock);
+		note_failure(d, rc, &why, 0); // of which bytes is not known
+		pthread_mutex_unlock(&d->lock);
+	}
 	posix_fadvise(d->fd, 0, 0, POSIX_FADV_DONTNEED);
 	sync_file_range(d->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
@@ -238,17 +259,6 @@ static struct buffer *next_queued(struct disk *d)
 	return next;
 }
 
-/* Called with the lock. */
-static void note_failure(struct disk *d, int rc, const struct err *why, uint64_t good)
-{
-	if (!d->rc) {
-		d->rc = rc;
-		d->why = *why;
-	}
-	if (good < d->bad)
-		d->bad = good;
-}
-
 static void *write_thread(void *arg)
 {
 	struct disk *d = arg;
@@ -336,6 +346,7 @@ static void start_threads(struct disk *d)
 
 void disk_buffer(struct disk *d, const char *path, uint64_t budget)
 {
+	struct stat st;
 	unsigned int count;
 
 	d->align = find_align(d->fd);
@@ -344,7 +355,8 @@ void disk_buffer(struct disk *d, const char *path, uint64_t budget)
 	d->direct_fd = open_direct(path, d->fd);
 	if (d->direct_fd < 0)
 		return;
-	d->ahead = true;
+	d->regular = !fstat(d->fd, &st) && S_ISREG(st.st_mode);
+	d->ahead = d->regular;
 	size_buffers(budget, &count, &d->size);
 	while (d->nbuffers < count &&
 	       !posix_memalign((void **)&d->buffers[d->nbuffers].mem, d->align, d->size))
@@ -416,8 +428,10 @@ static void take_room(struct disk *d)
 
 	if (d->ahead && b->end - b->start >= DISK_DIRECT_MIN &&
 	    fallocate(d->fd, 0, b->start, b->end - b->start)) {
+		int sys = errno;
+
 		d->ahead = false;
-		d->single = errno != EOPNOTSUPP && errno != ENODEV && errno != ENOSYS;
+		d->single = sys == ENOSPC || sys == EDQUOT || sys == EFBIG;
 	}
 	if (d->single)
 		wait_idle(d);
@@ -502,7 +516,9 @@ void disk_forget(struct disk *d)
 		d->now = NULL;
 	}
 	wait_idle(d);
-	d->ahead = true;
+	// What failed before is not the failure of what comes now.
+	sync_file_range(d->fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE);
+	d->ahead = d->regular;
 	d->single = false;
 	pthread_mutex_lock(&d->lock);
 	d->rc = 0;

@@ -310,8 +310,10 @@ static void keep_incomplete(struct dump *d, struct flow *f)
 	if (f->format->writer)
 		rc = finish_parts(d, f, false, &why);
 	// Blocks were handed over, but the sink lost all of them.
-	if (!rc && f->format->writer && !d->m->result.pages)
+	if (!rc && f->format->writer && !d->m->result.pages) {
+		d->m->result = (struct writer_result){0};
 		return;
+	}
 	for (size_t i = 0; i < f->nparts && !rc; i++)
 		rc = sink_keep(f->parts[i].sink, &why);
 	if (rc) {
@@ -416,6 +418,7 @@ static int restart(struct dump *d, struct err *err)
 	int rc = 0;
 
 	d->m->pages = (struct pipeline_stats){0};
+	d->m->result = (struct writer_result){0};
 	for (size_t i = 0; i < (d->nsinks ? d->nsinks : 1) && !rc; i++)
 		rc = sink_restart(&d->sink[i], err);
 	return rc;
@@ -471,14 +474,19 @@ int dump_run(struct dump *d, struct err *err)
 		sink_buffer(&d->sink[i], d->budget.sink);
 	for (size_t i = 0; i < nlevels && !rc; i++) {
 		bool last = i + 1 == nlevels;
+		struct err why = {0};
 
 		// The file as it is has all pages in it.
 		rc = try_level(d, format_of(d->opts)->writer ? d->opts->levels[i] : 0, last, err);
 		if (rc != ERR_NOSPC || last)
 			break;
+		if (restart(d, &why)) {
+			log_line(d->log, LOG_ERROR, "no other level is tried: %s", why.msg);
+			break;
+		}
 		log_line(d->log, LOG_ERROR, "%s; trying dump level %u", err->msg,
 			 d->opts->levels[i + 1]);
-		rc = restart(d, err);
+		rc = 0;
 	}
 	if (d->planned && plan_changed(d->plan))
 		log_line(d->log, LOG_ERROR,

@@ -117,9 +117,10 @@ static void read_in_parts(const struct worker *w, paddr_t start)
 
 		if (r->paddr >= end)
 			break;
-		// What cannot be read is counted by the vmcore and stays zero.
-		if (from < to)
-			vmcore_read(km->vc, from, w->page + (from - start), to - from, NULL);
+		// What cannot be read stays zero. Bad memory is no error and was counted already.
+		if (from < to &&
+		    vmcore_read(km->vc, from, w->page + (from - start), to - from, NULL))
+			vmcore_count_lost(km->vc);
 	}
 }
 

@@ -60,9 +60,13 @@ int sink_disk_keep(struct sink *s, struct err *err)
 
 int sink_disk_sync(struct sink *s, struct err *err)
 {
-	int rc = sink_drain(s, err);
+	int rc = disk_drain(s->disk, err);
 
-	return rc ? rc : sink_disk_keep(s, err);
+	if (rc) {
+		err_prepend(err, "%s", s->temp);
+		return rc;
+	}
+	return sink_disk_keep(s, err);
 }
 
 void sink_disk_close(struct sink *s)

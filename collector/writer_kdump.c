@@ -490,6 +490,7 @@ static int write_held(struct writer *w, bool complete, struct err *err)
 
 static int kdump_finish(struct writer *w, int complete, struct writer_result *ret, struct err *err)
 {
+	uint64_t end;
 	int rc = 0;
 
 	if (w->held) {
@@ -510,18 +511,18 @@ static int kdump_finish(struct writer *w, int complete, struct writer_result *re
 	}
 	if (rc)
 		return rc;
+	// Behind a failure nothing was written, and the digest of the data has it all the same.
+	end = sink_written(w->conf.sink);
+	if (end < w->index_size)
+		end = w->index_size;
 	*ret = (struct writer_result){
-		.size = w->tail,
+		.size = end < w->tail ? end : w->tail,
 		.index_size = w->index_size,
 		.pages = w->pages,
-		.has_digests = !w->held,
+		.has_digests = complete && !w->held,
 		.data_digest = XXH64_digest(&w->data_hash),
 	};
-	if (w->held)
-		return 0;
-	rc = digest_index(w, &ret->index_digest, err);
-	// What is incomplete is worth keeping with a digest or without.
-	return complete ? rc : 0;
+	return ret->has_digests ? digest_index(w, &ret->index_digest, err) : 0;
 }
 
 const struct writer_ops writer_kdump = {

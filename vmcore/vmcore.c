@@ -275,6 +275,11 @@ int vmcore_read(struct vmcore *vc, paddr_t paddr, void *buf, size_t size, struct
 	return 0;
 }
 
+void vmcore_count_lost(struct vmcore *vc)
+{
+	atomic_fetch_add_explicit(&vc->read_errors, 1, memory_order_relaxed);
+}
+
 uint64_t vmcore_read_errors(const struct vmcore *vc)
 {
 	return atomic_load_explicit(&((struct vmcore *)vc)->read_errors, memory_order_relaxed);

@@ -168,4 +168,7 @@ int vmcore_read_file(struct vmcore *vc, uint64_t offset, void *buf, size_t size,
  */
 uint64_t vmcore_read_errors(const struct vmcore *vc);
 
+/* Counts one more: a page whose reader was told of a failure and goes on with zeros. */
+void vmcore_count_lost(struct vmcore *vc);
+
 #endif

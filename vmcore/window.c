@@ -117,9 +117,12 @@ static bool make_room(struct vmcore_window *w, size_t size)
 		return true;
 	w->map_used = 0;
 	// What maps over all of it needs no other call.
-	return size >= used ||
-	       mmap(w->map, used, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+	if (size >= used ||
+	    mmap(w->map, used, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		 -1, 0) != MAP_FAILED)
+		return true;
+	map_failed(w, used);
+	return false;
 }
 
 // Tries to map @want bytes of @r from @skip on, fewer down to @need; false when it cannot be.
@@ -136,8 +139,9 @@ static bool move_mapped(struct vmcore_window *w, const struct vmcore_range *r, u
 		end = data_end;
 	if (end <= offset || end - offset < need)
 		return false;
-	if (!make_room(w, end - first) ||
-	    mmap(w->map + w->map_used, end - first, PROT_READ, MAP_PRIVATE | MAP_FIXED,
+	if (!make_room(w, end - first))
+		return false;
+	if (mmap(w->map + w->map_used, end - first, PROT_READ, MAP_PRIVATE | MAP_FIXED,
 		 w->vc->srcs[0].fd, first) == MAP_FAILED) {
 		map_failed(w, end - first);
 		return false;

@@ -105,6 +105,7 @@ static void test_least(void **state)
 	(void)state;
 	assert_int_equal(b.threads, 1);
 	assert_int_equal(b.block_pages, BUDGET_BLOCK_MIN);
+	assert_int_equal(b.sink, sink_memory(1));
 	assert_true(b.used > b.total);
 	budget_text(&b, text);
 	assert_non_null(strstr(text, "too little"));
