@@ -321,11 +321,10 @@ static void let_go(struct capture *c)
 		save_manifest(c);
 		save_text(c, LOG_NAME, c->log->kept, c->log->used);
 	}
-	if (c->target_ready && target_close(&c->target, &err)) {
+	// Everything was fsynced by name. What of the file system itself is still dirty is synced on
+	// the way down, where there is a limit to waiting (action_run()).
+	if (c->target_ready && target_close(&c->target, &err))
 		failed(c, &err);
-		// Everything was fsynced by name; only the file system itself may be dirty.
-		sync();
-	}
 }
 
 static int exit_code(const struct capture *c)

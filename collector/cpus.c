@@ -156,7 +156,10 @@ static bool take_news(struct cpus *c)
 	if (n < 0)
 		return errno == EINTR;
 	if (n == 0) {
-		trouble(c, "the next one did not come within %d s", CPUS_STEP_MS / 1000);
+		if (limit < c->news_ms + CPUS_STEP_MS)
+			trouble(c, "not all came within %d s", CPUS_TOTAL_MS / 1000);
+		else
+			trouble(c, "the next one did not come within %d s", CPUS_STEP_MS / 1000);
 		return false;
 	}
 	if (read(c->fd, &news, sizeof(news)) != sizeof(news))

@@ -73,7 +73,7 @@ static void push(struct queue *q, struct block *b)
 	q->n++;
 }
 
-/* Puts @b before those of later turns: there are never more of them than workers. */
+/* Puts @b before those of later turns: there are no more of them than blocks in the ring. */
 static void push_by_turn(struct queue *q, struct block *b)
 {
 	struct block **at = &q->head;
@@ -261,9 +261,8 @@ static struct block *take_work(struct worker *w, size_t *n)
 	}
 	if (!b) {
 		pl->running--;
+		// Who waits for a free block is woken when the writer gives one back.
 		pthread_cond_signal(&pl->have_full);
-		// Others may be waiting for a block that is not needed any more.
-		pthread_cond_broadcast(&pl->have_free);
 	}
 	pthread_mutex_unlock(&pl->lock);
 	return b;
