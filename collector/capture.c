@@ -36,7 +36,6 @@
 #define LOCAL_HOST "127.0.0.1"
 
 enum {
-	SAME_SECOND_MAX = 100, // directories of one second
 	SPARE_SIZE = MANIFEST_SIZE_MAX + LOG_KEPT_MAX,
 };
 
@@ -45,8 +44,6 @@ struct capture {
 	struct log *log;
 	struct input in;
 	struct target target;
-	bool target_ready;
-	char dir[TARGET_PATH_MAX]; // of this crash; "" when there is none
 	int spare; // holds room for manifest and log where the dump fills the target, or -1
 	bool dmesg_saved;
 	struct cpus cpus;
@@ -84,38 +81,17 @@ static int open_core(struct capture *c, const char *path, struct err *err)
 	return 0;
 }
 
-/* <path>/127.0.0.1-2026-11-21-03:44:59: made anew for each crash. */
+/* 127.0.0.1-2026-11-21-03:44:59: made anew for each crash. */
 static int make_crash_dir(struct capture *c, struct err *err)
 {
 	time_t when = c->in.km.crashtime ? (time_t)c->in.km.crashtime : time(NULL);
-	char stamp[32];
+	char stamp[32], name[64];
 	struct tm tm;
-	int rc, i;
 
 	if (!gmtime_r(&when, &tm) || !strftime(stamp, sizeof(stamp), "%Y-%m-%d-%H:%M:%S", &tm))
 		snprintf(stamp, sizeof(stamp), "%" PRIu64, c->in.km.crashtime);
-	for (i = 0; i < SAME_SECOND_MAX; i++) {
-		char suffix[16] = "";
-
-		if (i)
-			snprintf(suffix, sizeof(suffix), ".%d", i);
-		if (snprintf(c->dir, sizeof(c->dir), "%s/" LOCAL_HOST "-%s%s", c->target.dir, stamp,
-			     suffix) >= (int)sizeof(c->dir)) {
-			c->dir[0] = '\0';
-			return err_set(err, ERR_LIMIT, "%s: name too long", c->target.dir);
-		}
-		if (access(c->dir, F_OK))
-			break;
-	}
-	if (i == SAME_SECOND_MAX) {
-		rc = err_set(err, ERR_LIMIT, "%s: there are %d of that name already", c->dir, i);
-		c->dir[0] = '\0';
-		return rc;
-	}
-	rc = target_make_dir(c->dir, err);
-	if (rc)
-		c->dir[0] = '\0';
-	return rc;
+	snprintf(name, sizeof(name), LOCAL_HOST "-%s", stamp);
+	return c->target.ops->make_dir(&c->target, name, err);
 }
 
 /*
@@ -125,7 +101,7 @@ static int make_crash_dir(struct capture *c, struct err *err)
  */
 static void hold_spare(struct capture *c)
 {
-	c->spare = open(c->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	c->spare = open(c->target.dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (c->spare >= 0 && fallocate(c->spare, 0, 0, SPARE_SIZE)) {
 		close(c->spare);
 		c->spare = -1;
@@ -141,19 +117,20 @@ static void release_spare(struct capture *c)
 
 static int save_dmesg(struct capture *c, struct err *err)
 {
+	struct target *t = &c->target;
 	struct dmesg dmesg = {0};
 	struct err late = {0};
 	int fd, rc, done;
 
-	rc = sink_small_create(c->dir, DMESG_NAME, &fd, err);
+	rc = t->ops->small_create(t, DMESG_NAME, &fd, err);
 	if (rc)
 		return rc;
 	rc = dmesg_write(&c->in.km, fd, &dmesg, err);
 	if (rc)
-		err_prepend(err, "%s/" DMESG_NAME, c->dir);
-	done = sink_small_commit(c->dir, DMESG_NAME, fd, rc ? &late : err);
+		err_prepend(err, "%s/" DMESG_NAME, t->dir);
+	done = t->ops->small_commit(t, DMESG_NAME, fd, rc ? &late : err);
 	if (rc && !dmesg.stats.bytes)
-		sink_small_remove(c->dir, DMESG_NAME);
+		t->ops->small_remove(t, DMESG_NAME);
 	c->m.dmesg = dmesg.stats;
 	snprintf(c->m.panic, sizeof(c->m.panic), "%s", dmesg.panic);
 	if (rc || done)
@@ -191,14 +168,8 @@ static const char *dump_name(const struct dumpopts *o)
 static int open_sink(struct capture *c, const struct dumpopts *o, struct sink *sink,
 		     struct err *err)
 {
-	char path[SINK_PATH_MAX], temp[SINK_PATH_MAX];
-	int rc;
+	int rc = c->target.ops->open_sink(&c->target, dump_name(o), DUMP_TEMP_NAME, sink, err);
 
-	snprintf(path, sizeof(path), "%s/%s", c->dir, dump_name(o));
-	snprintf(temp, sizeof(temp), "%s/" DUMP_TEMP_NAME, c->dir);
-	rc = c->config->target.kind == CONFIG_TARGET_RAW
-		     ? sink_raw_open(sink, c->target.device, err)
-		     : sink_file_open(sink, path, temp, true, err);
 	if (rc || o->format != DUMP_FORMAT_FLATTENED)
 		return rc;
 	rc = sink_flatten(sink, err);
@@ -223,7 +194,7 @@ static int save_dump(struct capture *c, struct err *err)
 
 	if (!opts.threads)
 		opts.threads = c->cpus.online;
-	rc = dumpopts_check(&opts, c->config->target.kind == CONFIG_TARGET_RAW, err);
+	rc = dumpopts_check(&opts, c->target.conf->kind == CONFIG_TARGET_RAW, err);
 
 	// Told when it was loaded; now a dump in another format beats none.
 	if (rc) {
@@ -247,16 +218,9 @@ static int save_dump(struct capture *c, struct err *err)
 static void save_text(struct capture *c, const char *name, const char *text, size_t len)
 {
 	struct err err = {0};
-	int fd, rc, done;
 
-	rc = sink_small_create(c->dir, name, &fd, &err);
-	if (!rc) {
-		rc = io_write(fd, text, len, &err);
-		done = sink_small_commit(c->dir, name, fd, rc ? NULL : &err);
-		rc = rc ? rc : done;
-	}
-	if (rc)
-		log_line(c->log, LOG_ERROR, "%s/%s: %s", c->dir, name, err.msg);
+	if (target_put(&c->target, name, text, len, &err))
+		log_line(c->log, LOG_ERROR, "%s/%s: %s", c->target.dir, name, err.msg);
 }
 
 static void save_manifest(struct capture *c)
@@ -268,7 +232,7 @@ static void save_manifest(struct capture *c)
 		return;
 	c->m.total_ms = log_now_ms() - c->start_ms;
 	len = manifest_text(&c->m, buf, MANIFEST_SIZE_MAX);
-	if (len && c->dir[0])
+	if (len && c->target.dir[0])
 		save_text(c, MANIFEST_NAME, buf, len);
 }
 
@@ -289,13 +253,14 @@ static void bring_up_cpus(struct capture *c)
 /* Target, log, dump: stops at what makes the rest impossible. */
 static int save_all(struct capture *c, struct err *err)
 {
-	int rc = target_open(&c->target, c->config, err);
+	int rc = target_init(&c->target, c->config, &c->config->targets[0], c->log, err);
 
+	if (!rc)
+		rc = target_open(&c->target, err);
 	stage(c, STAGE_TARGET);
 	if (rc)
 		return rc;
-	c->target_ready = true;
-	if (c->config->target.kind != CONFIG_TARGET_RAW) {
+	if (c->target.ops->make_dir) {
 		rc = make_crash_dir(c, err);
 		if (rc)
 			return rc;
@@ -307,7 +272,7 @@ static int save_all(struct capture *c, struct err *err)
 		stage(c, STAGE_DMESG);
 	}
 	bring_up_cpus(c);
-	if (c->dir[0])
+	if (c->target.dir[0])
 		hold_spare(c);
 	return save_dump(c, err);
 }
@@ -317,13 +282,13 @@ static void let_go(struct capture *c)
 	struct err err = {0};
 
 	release_spare(c);
-	if (c->dir[0]) {
+	if (c->target.dir[0]) {
 		save_manifest(c);
 		save_text(c, LOG_NAME, c->log->kept, c->log->used);
 	}
 	// Everything was fsynced by name. What of the file system itself is still dirty is synced on
 	// the way down, where there is a limit to waiting (action_run()).
-	if (c->target_ready && target_close(&c->target, &err))
+	if (target_close(&c->target, &err))
 		failed(c, &err);
 }
 
@@ -363,7 +328,8 @@ int capture_run(const struct config *config, const char *input, struct log *log)
 		failed(c, &err);
 	dmesg_to_console(c);
 	if (c->m.status == MANIFEST_COMPLETE)
-		log_line(log, LOG_COMMON, "committed %s", c->dir[0] ? c->dir : c->target.device);
+		log_line(log, LOG_COMMON, "committed %s",
+			 c->target.dir[0] ? c->target.dir : c->target.device);
 	else
 		log_line(log, LOG_ERROR, "%s: %s", manifest_status_name(c->m.status),
 			 c->m.status == MANIFEST_INCOMPLETE ? "what was saved is in " DUMP_TEMP_NAME

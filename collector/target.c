@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,11 +14,16 @@
 #include "collector/log.h"
 #include "vmcore/config.h"
 
-#define MOUNT_POINT "/run/lifeboat/target"
-
 enum {
 	POLL_MS = 100,
 	PARTITIONS_MAX = 64 << 10,
+};
+
+/* Which row serves a kind. */
+static const struct target_ops *const kinds[] = {
+	[CONFIG_TARGET_LOCAL] = &target_dir, [CONFIG_TARGET_FS] = &target_dir,
+	[CONFIG_TARGET_RAW] = &target_raw,   [CONFIG_TARGET_NFS] = NULL,
+	[CONFIG_TARGET_SSH] = NULL,
 };
 
 /* Makes @path when it is not there; then its name is durable in the directory that it is in. */
@@ -93,83 +97,93 @@ static bool find_device(const char *where, char *ret, size_t room)
 	return found;
 }
 
-static int wait_for_device(struct target *t, const char *where, unsigned int seconds,
-			   struct err *err)
+uint64_t target_patience(const struct target *t, unsigned int seconds)
 {
-	uint64_t end = log_now_ms() + (uint64_t)seconds * 1000;
+	uint64_t wait = (uint64_t)seconds * 1000;
+	uint64_t now = log_now_ms();
+
+	if (!t->end_ms)
+		return wait;
+	if (now >= t->end_ms)
+		return 0;
+	return t->end_ms - now < wait ? t->end_ms - now : wait;
+}
+
+int target_find_device(struct target *t, struct err *err)
+{
+	uint64_t patience = target_patience(t, t->config->device_timeout);
+	uint64_t end = log_now_ms() + patience;
 	char there[256];
 
 	for (;;) {
-		if (find_device(where, t->device, sizeof(t->device)))
+		if (find_device(t->conf->where, t->device, sizeof(t->device)))
 			return 0;
 		if (log_now_ms() >= end)
 			break;
 		usleep(POLL_MS * 1000);
 	}
 	list_devices(there, sizeof(there));
-	return err_set(
-		err, ERR_NOTFOUND,
-		"target %s: no such device after %u seconds (there are: %s); its driver may be "
-		"missing from the capture initrd, or the name is wrong",
-		where, seconds, there);
+	return err_set(err, ERR_NOTFOUND,
+		       "no such device after %u seconds (there are: %s); its driver may be missing "
+		       "from the capture initrd, or the name is wrong",
+		       (unsigned int)(patience / 1000), there);
 }
 
-static int mount_target(struct target *t, const char *fstype, struct err *err)
+void target_text(const struct target *t, char *buf, size_t room)
 {
-	int rc = target_make_dir(MOUNT_POINT, err);
+	bool local = t->conf->kind == CONFIG_TARGET_LOCAL;
 
-	if (rc)
-		return rc;
-	if (mount(t->device, MOUNT_POINT, fstype, MS_NOATIME | MS_NODEV | MS_NOSUID | MS_NOEXEC,
-		  "")) {
-		// What a device says whose medium is write-protected.
-		if (errno == EROFS || errno == EACCES)
-			return err_set(err, ERR_SYS, "target %s is read-only: no dump can go there",
-				       t->device);
-		return err_sys(err, "target %s: mount as %s", t->device, fstype);
+	snprintf(buf, room, "%s %s", config_target_name(t->conf),
+		 local ? t->conf->path : t->conf->where);
+}
+
+static int name_it(const struct target *t, int rc, struct err *err)
+{
+	char text[TARGET_PATH_MAX];
+
+	if (rc) {
+		target_text(t, text, sizeof(text));
+		err_prepend(err, "target %s", text);
 	}
-	t->mounted = true;
-	snprintf(t->mount_point, sizeof(t->mount_point), "%s", MOUNT_POINT);
-	return 0;
+	return rc;
 }
 
-static int open_fs(struct target *t, const struct config *c, struct err *err)
+int target_init(struct target *t, const struct config *config, const struct config_target *conf,
+		struct log *log, struct err *err)
 {
-	int rc = wait_for_device(t, c->target.where, c->device_timeout, err);
-
-	if (!rc)
-		rc = mount_target(t, c->target.fstype, err);
-	if (rc)
-		return rc;
-	snprintf(t->dir, sizeof(t->dir), "%s/%s", MOUNT_POINT, c->path + strspn(c->path, "/"));
-	return 0;
-}
-
-int target_open(struct target *t, const struct config *c, struct err *err)
-{
-	*t = (struct target){0};
-	switch (c->target.kind) {
-	case CONFIG_TARGET_LOCAL:
-		snprintf(t->dir, sizeof(t->dir), "%s", c->path);
+	*t = (struct target){.config = config, .conf = conf, .log = log};
+	if ((size_t)conf->kind < ARRAY_SIZE(kinds))
+		t->ops = kinds[conf->kind];
+	if (t->ops)
 		return 0;
-	case CONFIG_TARGET_FS:
-		return open_fs(t, c, err);
-	case CONFIG_TARGET_RAW:
-		return wait_for_device(t, c->target.where, c->device_timeout, err);
-	case CONFIG_TARGET_NFS:
-	case CONFIG_TARGET_SSH:
-		break;
-	}
-	return err_set(err, ERR_UNSUPPORTED, "target %s: this version writes to local disks only",
-		       c->target.where);
+	return name_it(t, err_set(err, ERR_UNSUPPORTED, "this version writes to local disks only"),
+		       err);
+}
+
+int target_open(struct target *t, struct err *err)
+{
+	int rc = t->ops->open(t, err);
+
+	t->opened = !rc;
+	return name_it(t, rc, err);
 }
 
 int target_close(struct target *t, struct err *err)
 {
-	if (!t->mounted)
+	if (!t->opened)
 		return 0;
-	t->mounted = false;
-	if (umount2(t->mount_point, 0))
-		return err_sys(err, "%s: unmount", t->device);
-	return 0;
+	t->opened = false;
+	return name_it(t, t->ops->close(t, err), err);
+}
+
+int target_put(struct target *t, const char *name, const void *text, size_t len, struct err *err)
+{
+	int fd, done;
+	int rc = t->ops->small_create(t, name, &fd, err);
+
+	if (rc)
+		return rc;
+	rc = io_write(fd, text, len, err);
+	done = t->ops->small_commit(t, name, fd, rc ? NULL : err);
+	return rc ? rc : done;
 }

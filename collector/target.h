@@ -1,38 +1,105 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * target: where the configuration wants the dump: waits for the device, mounts it, and lets
- * go of it again.
+ * target: a place of the configuration where a dump goes: made ready, given the files of a
+ * crash, let go of. A kind of target is a row of functions, a file each. What a function
+ * reports as done is durable there, and acknowledged where another machine keeps it.
  */
 #ifndef COLLECTOR_TARGET_H
 #define COLLECTOR_TARGET_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct config;
+struct config_target;
 struct err;
+struct log;
+struct sink;
+struct target;
 
 enum {
 	TARGET_PATH_MAX = 2048,
 };
 
-struct target {
-	char device[TARGET_PATH_MAX]; /* "" when nothing had to be found */
-	char dir[TARGET_PATH_MAX]; /* where crash directories go; "" for a raw device */
-	char mount_point[TARGET_PATH_MAX];
-	bool mounted;
+struct target_space {
+	uint64_t free, size; /* bytes of the file system that crash directories are on */
 };
 
-/*
- * Makes the target of @c ready. Waits up to device_timeout seconds for a device. ERR_NOTFOUND
- * when it does not come (the text lists the block devices that are there), ERR_UNSUPPORTED
- * for a kind this build does not write to, ERR_SYS when it cannot be mounted.
- */
-int target_open(struct target *t, const struct config *c, struct err *err);
+struct target_ops {
+	const char *name; /* "dir", "raw", "ssh", "receive" */
 
-/* Writes back and unmounts. An error here means that the dump may not be on the medium. */
+	/* Device there and mounted, or logged in and the path there, before t->end_ms. */
+	int (*open)(struct target *t, struct err *err);
+
+	/*
+	 * Makes the directory of a crash, @name in the target's path, 0700, and fills t->dir; of
+	 * a name that is taken one with ".1", ".2" ... NULL: such a target has none, and no files but the
+	 * dump.
+	 */
+	int (*make_dir)(struct target *t, const char *name, struct err *err);
+
+	/*
+	 * A small file of that directory, 0600: the caller writes to *@fd_ret and commits it, which
+	 * closes the descriptor in any case. What was not committed may be there in part.
+	 */
+	int (*small_create)(struct target *t, const char *name, int *fd_ret, struct err *err);
+	int (*small_commit)(struct target *t, const char *name, int fd, struct err *err);
+	void (*small_remove)(struct target *t, const char *name);
+
+	/* The dump: @name, called @temp until it is committed. The caller closes @s before @t. */
+	int (*open_sink)(struct target *t, const char *name, const char *temp, struct sink *s,
+			 struct err *err);
+
+	/* NULL where it cannot be known. */
+	int (*space)(struct target *t, struct target_space *ret, struct err *err);
+
+	/* An error here means that what was reported as durable may not be. */
+	int (*close)(struct target *t, struct err *err);
+};
+
+struct target {
+	const struct target_ops *ops; /* set by target_init() */
+	const struct config *config; /* borrowed */
+	const struct config_target *conf; /* row of it, borrowed */
+	struct log *log; /* borrowed */
+	uint64_t end_ms; /* of log_now_ms(): no wait goes on beyond it; 0: limits of its own only */
+	char device[TARGET_PATH_MAX]; /* "" when nothing had to be found */
+	char base[TARGET_PATH_MAX]; /* where crash directories go; "" for a raw device */
+	char dir[TARGET_PATH_MAX]; /* of this crash; "" before make_dir() */
+	char mount_point[TARGET_PATH_MAX];
+	bool mounted;
+	bool opened;
+	void *state; /* of the kind, owned by it from open() to close() */
+};
+
+/* Chooses the row for @conf. ERR_UNSUPPORTED for a kind this build does not write to. */
+int target_init(struct target *t, const struct config *config, const struct config_target *conf,
+		struct log *log, struct err *err);
+
+/*
+ * These call the row; messages begin with what the target is. Waits are bounded by
+ * device_timeout and t->end_ms. ERR_NOTFOUND when a device or host is not there (the text lists what is),
+ * ERR_SYS when it cannot be used, ERR_NOSPC when it is full.
+ */
+int target_open(struct target *t, struct err *err);
 int target_close(struct target *t, struct err *err);
+
+/* A small file whole: created, written, committed. */
+int target_put(struct target *t, const char *name, const void *text, size_t len, struct err *err);
+
+/* "ext4 LABEL=dump", "ssh kdump@vault": for messages and the manifest. */
+void target_text(const struct target *t, char *buf, size_t room);
+
+/* Milliseconds that a wait of @seconds may last now; 0: none. */
+uint64_t target_patience(const struct target *t, unsigned int seconds);
 
 /* mkdir -p with mode 0700 for what is made, and the names of that are durable. */
 int target_make_dir(const char *path, struct err *err);
+
+/* Waits for a block device that @where names and finds its node. Of rows for devices. */
+int target_find_device(struct target *t, struct err *err);
+
+extern const struct target_ops target_dir, target_raw;
 
 #endif

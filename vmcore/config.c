@@ -1,29 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "vmcore/config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "vmcore/remote.h"
 
 enum {
-	DEVICE_TIMEOUT_DEFAULT = 30, /* seconds */
-	DEVICE_TIMEOUT_MAX = 3600, /* nothing waits without a limit */
+	/* Seconds. */
+	DEVICE_TIMEOUT_DEFAULT = 30,
+	NETWORK_TIMEOUT_DEFAULT = 60,
+	CAPTURE_DEADLINE_DEFAULT = 7200,
+	TIER_LIMIT_DEFAULT = 60,
+	STALL_TIME_DEFAULT = 60,
+	STALL_RATE_DEFAULT = 64 << 10, /* bytes a second */
+	CRASH_LOOP_COUNT_DEFAULT = 3,
+	CRASH_LOOP_SECONDS_DEFAULT = 3600,
+	WAIT_MAX = 3600, /* nothing waits without a limit */
+	DEADLINE_MAX = 7 * 86400,
+	COUNT_MAX = 1000000,
 	CAPTURE_CPUS_MAX = 8192, /* the largest CONFIG_NR_CPUS */
 	KEY_MAX = 32, /* bytes of a key, its zero included; all keys are shorter */
 };
 
 enum key_kind {
 	KEY_TARGET,
+	KEY_FALLBACK,
 	KEY_TEXT, /* any text, kept as it is */
 	KEY_FILE, /* an absolute path, kept as it is */
 	KEY_PATH,
 	KEY_COLLECTOR,
 	KEY_FINAL_ACTION,
 	KEY_FAILURE_ACTION,
-	KEY_SECONDS,
+	KEY_NUMBER,
+	KEY_SIZE, /* bytes, with K, M, G or T behind them */
+	KEY_CRASH_LOOP,
+	KEY_METHOD,
+	KEY_WATCHDOG,
 	KEY_CPUS,
 	KEY_ZERO_ONE,
 	KEY_YES_NO,
@@ -34,17 +51,25 @@ enum key_kind {
 struct key {
 	const char *name;
 	enum key_kind kind;
-	size_t offset; /* in struct config, of KEY_TEXT and KEY_FILE */
+	size_t offset; /* in struct config, of KEY_TEXT, KEY_FILE, KEY_NUMBER, KEY_SIZE */
 	enum config_target_kind target; /* of KEY_TARGET */
 	const char *note; /* told whenever the key stands, or NULL */
+	unsigned int min, max; /* of KEY_NUMBER */
+	const char *unit; /* of KEY_NUMBER, what it counts */
 };
 
-#define TEXT(member)		KEY_TEXT, offsetof(struct config, member), 0, NULL
-#define TEXT_NOTE(member, note) KEY_TEXT, offsetof(struct config, member), 0, note
-#define FILE_(member)		KEY_FILE, offsetof(struct config, member), 0, NULL
-#define TARGET(kind)		KEY_TARGET, 0, CONFIG_TARGET_##kind, NULL
-#define NOTED(note)		KEY_NOTED, 0, 0, note
-#define PLAIN(kind)		kind, 0, 0, NULL
+#define AT(member)		.offset = offsetof(struct config, member)
+#define TEXT(member)		.kind = KEY_TEXT, AT(member)
+#define TEXT_NOTE(member, text) .kind = KEY_TEXT, AT(member), .note = text
+#define FILE_(member)		.kind = KEY_FILE, AT(member)
+#define SIZE(member)		.kind = KEY_SIZE, AT(member)
+#define TARGET(which)		.kind = KEY_TARGET, .target = CONFIG_TARGET_##which
+#define NOTED(text)		.kind = KEY_NOTED, .note = text
+#define PLAIN(which)		.kind = which
+#define NUMBER(member, least, most) \
+	.kind = KEY_NUMBER, AT(member), .min = least, .max = most, .unit = "a number"
+#define SECONDS(member, most) \
+	.kind = KEY_NUMBER, AT(member), .max = most, .unit = "a number of seconds"
 
 #define NO_HOOKS   "hooks are not run by this version"
 #define NO_FENCE   "fence_kdump messages are not sent by this version"
@@ -92,8 +117,31 @@ static const struct key keys[] = {
 	{"cmdline", TEXT(cmdline)},
 	{"cmdline_append", TEXT(cmdline_append)},
 	{"cmdline_remove", TEXT(cmdline_remove)},
-	{"device_timeout", PLAIN(KEY_SECONDS)},
+	{"device_timeout", SECONDS(device_timeout, WAIT_MAX)},
 	{"capture_cpus", PLAIN(KEY_CPUS)},
+	{"fallback", PLAIN(KEY_FALLBACK)},
+	{"targets_wanted", NUMBER(targets_wanted, 1, CONFIG_TARGETS_MAX)},
+	{"target_limit", SECONDS(target_limit, DEADLINE_MAX)},
+	{"ssh_method", PLAIN(KEY_METHOD)},
+	{"ssh_hostkeys", FILE_(ssh_hostkeys)},
+	{"capture_deadline", SECONDS(capture_deadline, DEADLINE_MAX)},
+	{"tier_limit", SECONDS(tier_limit, WAIT_MAX)},
+	{"stall_rate", SIZE(stall_rate)},
+	{"stall_time", SECONDS(stall_time, WAIT_MAX)},
+	{"watchdog", PLAIN(KEY_WATCHDOG)},
+	{"crash_loop", PLAIN(KEY_CRASH_LOOP)},
+	{"keep_dumps", NUMBER(keep_dumps, 0, COUNT_MAX)},
+	{"keep_bytes", SIZE(keep_bytes)},
+	{"keep_days", NUMBER(keep_days, 0, COUNT_MAX)},
+	{"min_free", SIZE(min_free)},
+	{"network", TEXT(network)},
+	{"network_timeout", SECONDS(network_timeout, WAIT_MAX)},
+	{"notify", FILE_(notify)},
+};
+
+static const char *const method_names[] = {
+	[CONFIG_METHOD_PLAIN] = "plain",
+	[CONFIG_METHOD_RECEIVE] = "receive",
 };
 
 static const char *const action_names[] = {
@@ -104,6 +152,18 @@ static const char *const action_names[] = {
 	[CONFIG_ACTION_DUMP_TO_ROOTFS] = "dump_to_rootfs",
 };
 
+enum {
+	FALLBACKS_MAX = CONFIG_TARGETS_MAX - 1,
+	FALLBACK_WORDS = 96, /* bytes of a printed line beside place, path and key */
+};
+
+/* A further target, until all lines are known. */
+struct fallback {
+	struct config_target target;
+	unsigned int line;
+	bool method_said, limit_said;
+};
+
 struct parse {
 	struct config *c;
 	const char *name; /* of the file, for messages */
@@ -111,6 +171,8 @@ struct parse {
 	unsigned int line;
 	unsigned int target_line; /* 0: none yet */
 	unsigned int collector_line;
+	struct fallback fallbacks[FALLBACKS_MAX];
+	size_t nfallbacks;
 };
 
 const char *config_action_name(enum config_action action)
@@ -121,11 +183,22 @@ const char *config_action_name(enum config_action action)
 void config_default(struct config *c)
 {
 	*c = (struct config){
-		.target = {.kind = CONFIG_TARGET_LOCAL},
+		.targets = {{.kind = CONFIG_TARGET_LOCAL, .path = "/var/crash"}},
+		.ntargets = 1,
+		.targets_wanted = 1,
 		.path = "/var/crash",
 		.final_action = CONFIG_ACTION_REBOOT,
 		.failure_action = CONFIG_ACTION_REBOOT,
 		.device_timeout = DEVICE_TIMEOUT_DEFAULT,
+		.capture_deadline = CAPTURE_DEADLINE_DEFAULT,
+		.tier_limit = TIER_LIMIT_DEFAULT,
+		.stall_time = STALL_TIME_DEFAULT,
+		.stall_rate = STALL_RATE_DEFAULT,
+		.watchdog = "auto",
+		.crash_loop_count = CRASH_LOOP_COUNT_DEFAULT,
+		.crash_loop_seconds = CRASH_LOOP_SECONDS_DEFAULT,
+		.network = "auto",
+		.network_timeout = NETWORK_TIMEOUT_DEFAULT,
 	};
 	dumpopts_default(&c->collect);
 }
@@ -189,32 +262,29 @@ static bool is_device(const char *s)
 	       (starts_with(s, "PARTUUID=") && s[9]);
 }
 
-static int take_target(struct parse *p, const struct key *key, const char *value, struct err *err)
+/* What is wrong with @value as the place of a target of @key; NULL when nothing is. */
+static const char *wrong_place(const struct key *key, const char *value)
 {
-	struct config_target *t = &p->c->target;
-	const char *expected = NULL;
+	struct remote r;
 
-	if (p->target_line)
-		return wrong(p, p->line, err,
-			     "%s: a second target, the first is in line %u; keep one of them",
-			     key->name, p->target_line);
-	if (key->target == CONFIG_TARGET_SSH && !strchr(value, '@'))
-		expected = "user@host";
-	else if (key->target == CONFIG_TARGET_NFS && !strstr(value, ":/"))
-		expected = "host:/export";
-	else if (key->target == CONFIG_TARGET_FS && strcmp(key->name, "virtiofs") == 0)
-		expected = NULL; // any tag
-	else if (key->target == CONFIG_TARGET_FS && !is_device(value))
-		expected = "a device under /dev, LABEL=... or UUID=...";
-	else if (key->target == CONFIG_TARGET_RAW && !is_device(value))
-		expected = "a device under /dev";
-	if (!expected && strpbrk(value, " \t\r\v\f"))
-		expected = "one word";
-	if (expected)
-		return wrong(p, p->line, err, "%s: expected %s, found '%.64s'", key->name, expected,
-			     value);
-	p->target_line = p->line;
+	if (strcmp(key->name, "virtiofs") != 0) {
+		if (key->target == CONFIG_TARGET_SSH && remote_parse_ssh(&r, value, NULL))
+			return "user@host or user@host:port";
+		if (key->target == CONFIG_TARGET_NFS && remote_parse_nfs(&r, value, NULL))
+			return "host:/export";
+		if (key->target == CONFIG_TARGET_FS && !is_device(value))
+			return "a device under /dev, LABEL=... or UUID=...";
+		if (key->target == CONFIG_TARGET_RAW && !is_device(value))
+			return "a device under /dev";
+	}
+	return strpbrk(value, " \t\r\v\f") ? "one word" : NULL;
+}
+
+static void fill_target(struct parse *p, const struct key *key, const char *value,
+			struct config_target *t)
+{
 	t->kind = key->target;
+	t->fstype[0] = '\0';
 	if (t->kind == CONFIG_TARGET_FS)
 		snprintf(t->fstype, sizeof(t->fstype), "%s", key->name);
 	snprintf(t->where, sizeof(t->where), "%s", value);
@@ -222,13 +292,29 @@ static int take_target(struct parse *p, const struct key *key, const char *value
 		add_unsupported(p, p->line, "nfs: this version can't save to NFS");
 	if (t->kind == CONFIG_TARGET_SSH)
 		add_unsupported(p, p->line, "ssh: this version can't save over ssh");
+}
+
+static int take_target(struct parse *p, const struct key *key, const char *value, struct err *err)
+{
+	const char *expected = wrong_place(key, value);
+
+	if (p->target_line)
+		return wrong(
+			p, p->line, err,
+			"%s: a second target, the first is in line %u; write 'fallback %s' for "
+			"one that is tried when the first fails",
+			key->name, p->target_line, key->name);
+	if (expected)
+		return wrong(p, p->line, err, "%s: expected %s, found '%.64s'", key->name, expected,
+			     value);
+	p->target_line = p->line;
+	fill_target(p, key, value, &p->c->targets[0]);
 	return 0;
 }
 
 /* Relative to the target, so always absolute here: one slash in front, none twice or last. */
-static int take_path(struct parse *p, const char *value, struct err *err)
+static int take_path(struct parse *p, const char *value, char *out, struct err *err)
 {
-	char *out = p->c->path;
 	const char *end = value + strlen(value);
 	size_t n = 0;
 
@@ -304,15 +390,173 @@ static int take_cpus(struct parse *p, const struct key *key, const char *value, 
 	return 0;
 }
 
-static int take_seconds(struct parse *p, const struct key *key, const char *value, struct err *err)
+static int take_number(struct parse *p, const struct key *key, const char *value, struct err *err)
 {
-	unsigned int v;
+	unsigned int v = 0;
 
-	if (!read_number(value, DEVICE_TIMEOUT_MAX, &v))
+	if (!read_number(value, key->max, &v) || v < key->min)
+		return wrong(p, p->line, err, "%s: expected %s from %u to %u, found '%.64s'",
+			     key->name, key->unit, key->min, key->max, value);
+	*(unsigned int *)((char *)p->c + key->offset) = v;
+	return 0;
+}
+
+/* Digits, then nothing or a letter: powers of 1024. */
+static bool read_size(const char *value, uint64_t *ret)
+{
+	static const char units[] = "KMGT";
+	size_t n = strspn(value, "0123456789");
+	const char *unit = NULL;
+	unsigned int shift = 0;
+	uint64_t v = 0;
+
+	if (!n || n > 15)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		v = v * 10 + (value[i] - '0');
+	if (value[n]) {
+		unit = strchr(units, value[n]);
+		if (!unit || value[n + 1])
+			return false;
+		shift = 10 * (unit - units + 1);
+	}
+	if (v > UINT64_MAX >> shift)
+		return false;
+	*ret = v << shift;
+	return true;
+}
+
+static int take_size(struct parse *p, const struct key *key, const char *value, struct err *err)
+{
+	uint64_t *ret = (uint64_t *)((char *)p->c + key->offset);
+
+	if (read_size(value, ret))
+		return 0;
+	return wrong(p, p->line, err,
+		     "%s: expected a number of bytes, or one with K, M, G or T behind it, found "
+		     "'%.64s'",
+		     key->name, value);
+}
+
+static int take_crash_loop(struct parse *p, const struct key *key, const char *value,
+			   struct err *err)
+{
+	unsigned int count, seconds = 0;
+	char word[16];
+	size_t len = strcspn(value, " \t");
+
+	if (len < sizeof(word)) {
+		memcpy(word, value, len);
+		word[len] = '\0';
+		value += len;
+		value += strspn(value, " \t");
+		if (read_number(word, COUNT_MAX, &count) &&
+		    (*value ? read_number(value, DEADLINE_MAX, &seconds) : !count) &&
+		    !count == !seconds) {
+			p->c->crash_loop_count = count;
+			p->c->crash_loop_seconds = seconds;
+			return 0;
+		}
+		value -= len;
+	}
+	return wrong(
+		p, p->line, err,
+		"%s: expected how many crashes and in how many seconds, such as '3 3600', or 0",
+		key->name);
+}
+
+static bool read_method(const char *value, enum config_method *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(method_names); i++) {
+		if (strcmp(value, method_names[i]) == 0) {
+			*ret = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int take_method(struct parse *p, const struct key *key, const char *value, struct err *err)
+{
+	if (read_method(value, &p->c->ssh_method))
+		return 0;
+	return wrong(p, p->line, err, "%s: expected plain or receive, found '%.64s'", key->name,
+		     value);
+}
+
+static int take_watchdog(struct parse *p, const struct key *key, const char *value, struct err *err)
+{
+	if (strcmp(value, "auto") != 0 && strcmp(value, "no") != 0 && value[0] != '/')
+		return wrong(p, p->line, err, "%s: expected auto, no or a device, found '%.64s'",
+			     key->name, value);
+	snprintf(p->c->watchdog, sizeof(p->c->watchdog), "%s", value);
+	return 0;
+}
+
+/* "name=value" behind the place of a fallback target. */
+static int take_target_option(struct parse *p, char *word, struct fallback *f, struct err *err)
+{
+	char *value = strchr(word, '=');
+
+	if (value)
+		*value++ = '\0';
+	if (!value || !*value)
+		return wrong(p, p->line, err, "fallback: expected name=value, found '%.64s'", word);
+	if (strcmp(word, "path") == 0)
+		return take_path(p, value, f->target.path, err);
+	if (strcmp(word, "sshkey") == 0 && value[0] == '/') {
+		snprintf(f->target.sshkey, sizeof(f->target.sshkey), "%s", value);
+		return 0;
+	}
+	if (strcmp(word, "method") == 0 && read_method(value, &f->target.method)) {
+		f->method_said = true;
+		return 0;
+	}
+	if (strcmp(word, "limit") == 0 && read_number(value, DEADLINE_MAX, &f->target.limit)) {
+		f->limit_said = true;
+		return 0;
+	}
+	return wrong(p, p->line, err,
+		     "fallback: expected path=DIRECTORY, sshkey=FILE, method=plain, method=receive "
+		     "or limit=SECONDS, found '%.32s=%.64s'",
+		     word, value);
+}
+
+/* "KIND WHERE [name=value]...". */
+static int take_fallback(struct parse *p, const char *value, struct err *err)
+{
+	struct fallback f = {.line = p->line};
+	const struct key *key = NULL;
+	const char *where, *expected;
+	char line[CONFIG_VALUE_MAX];
+	char *word, *save;
+
+	if (p->nfallbacks == FALLBACKS_MAX)
+		return wrong(p, p->line, err, "fallback: more than %d targets in all",
+			     CONFIG_TARGETS_MAX);
+	snprintf(line, sizeof(line), "%s", value);
+	word = strtok_r(line, " \t\r\v\f", &save);
+	for (size_t i = 0; word && i < ARRAY_SIZE(keys); i++)
+		if (keys[i].kind == KEY_TARGET && strcmp(keys[i].name, word) == 0)
+			key = &keys[i];
+	where = strtok_r(NULL, " \t\r\v\f", &save);
+	if (!key || !where)
 		return wrong(p, p->line, err,
-			     "%s: expected a number of seconds from 0 to %d, found '%.64s'",
-			     key->name, DEVICE_TIMEOUT_MAX, value);
-	p->c->device_timeout = v;
+			     "fallback: expected a target as in a line of its own, such as 'ext4 "
+			     "LABEL=crash', found '%.64s'",
+			     value);
+	expected = wrong_place(key, where);
+	if (expected)
+		return wrong(p, p->line, err, "fallback %s: expected %s, found '%.64s'", key->name,
+			     expected, where);
+	while ((word = strtok_r(NULL, " \t\r\v\f", &save))) {
+		int rc = take_target_option(p, word, &f, err);
+
+		if (rc)
+			return rc;
+	}
+	fill_target(p, key, where, &f.target);
+	p->fallbacks[p->nfallbacks++] = f;
 	return 0;
 }
 
@@ -348,6 +592,8 @@ static int take(struct parse *p, const struct key *key, const char *value, struc
 	switch (key->kind) {
 	case KEY_TARGET:
 		return take_target(p, key, value, err);
+	case KEY_FALLBACK:
+		return take_fallback(p, value, err);
 	case KEY_FILE:
 		if (value[0] != '/')
 			return wrong(p, p->line, err,
@@ -358,7 +604,7 @@ static int take(struct parse *p, const struct key *key, const char *value, struc
 		snprintf((char *)p->c + key->offset, CONFIG_VALUE_MAX, "%s", value);
 		return 0;
 	case KEY_PATH:
-		return take_path(p, value, err);
+		return take_path(p, value, p->c->path, err);
 	case KEY_COLLECTOR:
 		snprintf(p->c->core_collector, sizeof(p->c->core_collector), "%s", value);
 		p->collector_line = p->line;
@@ -368,8 +614,16 @@ static int take(struct parse *p, const struct key *key, const char *value, struc
 	case KEY_FAILURE_ACTION:
 		return take_action(p, key, value, CONFIG_ACTION_DUMP_TO_ROOTFS,
 				   &p->c->failure_action, err);
-	case KEY_SECONDS:
-		return take_seconds(p, key, value, err);
+	case KEY_NUMBER:
+		return take_number(p, key, value, err);
+	case KEY_SIZE:
+		return take_size(p, key, value, err);
+	case KEY_CRASH_LOOP:
+		return take_crash_loop(p, key, value, err);
+	case KEY_METHOD:
+		return take_method(p, key, value, err);
+	case KEY_WATCHDOG:
+		return take_watchdog(p, key, value, err);
 	case KEY_CPUS:
 		return take_cpus(p, key, value, err);
 	case KEY_ZERO_ONE:
@@ -474,8 +728,63 @@ static int take_line(struct parse *p, const char *line, size_t len, struct err *
 	return unknown_key(p, name, err);
 }
 
+/* A target that its line leaves open in part takes the rest from the keys, wherever they stand. */
+static int finish_targets(struct parse *p, struct err *err)
+{
+	struct config *c = p->c;
+	struct config_target *t = &c->targets[0];
+
+	memcpy(t->path, c->path, sizeof(t->path));
+	memcpy(t->sshkey, c->sshkey, sizeof(t->sshkey));
+	t->method = c->ssh_method;
+	t->limit = c->target_limit;
+	for (size_t i = 0; i < p->nfallbacks; i++) {
+		const struct fallback *f = &p->fallbacks[i];
+
+		t = &c->targets[c->ntargets];
+		*t = f->target;
+		if (!t->path[0])
+			memcpy(t->path, c->path, sizeof(t->path));
+		if (!t->sshkey[0])
+			memcpy(t->sshkey, c->sshkey, sizeof(t->sshkey));
+		if (!f->method_said)
+			t->method = c->ssh_method;
+		if (!f->limit_said)
+			t->limit = c->target_limit;
+		c->ntargets++;
+		// Its line could not be printed again.
+		if (strpbrk(t->path, " \t") || strpbrk(t->sshkey, " \t") ||
+		    strlen(t->where) + strlen(t->path) + strlen(t->sshkey) + FALLBACK_WORDS >
+			    CONFIG_VALUE_MAX) {
+			int rc = wrong(p, f->line, err,
+				       "fallback: path and sshkey must be short and without "
+				       "spaces here");
+
+			c->ntargets--;
+			if (rc)
+				return rc;
+		}
+	}
+	if (c->targets_wanted > c->ntargets) {
+		unsigned int wanted = c->targets_wanted;
+
+		c->targets_wanted = c->ntargets;
+		return wrong(p, p->line, err, "targets_wanted: %u, but there are only %zu targets",
+			     wanted, c->ntargets);
+	}
+	return 0;
+}
+
+static bool has_raw(const struct config *c)
+{
+	for (size_t i = 0; i < c->ntargets; i++)
+		if (c->targets[i].kind == CONFIG_TARGET_RAW)
+			return true;
+	return false;
+}
+
 /* The last core_collector line is the one that counts, so it is read when all are known. */
-static int finish(struct parse *p, struct err *err)
+static int finish_collector(struct parse *p, struct err *err)
 {
 	struct config *c = p->c;
 	struct err why = {0};
@@ -485,7 +794,7 @@ static int finish(struct parse *p, struct err *err)
 		return 0;
 	rc = dumpopts_parse_string(&c->collect, c->core_collector, &why);
 	if (!rc) {
-		rc = dumpopts_check(&c->collect, c->target.kind == CONFIG_TARGET_RAW, &why);
+		rc = dumpopts_check(&c->collect, has_raw(c), &why);
 		if (!rc)
 			return 0;
 		err_prepend(&why, "core_collector");
@@ -499,6 +808,13 @@ static int finish(struct parse *p, struct err *err)
 	dumpopts_default(&c->collect);
 	c->core_collector[0] = '\0';
 	return wrong(p, p->collector_line, err, "%.200s", why.msg);
+}
+
+static int finish(struct parse *p, struct err *err)
+{
+	int rc = finish_targets(p, err);
+
+	return rc ? rc : finish_collector(p, err);
 }
 
 int config_parse(struct config *c, const char *name, const char *text, size_t size, bool strict,
@@ -548,7 +864,7 @@ int config_check(const struct config *c, const char *name, struct err *err)
 		       c->unsupported[0].text);
 }
 
-static const char *target_key(const struct config_target *t)
+const char *config_target_name(const struct config_target *t)
 {
 	switch (t->kind) {
 	case CONFIG_TARGET_FS:
@@ -562,26 +878,58 @@ static const char *target_key(const struct config_target *t)
 	case CONFIG_TARGET_LOCAL:
 		break;
 	}
-	return NULL;
+	return "local";
+}
+
+typedef void (*print_fn)(void *ctx, const char *key, const char *value);
+
+static void print_fallback(const struct config_target *t, print_fn out, void *ctx)
+{
+	char line[3 * CONFIG_VALUE_MAX + 64];
+
+	snprintf(line, sizeof(line), "%s %s path=%s%s%s method=%s limit=%u", config_target_name(t),
+		 t->where, t->path, t->sshkey[0] ? " sshkey=" : "", t->sshkey,
+		 method_names[t->method], t->limit);
+	out(ctx, "fallback", line);
+}
+
+static void print_numbers(const struct config *c, print_fn out, void *ctx)
+{
+	char text[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const void *value = (const char *)c + keys[i].offset;
+
+		if (keys[i].kind == KEY_NUMBER)
+			snprintf(text, sizeof(text), "%u", *(const unsigned int *)value);
+		else if (keys[i].kind == KEY_SIZE)
+			snprintf(text, sizeof(text), "%" PRIu64, *(const uint64_t *)value);
+		else
+			continue;
+		out(ctx, keys[i].name, text);
+	}
+	snprintf(text, sizeof(text), "%u", c->capture_cpus);
+	out(ctx, "capture_cpus", c->capture_cpus ? text : "auto");
+	snprintf(text, sizeof(text), c->crash_loop_count ? "%u %u" : "%u", c->crash_loop_count,
+		 c->crash_loop_seconds);
+	out(ctx, "crash_loop", text);
 }
 
 void config_print(const struct config *c,
 		  void (*out)(void *ctx, const char *key, const char *value), void *ctx)
 {
-	const char *target = target_key(&c->target);
-	char number[16];
-
-	if (target)
-		out(ctx, target, c->target.where);
+	if (c->targets[0].kind != CONFIG_TARGET_LOCAL)
+		out(ctx, config_target_name(&c->targets[0]), c->targets[0].where);
 	out(ctx, "path", c->path);
+	for (size_t i = 1; i < c->ntargets; i++)
+		print_fallback(&c->targets[i], out, ctx);
 	out(ctx, "core_collector",
 	    c->core_collector[0] ? c->core_collector : "lifeboat-collect -d 31 --codec auto");
 	out(ctx, "final_action", config_action_name(c->final_action));
 	out(ctx, "failure_action", config_action_name(c->failure_action));
-	snprintf(number, sizeof(number), "%u", c->device_timeout);
-	out(ctx, "device_timeout", number);
-	snprintf(number, sizeof(number), "%u", c->capture_cpus);
-	out(ctx, "capture_cpus", c->capture_cpus ? number : "auto");
+	out(ctx, "ssh_method", method_names[c->ssh_method]);
+	out(ctx, "watchdog", c->watchdog);
+	print_numbers(c, out, ctx);
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		const char *value = (const char *)c + keys[i].offset;
 

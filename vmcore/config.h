@@ -27,6 +27,7 @@ enum {
 	CONFIG_NOTES_MAX = 16,
 	CONFIG_UNSUPPORTED_MAX = 4,
 	CONFIG_NOTE_MAX = 256,
+	CONFIG_TARGETS_MAX = 8,
 };
 
 enum config_target_kind {
@@ -37,10 +38,21 @@ enum config_target_kind {
 	CONFIG_TARGET_SSH, /* ssh <user@host> */
 };
 
+/* How a dump goes over ssh. */
+enum config_method {
+	CONFIG_METHOD_PLAIN, /* to a shell: any sshd will do */
+	CONFIG_METHOD_RECEIVE, /* to lifeboat-receive: acknowledged in pieces, and resumed */
+};
+
+/* One of the places that are tried in turn. What its line does not say is what the keys say. */
 struct config_target {
 	enum config_target_kind kind;
 	char fstype[16]; /* of CONFIG_TARGET_FS: "ext4", "xfs" ... */
 	char where[CONFIG_VALUE_MAX]; /* device, LABEL=..., UUID=..., host:/export, user@host */
+	char path[CONFIG_VALUE_MAX]; /* where crash directories go on it */
+	char sshkey[CONFIG_VALUE_MAX]; /* "": that which `lifeboat propagate` made */
+	enum config_method method;
+	unsigned int limit; /* seconds that it may take in all; 0: only the deadline counts */
 };
 
 enum config_action {
@@ -58,8 +70,10 @@ struct config_note {
 };
 
 struct config {
-	struct config_target target;
-	char path[CONFIG_VALUE_MAX]; /* default /var/crash */
+	struct config_target targets[CONFIG_TARGETS_MAX]; /* in the order in which they are tried */
+	size_t ntargets; /* at least 1 */
+	unsigned int targets_wanted; /* so many of them must get the dump; default 1 */
+	char path[CONFIG_VALUE_MAX]; /* of targets that name none; default /var/crash */
 	struct dumpopts collect; /* of core_collector */
 	char core_collector[CONFIG_VALUE_MAX]; /* as written; "": not said */
 	enum config_action final_action;
@@ -73,9 +87,34 @@ struct config {
 	unsigned int capture_cpus; /* of the capture kernel; default 0: as many as pay */
 	unsigned int device_timeout; /* seconds to wait for the target's device; default 30 */
 
+	/* Limits, in seconds; 0 is none. */
+	unsigned int capture_deadline; /* from the collector's start to the final action; 7200 */
+	unsigned int target_limit; /* of a target that names none; 0 */
+	unsigned int tier_limit; /* of panic record, log and mini-core, each; 60 */
+	unsigned int stall_time; /* so long below stall_rate is a stall; 60 */
+	uint64_t stall_rate; /* bytes a second; 64 KiB */
+	char watchdog[CONFIG_VALUE_MAX]; /* "auto", "no" or a device; default auto */
+
+	/* After so many crashes alike within so many seconds dumps get small; 0 and 0: never. */
+	unsigned int crash_loop_count; /* 3 */
+	unsigned int crash_loop_seconds; /* 3600 */
+
+	/* What may stay on a target when a new dump comes; 0 is no limit. */
+	unsigned int keep_dumps, keep_days;
+	uint64_t keep_bytes;
+	uint64_t min_free; /* bytes that dumps must leave to others */
+
+	char network[CONFIG_VALUE_MAX]; /* "auto", "none" or docs/network.md; default auto */
+	unsigned int network_timeout; /* seconds; 60 */
+	char notify[CONFIG_VALUE_MAX]; /* run at boot for each new receipt; "": nothing */
+
 	/* Of kdump.conf, for the builder of the initrd and later features. */
 	char extra_bins[CONFIG_VALUE_MAX], extra_modules[CONFIG_VALUE_MAX];
-	char sshkey[CONFIG_VALUE_MAX];
+	char sshkey
+		[CONFIG_VALUE_MAX]; /* of targets that name none; "": that of `lifeboat propagate` */
+	char ssh_hostkeys
+		[CONFIG_VALUE_MAX]; /* known_hosts file; "": that of `lifeboat propagate` */
+	enum config_method ssh_method; /* of targets that name none; default plain */
 	char kdump_pre[CONFIG_VALUE_MAX], kdump_post[CONFIG_VALUE_MAX];
 	char kdump_emergency[CONFIG_VALUE_MAX];
 
@@ -87,12 +126,13 @@ struct config {
 	size_t nunsupported; /* may exceed CONFIG_UNSUPPORTED_MAX: then the rest was not kept */
 };
 
-/* All defaults: path /var/crash, level 31, codec auto, reboot. */
+/* All defaults: one target, path /var/crash on it, level 31, codec auto, reboot. */
 void config_default(struct config *c);
 
 /*
  * Sets @c to the defaults, then reads @size bytes of text (borrowed) called @name in
- * messages. Strict: an unknown key, a bad value or two targets are ERR_USAGE, "NAME:LINE: what, what to do".
+ * messages. Strict: an unknown key, a bad value or two targets that are both the first are
+ * ERR_USAGE, "NAME:LINE: what, what to do".
  * Forgiving (@strict false): such a line becomes a note and the rest counts, since a dump
  * must not be lost to a misspelt line. ERR_LIMIT beyond the limits above, in both; @c then
  * holds what stood before, and is fit for use.
@@ -119,5 +159,8 @@ void config_print(const struct config *c,
 		  void (*out)(void *ctx, const char *key, const char *value), void *ctx);
 
 const char *config_action_name(enum config_action action);
+
+/* The key that asks for such a target: "ext4", "raw", "nfs", "ssh"; "local" for none. */
+const char *config_target_name(const struct config_target *t);
 
 #endif

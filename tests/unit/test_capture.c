@@ -80,7 +80,7 @@ static int capture(const struct place *p, const char *kernel, const char *path)
 		fail_msg("%s", err.msg);
 	mkcore_path(fd, core);
 	config_default(config);
-	snprintf(config->path, sizeof(config->path), "%s%s", p->dir, path);
+	snprintf(config->targets[0].path, sizeof(config->targets[0].path), "%s%s", p->dir, path);
 	log_init(log, -1, LOG_COMMON | LOG_ERROR);
 	rc = capture_run(config, core, log);
 	close(fd);

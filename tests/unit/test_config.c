@@ -153,7 +153,7 @@ static void test_defaults(void **state)
 
 	(void)state;
 	config_default(c);
-	assert_int_equal(c->target.kind, CONFIG_TARGET_LOCAL);
+	assert_int_equal(c->targets[0].kind, CONFIG_TARGET_LOCAL);
 	assert_string_equal(c->path, "/var/crash");
 	assert_int_equal(c->collect.levels[0], 31);
 	assert_string_equal(c->collect.codec, "auto");
@@ -269,9 +269,9 @@ static void test_forgiving_keeps_the_rest(void **state)
 			       false, &err),
 			 0);
 	assert_int_equal(c->nnotes, 4);
-	assert_int_equal(c->target.kind, CONFIG_TARGET_FS);
-	assert_string_equal(c->target.where, "/dev/vdb");
-	assert_string_equal(c->target.fstype, "ext4");
+	assert_int_equal(c->targets[0].kind, CONFIG_TARGET_FS);
+	assert_string_equal(c->targets[0].where, "/dev/vdb");
+	assert_string_equal(c->targets[0].fstype, "ext4");
 	assert_int_equal(c->collect.levels[0], 31);
 	assert_int_equal(c->final_action, CONFIG_ACTION_HALT);
 	assert_int_equal(c->device_timeout, 30);

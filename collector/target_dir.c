@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A directory of a file system: one that is mounted already, or one of a block device. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "collector/sink.h"
+#include "collector/target.h"
+#include "vmcore/config.h"
+
+#define MOUNT_POINT "/run/lifeboat/target"
+
+enum {
+	SAME_NAME_MAX = 100, // directories of one second
+};
+
+static int mount_device(struct target *t, struct err *err)
+{
+	int rc = target_make_dir(MOUNT_POINT, err);
+
+	if (rc)
+		return rc;
+	if (mount(t->device, MOUNT_POINT, t->conf->fstype,
+		  MS_NOATIME | MS_NODEV | MS_NOSUID | MS_NOEXEC, "")) {
+		// What a device says whose medium is write-protected.
+		if (errno == EROFS || errno == EACCES)
+			return err_set(err, ERR_SYS, "%s is read-only: no dump can go there",
+				       t->device);
+		return err_sys(err, "mount %s as %s", t->device, t->conf->fstype);
+	}
+	t->mounted = true;
+	snprintf(t->mount_point, sizeof(t->mount_point), "%s", MOUNT_POINT);
+	return 0;
+}
+
+static int dir_open(struct target *t, struct err *err)
+{
+	const char *path = t->conf->path;
+	int rc = 0;
+
+	if (t->conf->kind == CONFIG_TARGET_LOCAL) {
+		snprintf(t->base, sizeof(t->base), "%s", path);
+		return 0;
+	}
+	// The host's directory, by its tag; there is no device to wait for.
+	if (strcmp(t->conf->fstype, "virtiofs") == 0)
+		snprintf(t->device, sizeof(t->device), "%s", t->conf->where);
+	else
+		rc = target_find_device(t, err);
+	if (!rc)
+		rc = mount_device(t, err);
+	if (rc)
+		return rc;
+	snprintf(t->base, sizeof(t->base), "%s/%s", MOUNT_POINT, path + strspn(path, "/"));
+	return 0;
+}
+
+static int dir_make_dir(struct target *t, const char *name, struct err *err)
+{
+	char path[TARGET_PATH_MAX];
+	int rc;
+
+	for (int i = 0; i < SAME_NAME_MAX; i++) {
+		char suffix[16] = "";
+
+		if (i)
+			snprintf(suffix, sizeof(suffix), ".%d", i);
+		if (snprintf(path, sizeof(path), "%s/%s%s", t->base, name, suffix) >=
+		    (int)sizeof(path))
+			return err_set(err, ERR_LIMIT, "%s: name too long", t->base);
+		if (access(path, F_OK) == 0)
+			continue;
+		rc = target_make_dir(path, err);
+		if (!rc)
+			memcpy(t->dir, path, sizeof(t->dir));
+		return rc;
+	}
+	return err_set(err, ERR_LIMIT, "%s/%s: there are %d of that name already", t->base, name,
+		       SAME_NAME_MAX);
+}
+
+static int dir_small_create(struct target *t, const char *name, int *fd_ret, struct err *err)
+{
+	return sink_small_create(t->dir, name, fd_ret, err);
+}
+
+static int dir_small_commit(struct target *t, const char *name, int fd, struct err *err)
+{
+	return sink_small_commit(t->dir, name, fd, err);
+}
+
+static void dir_small_remove(struct target *t, const char *name)
+{
+	sink_small_remove(t->dir, name);
+}
+
+static int dir_open_sink(struct target *t, const char *name, const char *temp, struct sink *s,
+			 struct err *err)
+{
+	char path[SINK_PATH_MAX], temp_path[SINK_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", t->dir, name);
+	snprintf(temp_path, sizeof(temp_path), "%s/%s", t->dir, temp);
+	return sink_file_open(s, path, temp_path, true, err);
+}
+
+static int dir_space(struct target *t, struct target_space *ret, struct err *err)
+{
+	struct statvfs st;
+
+	if (statvfs(t->dir[0] ? t->dir : t->base, &st))
+		return err_sys(err, "%s: statvfs", t->base);
+	ret->free = (uint64_t)st.f_bavail * st.f_frsize;
+	ret->size = (uint64_t)st.f_blocks * st.f_frsize;
+	return 0;
+}
+
+static int dir_close(struct target *t, struct err *err)
+{
+	if (!t->mounted)
+		return 0;
+	t->mounted = false;
+	if (umount2(t->mount_point, 0))
+		return err_sys(err, "%s: unmount", t->device);
+	return 0;
+}
+
+const struct target_ops target_dir = {
+	.name = "dir",
+	.open = dir_open,
+	.make_dir = dir_make_dir,
+	.small_create = dir_small_create,
+	.small_commit = dir_small_commit,
+	.small_remove = dir_small_remove,
+	.open_sink = dir_open_sink,
+	.space = dir_space,
+	.close = dir_close,
+};
