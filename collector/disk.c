@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -316,6 +318,19 @@ static uint64_t find_align(int fd)
 	return align <= ALIGN_MAX && !(align & (align - 1)) ? align : 0;
 }
 
+/*
+ * A file in a file system that is nothing but memory. Some kernels take O_DIRECT there (tmpfs
+ * since 6.6) and copy all the same: buffers and threads would only add a copy of their own.
+ * (Nodes of devices lie in such a file system, too.)
+ */
+static bool in_memory(const struct disk *d)
+{
+	struct statfs fs;
+
+	return d->regular && !fstatfs(d->fd, &fs) &&
+	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 /* Another descriptor of the same file, or -1. */
 static int open_direct(const char *path, int fd)
 {
@@ -350,12 +365,12 @@ void disk_buffer(struct disk *d, const char *path, uint64_t budget)
 	unsigned int count;
 
 	d->align = find_align(d->fd);
-	if (d->direct_fd >= 0 || !d->align)
+	d->regular = !fstat(d->fd, &st) && S_ISREG(st.st_mode);
+	if (d->direct_fd >= 0 || !d->align || in_memory(d))
 		return;
 	d->direct_fd = open_direct(path, d->fd);
 	if (d->direct_fd < 0)
 		return;
-	d->regular = !fstat(d->fd, &st) && S_ISREG(st.st_mode);
 	d->ahead = d->regular;
 	size_buffers(budget, &count, &d->size);
 	while (d->nbuffers < count &&
@@ -451,16 +466,39 @@ static void send(struct disk *d)
 	d->now = NULL;
 }
 
+/*
+ * A stretch of a stream at once. What fails is told later, as ever, but for how far it got:
+ * that is found in small steps, for of a full target every page is worth having.
+ */
+static void write_at_once(struct disk *d, const uint8_t *from, size_t size, uint64_t offset)
+{
+	size_t done = 0, n;
+	struct err why;
+	int rc = disk_write(d, from, size, offset, &why);
+
+	if (!rc)
+		return;
+	for (; done < size; done += n) {
+		n = size - done < ALIGN_MIN ? size - done : ALIGN_MIN;
+		if (disk_write(d, from + done, n, offset + done, NULL))
+			break;
+	}
+	pthread_mutex_lock(&d->lock);
+	note_failure(d, rc, &why, offset + done);
+	pthread_mutex_unlock(&d->lock);
+}
+
 int disk_stream(struct disk *d, const void *buf, size_t size, uint64_t offset, struct err *err)
 {
 	const uint8_t *from = buf;
-	int rc;
+	int rc = failure(d, err);
 
-	if (!d->nthreads)
-		return disk_write(d, buf, size, offset, err);
-	rc = failure(d, err);
 	if (rc)
 		return rc;
+	if (!d->nthreads) {
+		write_at_once(d, from, size, offset);
+		return 0;
+	}
 	if (d->now && d->now->end != offset)
 		send(d);
 	while (size) {

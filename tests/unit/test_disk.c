@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -312,6 +315,50 @@ static void test_given_up(void **state)
 	}
 }
 
+/* A file system in memory may take O_DIRECT too, for nothing. */
+static bool in_memory(int fd)
+{
+	struct statfs fs;
+
+	assert_int_equal(fstatfs(fd, &fs), 0);
+	return fs.f_type == TMPFS_MAGIC;
+}
+
+/* There a stream is written at once, whatever O_DIRECT would do. */
+static void test_no_disk(void **state)
+{
+	int fd = memfd_create("target", 0);
+	uint8_t byte = 1, piece[100000], got[100000];
+	char path[64];
+	struct disk *d;
+	uint64_t done;
+
+	(void)state;
+	assert_true(fd >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(disk_create(fd, &d, NULL), 0);
+	disk_buffer(d, path, 0);
+	assert_false(disk_is_direct(d));
+	assert_int_equal(disk_stream(d, &byte, 1, 5, NULL), 0);
+	assert_true(disk_written(d) == UINT64_MAX);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 6);
+	assert_int_equal(disk_drain(d, NULL), 0);
+	// Full: told later, and how far it got is known to the page at least.
+	signal(SIGXFSZ, SIG_IGN);
+	fill(piece, sizeof(piece), 6);
+	limit(70000);
+	assert_int_equal(disk_stream(d, piece, sizeof(piece), 6, NULL), 0);
+	limit(RLIM_INFINITY);
+	assert_int_equal(disk_stream(d, &byte, 1, 200000, NULL), ERR_NOSPC);
+	assert_int_equal(disk_drain(d, NULL), ERR_NOSPC);
+	done = disk_written(d);
+	assert_true(done > 70000 - 4096 && done <= 70000);
+	assert_int_equal(pread(fd, got, done - 6, 6), done - 6);
+	assert_memory_equal(got, piece, done - 6);
+	disk_destroy(d);
+	close(fd);
+}
+
 /* Nothing of a stream stays in the page cache where the target takes it past that. */
 static void test_direct(void **state)
 {
@@ -328,7 +375,7 @@ static void test_direct(void **state)
 	assert_false(disk_is_direct(d));
 	other = open(p->temp, O_RDWR | O_DIRECT);
 	disk_buffer(d, p->temp, 0);
-	assert_int_equal(disk_is_direct(d), other >= 0);
+	assert_int_equal(disk_is_direct(d), other >= 0 && !in_memory(fd));
 	assert_int_equal(disk_stream(d, &byte, 1, 5, NULL), 0);
 	assert_int_equal(disk_drain(d, NULL), 0);
 	assert_int_equal(disk_read(d, &byte, 1, 5, NULL), 0);
@@ -345,7 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_memory), TEST(test_append),	TEST(test_scattered), TEST(test_far),
-		TEST(test_full),   TEST(test_given_up), TEST(test_direct),
+		TEST(test_full),   TEST(test_given_up), TEST(test_direct),    TEST(test_no_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
