@@ -54,10 +54,12 @@ struct worker {
 	struct pipeline *pl;
 	pthread_t thread;
 	struct vmcore_window window;
+	bool copies; // it reads rather than maps
 	void *codec_ctx[LADDER_RUNGS_MAX];
 	bool starved; // the writer had nothing to do when this one came with its last block
 	struct constant constants[CONSTANTS];
-	uint8_t *page; // a copy: old memory may still be written to by devices
+	const uint8_t *page; // at hand: a copy, for old memory may still be written to by devices
+	uint8_t *own; // room for it, unless the window has one already
 	pfn_t pfns[BLOCK_PAGES];
 	uint64_t indices[BLOCK_PAGES];
 };
@@ -103,13 +105,14 @@ static struct block *pop(struct queue *q)
 }
 
 /* A page of which only parts were captured: zeros elsewhere. */
-static void read_in_parts(const struct worker *w, paddr_t start)
+static void read_in_parts(struct worker *w, paddr_t start)
 {
 	const struct kmem *km = w->pl->conf->km;
 	const struct vmcore_info *info = vmcore_info(km->vc);
 	paddr_t end = start + km->page_size;
 
-	memset(w->page, 0, km->page_size);
+	memset(w->own, 0, km->page_size);
+	w->page = w->own;
 	for (size_t i = vmcore_first(km->vc, start); i < info->nranges; i++) {
 		const struct vmcore_range *r = &info->ranges[i];
 		paddr_t from = r->paddr > start ? r->paddr : start;
@@ -119,7 +122,7 @@ static void read_in_parts(const struct worker *w, paddr_t start)
 			break;
 		// What cannot be read stays zero. Bad memory is no error and was counted already.
 		if (from < to &&
-		    vmcore_read(km->vc, from, w->page + (from - start), to - from, NULL))
+		    vmcore_read(km->vc, from, w->own + (from - start), to - from, NULL))
 			vmcore_count_lost(km->vc);
 	}
 }
@@ -129,17 +132,17 @@ static size_t block_pages(const struct pipeline_conf *conf)
 	return conf->block_pages ? conf->block_pages : BLOCK_PAGES;
 }
 
-/* Bytes worth mapping from page @i on: as far as the pages follow each other closely. */
-static size_t run_bytes(const struct worker *w, size_t i, size_t n, uint64_t page_size)
+/* The last of the pages from @i on that are worth bringing to hand at once: they lie close. */
+static size_t run_last(const struct worker *w, size_t i, size_t n, uint64_t page_size)
 {
 	uint64_t max = w->window.size_max / page_size;
+	uint64_t gap = w->copies ? PIPELINE_GAP_COPY : PIPELINE_GAP;
 	size_t last = i;
 
 	while (last + 1 < n && w->pfns[last + 1] > w->pfns[last] &&
-	       w->pfns[last + 1] - w->pfns[last] <= PIPELINE_GAP &&
-	       w->pfns[last + 1] - w->pfns[i] < max)
+	       w->pfns[last + 1] - w->pfns[last] <= gap && w->pfns[last + 1] - w->pfns[i] < max)
 		last++;
-	return (w->pfns[last] - w->pfns[i] + 1) * page_size;
+	return last;
 }
 
 /* Packs the page with the block's codec to @to: bytes, 0 when it does not shrink. */
@@ -200,23 +203,37 @@ static void pack_page(struct worker *w, struct block *b, struct block_page *bp)
 	b->used += size;
 }
 
+/* Brings page @i to hand, and the window over those that follow it up to @last. */
+static void get_page(struct worker *w, size_t i, size_t last)
+{
+	const struct kmem *km = w->pl->conf->km;
+	paddr_t paddr = w->pfns[i] << km->page_shift;
+	uint64_t ahead = (w->pfns[last] - w->pfns[i] + 1) * km->page_size;
+	const uint8_t *old;
+	size_t len;
+
+	if (vmcore_window_get(&w->window, paddr, km->page_size, ahead, &old, &len, NULL)) {
+		read_in_parts(w, paddr);
+	} else if (vmcore_window_is_copy(&w->window)) {
+		w->page = old;
+	} else {
+		memcpy(w->own, old, km->page_size);
+		w->page = w->own;
+	}
+}
+
 static void fill_block(struct worker *w, struct block *b, size_t n)
 {
 	const struct kmem *km = w->pl->conf->km;
+	size_t last = 0;
 
 	b->npages = n;
 	b->used = 0;
 	for (size_t i = 0; i < n; i++) {
-		paddr_t paddr = w->pfns[i] << km->page_shift;
-		const uint8_t *old;
-		size_t len;
-
+		if (!i || i > last)
+			last = run_last(w, i, n, km->page_size);
 		b->pages[i] = (struct block_page){.pfn = w->pfns[i], .index = w->indices[i]};
-		if (vmcore_window_get(&w->window, paddr, km->page_size,
-				      run_bytes(w, i, n, km->page_size), &old, &len, NULL))
-			read_in_parts(w, paddr);
-		else
-			memcpy(w->page, old, km->page_size);
+		get_page(w, i, last);
 		pack_page(w, b, &b->pages[i]);
 	}
 }
@@ -440,8 +457,10 @@ static int worker_init(struct worker *w, struct pipeline *pl, struct err *err)
 				conf->window ? conf->window : PIPELINE_WINDOW, err);
 	if (rc)
 		return rc;
-	if (posix_memalign((void **)&w->page, 64, conf->km->page_size)) {
-		w->page = NULL;
+	if (!conf->map)
+		w->copies = vmcore_window_prefer_copy(&w->window);
+	if (posix_memalign((void **)&w->own, 64, conf->km->page_size)) {
+		w->own = NULL;
 		return err_set(err, ERR_NOMEM, "no memory for a page");
 	}
 	for (unsigned int i = 0; i < conf->ladder->n && !rc; i++) {
@@ -462,7 +481,7 @@ static void worker_deinit(struct worker *w)
 	vmcore_window_deinit(&w->window);
 	for (unsigned int i = 0; i < ladder->n; i++)
 		ladder->rungs[i].codec->destroy(w->codec_ctx[i]);
-	free(w->page);
+	free(w->own);
 }
 
 /* Sets up as many workers as memory allows, at least one. */

@@ -36,6 +36,7 @@ struct pipeline_conf {
 	unsigned int workers;
 	size_t block_pages; /* pages in a block, at most BLOCK_PAGES; 0: so many */
 	size_t window; /* bytes mapped at once, a worker; 0: PIPELINE_WINDOW */
+	bool map; /* maps the input even where reading it is the quicker way: as /proc/vmcore */
 };
 
 struct pipeline_stats {
@@ -65,7 +66,8 @@ struct pipeline_out {
 enum {
 	PIPELINE_SPARE_BLOCKS = 3,
 	PIPELINE_WINDOW = 4 << 20, /* bytes mapped at once, a worker */
-	PIPELINE_GAP = 32, /* pages not wanted that are mapped rather than jumped over */
+	PIPELINE_GAP = 32, /* pages not wanted that are mapped rather than jumped over ... */
+	PIPELINE_GAP_COPY = 4, /* ... or read, where that takes a copy of each */
 };
 
 /* Bytes that @workers need with blocks of @block_pages pages of @page_size: for the budget. */

@@ -2,8 +2,10 @@
 #include "vmcore/source.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -79,6 +81,13 @@ void source_close(struct source *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	*s = (struct source){.fd = -1};
+}
+
+bool source_cached(const struct source *s)
+{
+	struct statfs fs;
+
+	return !fstatfs(s->fd, &fs) && fs.f_type != PROC_SUPER_MAGIC;
 }
 
 ssize_t source_pread(const struct source *s, void *buf, size_t size, uint64_t offset,

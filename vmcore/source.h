@@ -7,6 +7,7 @@
 #define VMCORE_SOURCE_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -26,6 +27,10 @@ struct source {
  */
 int source_open(struct source *s, const char *path, struct err *err);
 void source_close(struct source *s);
+
+/* Whether what is read comes from the page cache: of all files but those that the kernel makes up
+ * as they are read, like /proc/vmcore. */
+bool source_cached(const struct source *s);
 
 /* Up to @size bytes at @offset, fewer only at the end; or a negative code. Any thread. */
 ssize_t source_pread(const struct source *s, void *buf, size_t size, uint64_t offset,

@@ -134,6 +134,7 @@ struct vmcore_window {
 	uint8_t *bounce; /* private: buffer of the fallback, size_max bytes, touched as needed */
 	unsigned int map_failures; /* private: after a few of them mapping is given up */
 	int guard; /* private: slot of vmcore/sigbus.h, or negative */
+	bool copies; /* private: reads where it could map */
 };
 
 /*
@@ -144,6 +145,16 @@ struct vmcore_window {
 int vmcore_window_init(struct vmcore_window *w, struct vmcore *vc, size_t size_max,
 		       struct err *err);
 void vmcore_window_deinit(struct vmcore_window *w);
+
+/*
+ * For who goes through all bytes that it asks for, once: where the file lies in the page cache,
+ * as all but /proc/vmcore do, they are read, up to 128 KiB at a time. A copy costs less than
+ * page tables do, the more so for short runs. Other files are mapped as ever. Returns which it is.
+ */
+bool vmcore_window_prefer_copy(struct vmcore_window *w);
+
+/* Whether what vmcore_window_get() gave last is a copy, which nobody else writes to. */
+bool vmcore_window_is_copy(const struct vmcore_window *w);
 
 /*
  * Gives at *@ret the byte at @paddr, with at least @need bytes valid behind it (@need <=

@@ -22,6 +22,7 @@
 
 enum {
 	BOUNCE_AHEAD = 64 << 10, /* bytes read at once where nothing can be mapped */
+	COPY_AHEAD = 128 << 10, /* and where reading is the better way */
 	MAP_FAILURES_MAX = 4, /* then the file is taken for one that cannot be mapped */
 };
 
@@ -82,6 +83,17 @@ void vmcore_window_deinit(struct vmcore_window *w)
 	if (w->bounce)
 		munmap(w->bounce, w->size_max);
 	*w = (struct vmcore_window){.guard = -1};
+}
+
+bool vmcore_window_prefer_copy(struct vmcore_window *w)
+{
+	w->copies = mappable(w->vc) && source_cached(&w->vc->srcs[0]);
+	return w->copies;
+}
+
+bool vmcore_window_is_copy(const struct vmcore_window *w)
+{
+	return w->data == w->bounce;
 }
 
 /*
@@ -161,6 +173,8 @@ static int move_read(struct vmcore_window *w, const struct vmcore_range *r, uint
 	size_t most = w->map || !w->vc->format->mappable ? page_size() : BOUNCE_AHEAD;
 	int rc;
 
+	if (w->copies)
+		most = COPY_AHEAD;
 	if (want > most)
 		want = need > most ? need : most;
 	rc = w->vc->format->read(w->vc, r, skip, w->bounce, want, err);
@@ -192,7 +206,7 @@ static int move(struct vmcore_window *w, paddr_t paddr, size_t need, size_t ahea
 	want = len;
 	w->data = NULL;
 	w->len = 0;
-	if (!move_mapped(w, r, skip, need, want)) {
+	if (w->copies || !move_mapped(w, r, skip, need, want)) {
 		rc = move_read(w, r, skip, need, want, err);
 		if (rc) {
 			err_prepend(err, "physical address %#llx", (unsigned long long)paddr);

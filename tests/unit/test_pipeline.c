@@ -326,12 +326,71 @@ static void test_order(void **state)
 	bench_close(&b);
 }
 
+/* What became of each page, as the file would have it. */
+struct result {
+	uint64_t sum; /* of bytes and places, in whatever order the blocks came */
+	size_t pages;
+};
+
+static int sum_block(void *ctx, const struct block *b, struct err *err)
+{
+	struct result *r = ctx;
+
+	(void)err;
+	for (size_t i = 0; i < b->npages; i++) {
+		const struct block_page *p = &b->pages[i];
+		uint64_t h = p->pfn * 0x9e3779b97f4a7c15ULL + p->flags;
+
+		for (size_t k = 0; k < p->size; k++)
+			h = (h ^ b->data[p->offset + k]) * 0x100000001b3ULL;
+		r->sum += h;
+		r->pages++;
+	}
+	return 0;
+}
+
+static void run_real(struct bench *b, bool map, unsigned int workers, struct result *ret)
+{
+	struct ladder one;
+	struct pipeline_conf conf = {
+		.km = &b->km,
+		.plan = &b->plan,
+		.ladder = &one,
+		.map = map,
+		.workers = workers,
+	};
+	struct pipeline_out out = {.write = sum_block, .ctx = ret};
+	struct pipeline_stats stats;
+	struct err err = {0};
+
+	*ret = (struct result){0};
+	assert_int_equal(ladder_make(&one, "lzo", 0, true, &err), 0);
+	assert_int_equal(pipeline_run(&conf, &out, &stats, &err), 0);
+}
+
+/* The same pages come of it mapped, as /proc/vmcore is, and read. */
+static void test_ways(void **state)
+{
+	struct result mapped, read;
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	run_real(&b, true, 2, &mapped);
+	run_real(&b, false, 2, &read);
+	assert_int_equal(mapped.pages, b.plan.kept_pages);
+	assert_int_equal(read.pages, b.plan.kept_pages);
+	assert_true(mapped.sum == read.sum);
+	bench_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slow_target),
 		cmocka_unit_test(test_fast_target),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_ways),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -337,6 +337,41 @@ static void run_threads(struct vmcore *vc)
 	}
 }
 
+/* Where the page cache has it, it is read when the caller prefers that, and only then. */
+static void test_copies(void **state)
+{
+	struct dump d = dump_open("load paddr=0x100000 size=1M\nload paddr=0x400000 size=0x1800\n");
+	struct vmcore_window w;
+	const uint8_t *p;
+	size_t len;
+
+	(void)state;
+	dump_pattern(&d);
+	assert_int_equal(vmcore_window_init(&w, d.vc, 512 * K, NULL), 0);
+	get(&w, 0x100000, 4096, 4096);
+	assert_false(vmcore_window_is_copy(&w));
+	assert_true(vmcore_window_prefer_copy(&w));
+	// What is there already stays; then as much as is asked for, up to a limit and the end.
+	assert_int_equal(get(&w, 0x100000, 4096, 4096), 4096);
+	assert_false(vmcore_window_is_copy(&w));
+	assert_int_equal(get(&w, 0x101000, 4096, 64 * K), 64 * K);
+	assert_true(vmcore_window_is_copy(&w));
+	assert_int_equal(get(&w, 0x140000, 4096, 512 * K), 128 * K);
+	assert_int_equal(get(&w, 0x150000, 200 * K, 4096), 200 * K);
+	assert_int_equal(get(&w, 0x401000, 16, 4096), 0x800);
+	assert_int_equal(try_get(&w, 0x401000, 4096), ERR_NOTFOUND);
+	// A copy: what is written to the file later is not seen in it.
+	assert_int_equal(get(&w, 0x100000, 4096, 4096), 4096);
+	assert_int_equal(vmcore_window_get(&w, 0x100000, 1, 1, &p, &len, NULL), 0);
+	assert_int_equal(io_pwrite(d.fd, "\0\0\0\0\0\0\0\0", 8, vmcore_find(d.vc, 0x100000)->offset,
+				   NULL),
+			 0);
+	for (unsigned int i = 0; i < 8; i++)
+		assert_int_equal(p[i], pattern_at(0x100000 + i));
+	vmcore_window_deinit(&w);
+	dump_close(&d);
+}
+
 static void test_threads(void **state)
 {
 	struct dump d = dump_open("load paddr=0x10000 size=1M\n");
@@ -574,19 +609,13 @@ static void test_guard_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_moves),
-		cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_refusal_keeps),
-		cmocka_unit_test(test_odd_offsets),
-		cmocka_unit_test(test_walk),
-		cmocka_unit_test(test_unmappable),
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_guard_page),
-		cmocka_unit_test(test_guard_no_address),
-		cmocka_unit_test(test_guard_not_ours),
-		cmocka_unit_test(test_guard_chain),
-		cmocka_unit_test(test_guard_threads),
-		cmocka_unit_test(test_guard_full),
+		cmocka_unit_test(test_moves),	       cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_refusal_keeps),  cmocka_unit_test(test_odd_offsets),
+		cmocka_unit_test(test_walk),	       cmocka_unit_test(test_unmappable),
+		cmocka_unit_test(test_copies),	       cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_guard_page),     cmocka_unit_test(test_guard_no_address),
+		cmocka_unit_test(test_guard_not_ours), cmocka_unit_test(test_guard_chain),
+		cmocka_unit_test(test_guard_threads),  cmocka_unit_test(test_guard_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
