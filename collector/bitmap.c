@@ -20,6 +20,12 @@ static uint64_t popcount(uint64_t v)
 	return v * 0x0101010101010101ULL >> 56;
 }
 
+/* Most words of a bitmap of memory have all bits set, or none. */
+static inline uint64_t count_word(uint64_t v)
+{
+	return !v ? 0 : !~v ? 64 : popcount(v);
+}
+
 static size_t bytes_of(uint64_t nwords)
 {
 	return (nwords ? nwords : 1) * sizeof(uint64_t);
@@ -96,14 +102,6 @@ static struct part part_of(const struct bitmap *bm, pfn_t start, pfn_t end)
 	return p;
 }
 
-static void touch(struct bitmap *bm, uint64_t first, uint64_t last)
-{
-	if (!bm->touched)
-		return;
-	for (uint64_t b = first / BLOCK_WORDS; b <= last / BLOCK_WORDS; b++)
-		bm->touched[b / 64] |= 1ULL << (b % 64);
-}
-
 bool bitmap_untouched(const struct bitmap *bm, uint64_t first, uint64_t n)
 {
 	for (uint64_t w = first; w - first < n && w < bm->nwords;
@@ -135,7 +133,7 @@ uint64_t words_set(uint64_t *words, uint64_t from, uint64_t to)
 	for (uint64_t w = from / 64; from < to && w <= (to - 1) / 64; w++) {
 		uint64_t bits = word_mask(w, from, to) & ~words[w];
 
-		changed += popcount(bits);
+		changed += count_word(bits);
 		words[w] |= bits;
 	}
 	return changed;
@@ -148,7 +146,7 @@ uint64_t words_clear(uint64_t *words, uint64_t from, uint64_t to)
 	for (uint64_t w = from / 64; from < to && w <= (to - 1) / 64; w++) {
 		uint64_t bits = word_mask(w, from, to) & words[w];
 
-		changed += popcount(bits);
+		changed += count_word(bits);
 		words[w] &= ~bits;
 	}
 	return changed;
@@ -161,7 +159,7 @@ uint64_t words_count(const uint64_t *words, uint64_t from, uint64_t to)
 	for (uint64_t w = from / 64; from < to && w <= (to - 1) / 64; w++) {
 		uint64_t bits = word_mask(w, from, to) & words[w];
 
-		count += popcount(bits);
+		count += count_word(bits);
 	}
 	return count;
 }
@@ -205,11 +203,27 @@ static pfn_t cut(const struct bitmap *bm, pfn_t end)
 
 uint64_t bitmap_set_range(struct bitmap *bm, pfn_t start, pfn_t end)
 {
+	uint64_t changed = 0;
+	struct part p;
+
 	end = cut(bm, end);
-	if (start >= end)
-		return 0;
-	touch(bm, start / 64, (end - 1) / 64);
-	return words_set(bm->words, start, end);
+	for (; start < end; start += p.to - p.from) {
+		bool fresh;
+
+		p = part_of(bm, start, end);
+		fresh = !p.words;
+		p.words = bm->words + p.nr * BLOCK_WORDS;
+		if (bm->touched)
+			bm->touched[p.nr / 64] |= 1ULL << (p.nr % 64);
+		// What was never looked at has no memory yet: to read it first would fault twice.
+		if (fresh && p.to - p.from == BITMAP_BLOCK) {
+			memset(p.words, 0xff, BITMAP_BLOCK / 8);
+			changed += BITMAP_BLOCK;
+		} else {
+			changed += words_set(p.words, p.from, p.to);
+		}
+	}
+	return changed;
 }
 
 uint64_t bitmap_clear_range(struct bitmap *bm, pfn_t start, pfn_t end)
