@@ -50,6 +50,23 @@ static inline bool pageclass_is_tail(const struct pageclass *pc, const uint8_t *
 	return load_le64(page + pc->compound_head) & pc->tail;
 }
 
+/*
+ * Whether the verdict on a page alone that is left out, and is not free, holds for this other
+ * one, too: all that it was made of is the same. Pages lie in runs, and this is told sooner
+ * than a verdict.
+ */
+static inline bool pageclass_alike(const struct pageclass *pc, const uint8_t *page,
+				   const uint8_t *other)
+{
+	uint64_t flags = load_le64(page + pc->flags);
+
+	return flags == load_le64(other + pc->flags) && !(flags & pc->head) &&
+	       load_le32(page + pc->mapcount) == load_le32(other + pc->mapcount) &&
+	       !((load_le64(page + pc->mapping) ^ load_le64(other + pc->mapping)) & 1) &&
+	       !((load_le64(page + pc->compound_head) ^ load_le64(other + pc->compound_head)) &
+		 pc->tail);
+}
+
 static inline __attribute__((always_inline)) enum page_class
 pageclass_verdict(const struct pageclass *pc, unsigned int level, pfn_t pfn, const uint8_t *page,
 		  const uint8_t *next, uint64_t *npages)

@@ -98,14 +98,14 @@ static void flush_excluded(struct section *at)
 	at->excluded = (struct run){0};
 }
 
-/* Pages are cleared by runs, whatever their class: a single page is memory and was counted. */
-static inline void exclude_page(struct section *at, pfn_t pfn)
+/* Pages are cleared by runs, whatever their class: these are memory and were counted. */
+static inline void exclude_pages(struct section *at, pfn_t pfn, pfn_t end)
 {
 	if (pfn != at->excluded.end) {
 		flush_excluded(at);
 		at->excluded.start = pfn;
 	}
-	at->excluded.end = pfn + 1;
+	at->excluded.end = end;
 }
 
 /* More of them may have holes, and reach behind the section. Returns where the next is. */
@@ -185,6 +185,15 @@ static inline __attribute__((always_inline)) void note_kept(struct scanner *s, s
 		note(s, at, pfn, at->decided, what);
 }
 
+/* One above the frames from @pfn on, of which it is one, that are memory; @pfn when it is none. */
+static inline pfn_t memory_end(const struct section *at, pfn_t pfn)
+{
+	unsigned int bit = (pfn - at->base) % 64;
+	uint64_t holes = ~at->words[(pfn - at->base) / 64] >> bit;
+
+	return pfn + (holes ? (unsigned int)__builtin_ctzll(holes) : 64 - bit);
+}
+
 /*
  * Goes from @pfn through the struct pages at hand; returns where it got to, at the end of them
  * or behind. Inlined for the usual size, which the compiler then knows.
@@ -195,9 +204,9 @@ static inline __attribute__((always_inline)) pfn_t scan_some(struct scanner *s, 
 	// A copy, that no store to the bitmap can be thought to change.
 	const struct pageclass pc = *s->scan->pc;
 	const unsigned int level = s->scan->level;
-	const uint64_t *const words = at->words;
 	const uint8_t *const data = s->data;
-	const pfn_t first = s->pfn, end = s->end, base = at->base;
+	const pfn_t first = s->pfn, end = s->end;
+	pfn_t memory = pfn; // one above the frames that are known to be memory
 	uint64_t scanned = 0;
 
 	while (pfn < end) {
@@ -206,8 +215,11 @@ static inline __attribute__((always_inline)) pfn_t scan_some(struct scanner *s, 
 		enum page_class class;
 		uint64_t n;
 
-		if (!(words[(pfn - base) / 64] >> (pfn - base) % 64 & 1))
-			break;
+		if (pfn >= memory) {
+			memory = memory_end(at, pfn);
+			if (pfn == memory)
+				break;
+		}
 		__builtin_prefetch(page + PREFETCH * size);
 		scanned++;
 		if (pageclass_is_head(&pc, page) && !(pfn & 1)) {
@@ -219,12 +231,21 @@ static inline __attribute__((always_inline)) pfn_t scan_some(struct scanner *s, 
 		}
 		class = pageclass_verdict(&pc, level, pfn, page, next, &n);
 		if (class != PAGE_KEPT) {
+			pfn_t from = pfn, limit = memory < end ? memory : end;
+
 			if (n > 1) {
 				pfn = exclude_range(s, at, pfn, n, class);
-			} else {
-				s->counts.excluded[class]++;
-				exclude_page(at, pfn++);
+				continue;
 			}
+			pfn++;
+			// The order of a free block is not among what is compared.
+			for (; pfn < limit && class != PAGE_FREE &&
+			       pageclass_alike(&pc, page, page + size);
+			     pfn++, page += size)
+				__builtin_prefetch(page + PREFETCH * size);
+			scanned += pfn - from - 1;
+			s->counts.excluded[class] += pfn - from;
+			exclude_pages(at, from, pfn);
 			continue;
 		}
 		note_kept(s, at, &pc, pfn++, page, next);

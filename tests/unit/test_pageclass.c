@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "collector/pageclass.h"
+#include "collector/pageverdict.h"
 #include "crashnotes/vmcoreinfo.h"
 #include "tests/lib/mkkernel.h"
 
@@ -265,6 +266,54 @@ static void test_rows(void **state)
 					 r->what, level, page_class_name(got),
 					 (unsigned long long)n, page_class_name(want),
 					 (unsigned long long)want_n);
+		}
+	}
+}
+
+/* Holds the shortcut of @b behind @a to the verdicts on both. Returns whether it is one. */
+static bool check_alike(const struct pageclass *pc, const struct row *r, const uint8_t *a,
+			const uint8_t *b)
+{
+	if (!pageclass_alike(pc, a, b))
+		return false;
+	for (unsigned int level = 0; level < 32; level++) {
+		uint64_t n = 0, other_n = 0;
+		enum page_class class = pageclass_of(pc, level, r->pfn, a, NULL, &n);
+
+		if (class == PAGE_KEPT || class == PAGE_FREE || n != 1)
+			continue;
+		if (pageclass_of(pc, level, r->pfn + 1, b, NULL, &other_n) != class || other_n != 1)
+			fail_msg("%s %s at level %u: no longer %s", r->era, r->what, level,
+				 page_class_name(class));
+	}
+	return true;
+}
+
+/* A page that is taken for one like the page before it would have the same verdict. */
+static void test_alike(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint8_t page[PAGE], other[PAGE];
+		struct pageclass pc;
+		unsigned int alike = 0;
+		bool head;
+
+		init_era(rows[i].era, &pc);
+		fill(page, rows[i].page);
+		head = pageclass_is_head(&pc, page);
+		// Whichever bit differs; most of those in a struct page are of no interest.
+		for (unsigned int bit = 0; bit < 8 * PAGE; bit++) {
+			memcpy(other, page, PAGE);
+			other[bit / 8] ^= 1 << bit % 8;
+			alike += check_alike(&pc, &rows[i], page, other);
+		}
+		// The words of flags and of the count; a bit of mapping and one of compound_head.
+		assert_int_equal(alike, head ? 0 : 8 * PAGE - 64 - 32 - 2);
+		for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
+			fill(other, rows[k].page);
+			if (!strcmp(rows[k].era, rows[i].era))
+				check_alike(&pc, &rows[i], page, other);
 		}
 	}
 }
@@ -551,19 +600,13 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_compat),
-		cmocka_unit_test(test_rows_are_complete),
-		cmocka_unit_test(test_heads),
-		cmocka_unit_test(test_needed),
-		cmocka_unit_test(test_bad_keys),
-		cmocka_unit_test(test_last_offsets),
-		cmocka_unit_test(test_missing_keys),
-		cmocka_unit_test(test_no_hugetlb),
-		cmocka_unit_test(test_absurd_flags),
-		cmocka_unit_test(test_unsigned_type),
-		cmocka_unit_test(test_largest_free),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_rows),	     cmocka_unit_test(test_compat),
+		cmocka_unit_test(test_alike),	     cmocka_unit_test(test_rows_are_complete),
+		cmocka_unit_test(test_heads),	     cmocka_unit_test(test_needed),
+		cmocka_unit_test(test_bad_keys),     cmocka_unit_test(test_last_offsets),
+		cmocka_unit_test(test_missing_keys), cmocka_unit_test(test_no_hugetlb),
+		cmocka_unit_test(test_absurd_flags), cmocka_unit_test(test_unsigned_type),
+		cmocka_unit_test(test_largest_free), cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
