@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * iomem: the physical address space as /proc/iomem tells it: what is memory, what firmware keeps,
+ * where the capture kernel may lie.
+ */
+#ifndef LOADER_IOMEM_H
+#define LOADER_IOMEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+enum {
+	IOMEM_SIZE_MAX = 8 << 20, /* of the file: large machines have some 10,000 lines */
+	IOMEM_RANGES_MAX = 1 << 17,
+	IOMEM_NAME_MAX = 48,
+};
+
+struct iomem_range {
+	uint64_t start, end; /* [start, end) */
+	unsigned int depth; /* 0: not inside another */
+	char name[IOMEM_NAME_MAX]; /* cut where it is longer */
+};
+
+struct iomem {
+	struct iomem_range *ranges; /* owned, in the order of the file */
+	size_t n;
+};
+
+/* ERR_CORRUPT with the line that is not "start-end : name". The caller frees with iomem_free(). */
+int iomem_parse(struct iomem *m, const char *text, struct err *err);
+
+/* From the file below @root. ERR_SYS also when it shows zeros only, as it does to who is not root. */
+int iomem_read(struct iomem *m, const char *root, struct err *err);
+
+void iomem_free(struct iomem *m);
+
+/* The largest range called @name at any depth, NULL if there is none. */
+const struct iomem_range *iomem_largest(const struct iomem *m, const char *name);
+
+#endif
