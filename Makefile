@@ -16,6 +16,8 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 AR ?= ar
+LD ?= ld
+OBJCOPY ?= objcopy
 variant := $(if $(filter-out gcc,$(CC)),-$(notdir $(CC)))$(if $(SAN),-san)$(if $(TSAN),-tsan)$(if $(FUZZER),-fuzz)
 O ?= build/out$(variant)
 # One name for one directory: what depends on what is noted by name.
@@ -106,7 +108,43 @@ $(O)/libcollector.a: $(collector_objs)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(O)/libloader.a: $(loader_objs)
+# What runs between two kernels: no library, no address of its own, no registers that the dying
+# kernel would have had to save. Linked twice at different places it must be the same.
+purgatory := $(O)/loader/purgatory
+purgatory_flags := -std=gnu11 -Wall -Wextra -O2 -ffreestanding -fpie -fvisibility=hidden \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-jump-tables -fno-builtin \
+	-mno-red-zone -mgeneral-regs-only -fcf-protection=none -fno-strict-aliasing -I.
+purgatory_objs := $(addprefix $(purgatory)/,entry.o purgatory.o sha256.o)
+
+$(purgatory)/%.o: loader/purgatory/%.c
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(purgatory_flags) -MMD -MP -c $< -o $@
+
+$(purgatory)/sha256.o: base/sha256.c
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(purgatory_flags) -MMD -MP -c $< -o $@
+
+$(purgatory)/entry.o: loader/purgatory/entry.S
+	$(say) AS $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) -c $< -o $@
+
+$(purgatory)/purgatory.bin: $(purgatory_objs) loader/purgatory/purgatory.lds
+	$(say) LD $@
+	$(Q)for base in 0 0x7654321000; do \
+		sed "s/BASE/$$base/" loader/purgatory/purgatory.lds > $@.lds && \
+		$(LD) -nostdlib -static -T $@.lds --no-warn-rwx-segments --build-id=none \
+			$(purgatory_objs) -o $@.elf && \
+		$(OBJCOPY) -O binary -j .image $@.elf $@.$$base || exit 1; \
+	done; cmp $@.0 $@.0x7654321000 && mv $@.0 $@
+
+$(O)/loader/purgatory_blob.o: loader/purgatory/blob.S $(purgatory)/purgatory.bin
+	$(say) AS $<
+	$(Q)$(CC) -DPURGATORY_BIN='"$(purgatory)/purgatory.bin"' -c $< -o $@
+
+$(O)/libloader.a: $(loader_objs) $(O)/loader/purgatory_blob.o
 	$(say) AR $@
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

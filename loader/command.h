@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "loader/kexecfile.h"
+#include "loader/kexecload.h"
 #include "vmcore/config.h"
 
 struct err;
@@ -21,6 +22,7 @@ struct context {
 	FILE *out; /* answers */
 	FILE *diag; /* notes that are no failure */
 	kexecfile_call *kexec;
+	kexecload_call *kexec_load;
 };
 
 /*

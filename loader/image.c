@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "loader/image.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,6 +35,9 @@ static void read_setup(struct image *img, const uint8_t *head, size_t size)
 	uint64_t at;
 	size_t n = 0;
 
+	// Most of a vmlinux may be debug information, which is not loaded.
+	if (size >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)
+		img->memory = 0;
 	if (size < SETUP_MIN || memcmp(head + HDRS_MAGIC_AT, "HdrS", 4) != 0)
 		return;
 	if (load_le32(head + INIT_SIZE_AT) > img->memory)

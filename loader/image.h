@@ -16,7 +16,8 @@ struct err;
 struct image {
 	char path[FACTS_PATH_MAX]; /* without the root */
 	uint64_t size;
-	uint64_t memory; /* bytes it takes in the reservation; a kernel unpacks itself */
+	/* Bytes it takes in the reservation, a kernel unpacks itself; 0: it does not tell. */
+	uint64_t memory;
 	uint32_t crc; /* CRC-32 of its bytes, as zlib's */
 	char release[FACTS_WORD_MAX]; /* of a kernel that tells it; or "" */
 };

@@ -21,6 +21,8 @@ struct load {
 	int kernel_fd, initrd_fd;
 	char cmdline[CMDLINE_MAX];
 	struct cpus_choice cpus;
+	char *running; /* command line of the running kernel */
+	struct kexecload segments;
 	struct state state;
 };
 
@@ -39,6 +41,8 @@ static void load_destroy(struct load *l)
 		return;
 	cleanup_close_(&l->kernel_fd);
 	cleanup_close_(&l->initrd_fd);
+	kexecload_deinit(&l->segments);
+	free(l->running);
 	free(l);
 }
 
@@ -94,7 +98,6 @@ static void choose_cpus(struct load *l, struct cmdline_parts *parts)
 
 static int prepare_cmdline(struct load *l, const struct context *ctx, struct err *err)
 {
-	CLEANUP_FREE char *running = NULL;
 	char path[FACTS_PATH_MAX];
 	struct cmdline_parts parts = {
 		.arch = cmdline_arch(l->facts.machine),
@@ -109,10 +112,10 @@ static int prepare_cmdline(struct load *l, const struct context *ctx, struct err
 			       l->facts.machine);
 	rc = facts_path(path, sizeof(path), ctx->root, "/proc/cmdline", err);
 	if (!rc)
-		rc = io_read_file(path, FACTS_CMDLINE_MAX, &running, NULL, err);
+		rc = io_read_file(path, FACTS_CMDLINE_MAX, &l->running, NULL, err);
 	if (rc)
 		return rc;
-	parts.running = running;
+	parts.running = l->running;
 	choose_cpus(l, &parts);
 	return cmdline_build(&parts, l->cmdline, err);
 }
@@ -165,6 +168,84 @@ static void record(struct load *l, const struct context *ctx, const char *who)
 			why.msg);
 }
 
+static bool locked_down(const struct facts *f)
+{
+	return f->lockdown[0] && strcmp(f->lockdown, "none") != 0;
+}
+
+/* kexec_load(2): whatever is wrong is found before the call. */
+static int call_segments(struct load *l, const struct context *ctx, const char *why,
+			 const struct kexecfile_request *files, struct err *err)
+{
+	char kernel[FACTS_PATH_MAX], initrd[FACTS_PATH_MAX];
+	struct kexecload_request req = {.kernel_path = kernel,
+					.initrd_path = initrd,
+					.cmdline = l->cmdline,
+					.running_cmdline = l->running};
+	struct kexecload *s = &l->segments;
+	int rc = facts_path(kernel, sizeof(kernel), ctx->root, l->kernel.path, err);
+
+	if (!rc)
+		rc = facts_path(initrd, sizeof(initrd), ctx->root, l->initrd.path, err);
+	if (!rc)
+		rc = kexecload_prepare(s, ctx->root, &req, err);
+	if (rc)
+		return rc;
+	if (kexecload_run(s, ctx->kexec_load))
+		return kexecload_explain(errno, &l->facts, files, err);
+	snprintf(
+		l->state.call, sizeof(l->state.call),
+		"kexec_load, %s: %zu segments, %zu notes of CPUs, %zu ranges of memory; damage %s%s",
+		why, s->segments.n, s->notes, s->ranges,
+		s->serial ? "is told on the serial console" : "resets the machine",
+		s->hotplug ? "; the kernel follows changes of CPUs and memory" : "");
+	return 0;
+}
+
+static int call_file(struct load *l, const struct context *ctx, const char *why)
+{
+	if (ctx->kexec(l->kernel_fd, l->initrd_fd, strlen(l->cmdline) + 1, l->cmdline,
+		       KEXECFILE_ON_CRASH) < 0)
+		return errno;
+	snprintf(l->state.call, sizeof(l->state.call), "kexec_file_load, %s", why);
+	return 0;
+}
+
+/*
+ * By itself the kernel's own loader: it takes signed kernels under lockdown, and keeps what it
+ * loaded up to date. Ours where there is none, or where the kernel is of a kind it does not know.
+ */
+static int choose_call(struct load *l, const struct context *ctx,
+		       const struct kexecfile_request *files, struct err *err)
+{
+	int sys;
+
+	if (l->config.load_with == CONFIG_CALL_SEGMENTS)
+		return call_segments(l, ctx, "as configured", files, err);
+	sys = call_file(l, ctx,
+			l->config.load_with == CONFIG_CALL_FILE ? "as configured"
+								: "the running kernel has it");
+	if (!sys)
+		return 0;
+	if (l->config.load_with == CONFIG_CALL_AUTO && !locked_down(&l->facts) &&
+	    (sys == ENOSYS || sys == ENOEXEC)) {
+		struct err why = {0};
+		int rc = call_segments(l, ctx,
+				       sys == ENOSYS
+					       ? "there is no kexec_file_load"
+					       : "kexec_file_load does not know such a kernel",
+				       files, &why);
+
+		// What the file is not is told best by the kernel's own answer.
+		if (!rc || sys == ENOSYS) {
+			if (rc && err)
+				*err = why;
+			return rc;
+		}
+	}
+	return kexecfile_explain(sys, &l->facts, files, err);
+}
+
 /* The call. An older image is dropped by the kernel itself before it takes the new one. */
 static int call(struct load *l, const struct context *ctx, struct err *err)
 {
@@ -173,22 +254,18 @@ static int call(struct load *l, const struct context *ctx, struct err *err)
 		.initrd = &l->initrd,
 		.cmdline_len = strlen(l->cmdline),
 	};
-	bool recorded = state_read(&l->state, ctx->root, NULL) == 0;
-	int sys;
+	CLEANUP_FREE struct state *old = malloc(sizeof(*old));
+	bool recorded = old && state_read(old, ctx->root, NULL) == 0;
 	int rc = state_remove(ctx->root, err);
 
+	if (!rc)
+		rc = choose_call(l, ctx, &req, err);
+	facts_refresh_loaded(&l->facts, ctx->root);
+	// Refused at the door: then the older one, and its record, hold on.
+	if (rc && recorded && l->facts.crash_loaded == 1)
+		state_write(old, ctx->root, NULL);
 	if (rc)
 		return rc;
-	if (ctx->kexec(l->kernel_fd, l->initrd_fd, req.cmdline_len + 1, l->cmdline,
-		       KEXECFILE_ON_CRASH) < 0) {
-		sys = errno;
-		// Refused at the door: then the older one, and its record, hold on.
-		facts_refresh_loaded(&l->facts, ctx->root);
-		if (recorded && l->facts.crash_loaded == 1)
-			state_write(&l->state, ctx->root, NULL);
-		return kexecfile_explain(sys, &l->facts, &req, err);
-	}
-	facts_refresh_loaded(&l->facts, ctx->root);
 	if (l->facts.crash_loaded == 0)
 		return err_set(err, ERR_CORRUPT,
 			       "the kernel took the image and says that none is loaded; another "
@@ -214,6 +291,7 @@ static int load_as(const char *who, const struct context *ctx, struct err *err)
 			facts_mib(l->kernel.memory + l->initrd.memory),
 			facts_mib(l->facts.crash_size));
 		fprintf(ctx->out, "%s\n", l->cpus.why);
+		fprintf(ctx->out, "with %s\n", l->state.call);
 	}
 	load_destroy(l);
 	return rc;
@@ -239,7 +317,11 @@ static int unload(const struct context *ctx, const struct facts *facts, struct e
 
 	if (rc)
 		return rc;
-	if (ctx->kexec(-1, -1, 0, NULL, KEXECFILE_UNLOAD | KEXECFILE_ON_CRASH) < 0)
+	if (ctx->kexec(-1, -1, 0, NULL, KEXECFILE_UNLOAD | KEXECFILE_ON_CRASH) == 0)
+		return 0;
+	// No segments at all take away what is there, too.
+	if (errno != ENOSYS ||
+	    ctx->kexec_load(0, 0, NULL, KEXECLOAD_ON_CRASH | KEXECLOAD_X86_64) < 0)
 		return kexecfile_explain(errno, facts, &(struct kexecfile_request){0}, err);
 	return 0;
 }

@@ -84,6 +84,7 @@ int main(int argc, char **argv)
 		.out = stdout,
 		.diag = stderr,
 		.kexec = kexecfile_syscall,
+		.kexec_load = kexecload_syscall,
 	};
 	const struct command *command = NULL;
 	struct err err = {0};

@@ -37,8 +37,8 @@ static size_t format(const struct state *s, char *buf, size_t size)
 			n += format_file(buf + n, size - n, names[i], files[i]);
 	}
 	if (n < size)
-		n += snprintf(buf + n, size - n, "release %s\ncmdline %s\ncpus %s\n", s->release,
-			      s->cmdline, s->cpus);
+		n += snprintf(buf + n, size - n, "release %s\ncmdline %s\ncpus %s\ncall %s\n",
+			      s->release, s->cmdline, s->cpus, s->call);
 	return n < size && !strchr(s->cmdline, '\n') ? n : 0;
 }
 
@@ -114,6 +114,8 @@ static bool parse_line(struct state *s, char *line, bool *version_seen)
 	if (strcmp(line, "cmdline") == 0)
 		return (size_t)snprintf(s->cmdline, sizeof(s->cmdline), "%s", value) <
 		       sizeof(s->cmdline);
+	if (strcmp(line, "call") == 0)
+		return (size_t)snprintf(s->call, sizeof(s->call), "%s", value) < sizeof(s->call);
 	if (strcmp(line, "cpus") == 0)
 		return (size_t)snprintf(s->cpus, sizeof(s->cpus), "%s", value) < sizeof(s->cpus);
 	return true;

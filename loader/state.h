@@ -18,6 +18,10 @@ struct err;
 #define STATE_DIR  "/run/lifeboat"
 #define STATE_FILE STATE_DIR "/state"
 
+enum {
+	STATE_CALL_MAX = 256,
+};
+
 struct state_file {
 	char path[FACTS_PATH_MAX]; /* "": there was none */
 	uint64_t size;
@@ -29,6 +33,7 @@ struct state {
 	struct state_file kernel, initrd, config;
 	char release[FACTS_WORD_MAX]; /* of the kernel; or "" */
 	char cmdline[CMDLINE_MAX];
+	char call[STATE_CALL_MAX]; /* how it was loaded and why so; or "" */
 	char cpus[CPUS_WHY_MAX]; /* how many it will have and why; or "" */
 };
 

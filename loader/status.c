@@ -90,6 +90,8 @@ static void print_record(const struct context *ctx)
 		print_file(ctx, "initrd", &s->initrd);
 	print_config(ctx, &s->config);
 	fprintf(ctx->out, "cmdline: %s\n", s->cmdline);
+	if (s->call[0])
+		fprintf(ctx->out, "call: %s\n", s->call);
 	if (s->cpus[0])
 		fprintf(ctx->out, "cpus: %s\n", s->cpus);
 }

@@ -41,6 +41,7 @@ enum key_kind {
 	KEY_CRASH_LOOP,
 	KEY_METHOD,
 	KEY_WATCHDOG,
+	KEY_CALL,
 	KEY_CPUS,
 	KEY_ZERO_ONE,
 	KEY_YES_NO,
@@ -112,6 +113,7 @@ static const struct key keys[] = {
 	{"debug_mem_level", NOTED(DEPRECATED)},
 	{"blacklist", NOTED(DEPRECATED)},
 
+	{"load_with", PLAIN(KEY_CALL)},
 	{"kernel", FILE_(kernel)},
 	{"initrd", FILE_(initrd)},
 	{"cmdline", TEXT(cmdline)},
@@ -137,6 +139,12 @@ static const struct key keys[] = {
 	{"network", TEXT(network)},
 	{"network_timeout", SECONDS(network_timeout, WAIT_MAX)},
 	{"notify", FILE_(notify)},
+};
+
+static const char *const call_names[] = {
+	[CONFIG_CALL_AUTO] = "auto",
+	[CONFIG_CALL_FILE] = "kexec_file_load",
+	[CONFIG_CALL_SEGMENTS] = "kexec_load",
 };
 
 static const char *const method_names[] = {
@@ -484,6 +492,19 @@ static int take_method(struct parse *p, const struct key *key, const char *value
 		     value);
 }
 
+static int take_call(struct parse *p, const struct key *key, const char *value, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(call_names); i++) {
+		if (strcmp(value, call_names[i]) == 0) {
+			p->c->load_with = i;
+			return 0;
+		}
+	}
+	return wrong(p, p->line, err,
+		     "%s: expected auto, kexec_file_load or kexec_load, found '%.64s'", key->name,
+		     value);
+}
+
 static int take_watchdog(struct parse *p, const struct key *key, const char *value, struct err *err)
 {
 	if (strcmp(value, "auto") != 0 && strcmp(value, "no") != 0 && value[0] != '/')
@@ -622,6 +643,8 @@ static int take(struct parse *p, const struct key *key, const char *value, struc
 		return take_crash_loop(p, key, value, err);
 	case KEY_METHOD:
 		return take_method(p, key, value, err);
+	case KEY_CALL:
+		return take_call(p, key, value, err);
 	case KEY_WATCHDOG:
 		return take_watchdog(p, key, value, err);
 	case KEY_CPUS:
@@ -927,6 +950,7 @@ void config_print(const struct config *c,
 	    c->core_collector[0] ? c->core_collector : "lifeboat-collect -d 31 --codec auto");
 	out(ctx, "final_action", config_action_name(c->final_action));
 	out(ctx, "failure_action", config_action_name(c->failure_action));
+	out(ctx, "load_with", call_names[c->load_with]);
 	out(ctx, "ssh_method", method_names[c->ssh_method]);
 	out(ctx, "watchdog", c->watchdog);
 	print_numbers(c, out, ctx);

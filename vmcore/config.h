@@ -63,6 +63,13 @@ enum config_action {
 	CONFIG_ACTION_DUMP_TO_ROOTFS, /* failure_action only */
 };
 
+/* The system call that loads. */
+enum config_call {
+	CONFIG_CALL_AUTO,
+	CONFIG_CALL_FILE, /* kexec_file_load(2): the kernel makes the segments */
+	CONFIG_CALL_SEGMENTS, /* kexec_load(2): we do */
+};
+
 /* Something odd that is no error: kept for the log, with its line. */
 struct config_note {
 	unsigned int line;
@@ -79,6 +86,7 @@ struct config {
 	enum config_action final_action;
 	enum config_action failure_action;
 
+	enum config_call load_with;
 	char kernel[CONFIG_VALUE_MAX]; /* of the capture kernel; "": the running one's file */
 	char initrd[CONFIG_VALUE_MAX]; /* "": what `lifeboat` builds for it */
 	char cmdline[CONFIG_VALUE_MAX]; /* whole command line; "": made from the running one's */

@@ -200,7 +200,8 @@ static void test_load_status_unload(void **state)
 	assert_string_equal(m.out,
 			    "loaded /boot/vmlinuz-" RELEASE " and /var/lib/lifeboat/initrd-" RELEASE
 			    ".img (41 MiB of the 64 MiB reserved)\n"
-			    "1 CPU: how many this machine has can't be read\n");
+			    "1 CPU: how many this machine has can't be read\n"
+			    "with kexec_file_load, the running kernel has it\n");
 	assert_string_equal(m.diag, "");
 	snprintf(path, sizeof(path), "%s%s", m.root, STATE_FILE);
 	assert_int_equal(stat(path, &st), 0);

@@ -12,15 +12,20 @@
  *
  * With the parameter hang_cpus=1 it does nothing but keep every CPU from coming up: whoever brings
  * it up waits for it, and holds the lock of CPU hotplug, for ever.
+ *
+ * With flip=ADDRESS it does nothing but turn one bit of physical memory, which it maps anew: what
+ * was loaded for a crash is write-protected in the kernel's own mapping.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
 #define PATTERN_SIZE 4096
@@ -34,6 +39,8 @@ static struct pattern *heap_pattern;
 static struct dentry *dir;
 static bool hang_cpus;
 module_param(hang_cpus, bool, 0400);
+static ulong flip;
+module_param(flip, ulong, 0400);
 
 /* Word i of what is planted: told to the tests by this line and nothing else. */
 static u64 pattern_word(u64 i)
@@ -78,8 +85,23 @@ static int hang(unsigned int cpu)
 	return 0;
 }
 
+static int flip_bit(void)
+{
+	struct page *page = pfn_to_page(flip >> PAGE_SHIFT);
+	u8 *p = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+
+	if (!p)
+		return -ENOMEM;
+	p[offset_in_page(flip)] ^= 1;
+	pr_warn("lifeboat_test: one bit at 0x%lx is not what it was\n", flip);
+	vunmap(p);
+	return 0;
+}
+
 static int __init lifeboat_test_init(void)
 {
+	if (flip)
+		return flip_bit();
 	if (hang_cpus) {
 		int state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "lifeboat_test:hang",
 						      hang, NULL);
