@@ -27,6 +27,8 @@ struct out {
 	uint64_t skip; // bytes of text to pass over first
 	size_t used;
 	char buf[OUT_SIZE];
+	dmesg_line_fn line_fn; // may be NULL
+	void *line_ctx;
 	struct dmesg *dmesg;
 	int best; // row of reasons[] that dmesg->panic holds, NREASONS for none
 	size_t line_len; // of the line so far, cut to its buffer
@@ -62,8 +64,7 @@ static int put(struct out *o, const char *text, size_t size, struct err *err)
 	return 0;
 }
 
-/* Behind "[   12.345678] " and a caller's bracket. */
-static const char *behind_stamp(const char *line)
+const char *dmesg_behind_stamp(const char *line)
 {
 	while (*line == '[') {
 		const char *end = strchr(line, ']');
@@ -78,14 +79,20 @@ static const char *behind_stamp(const char *line)
 
 static void end_line(struct out *o)
 {
+	bool reason = false;
+
 	o->line[o->line_len] = '\0';
 	o->line_len = 0;
 	for (int i = 0; i < o->best; i++) {
 		if (!strstr(o->line, reasons[i]))
 			continue;
-		snprintf(o->dmesg->panic, sizeof(o->dmesg->panic), "%s", behind_stamp(o->line));
+		snprintf(o->dmesg->panic, sizeof(o->dmesg->panic), "%s",
+			 dmesg_behind_stamp(o->line));
 		o->best = i;
+		reason = true;
 	}
+	if (o->line_fn)
+		o->line_fn(o->line_ctx, o->line, reason);
 }
 
 static void watch_lines(struct out *o, const char *text, size_t size)
@@ -113,26 +120,43 @@ static int read_kernel(void *ctx, vaddr_t va, void *buf, size_t size, struct err
 	return kmem_read(ctx, va, buf, size, err);
 }
 
-static int write_from(const struct kmem *km, int fd, uint64_t skip, struct dmesg *ret,
-		      struct err *err)
+/* Sends the log to where @o says; what @o counts is in @o->dmesg then. */
+static int walk(const struct kmem *km, struct out *o, struct err *err)
 {
-	struct out o = {.fd = fd, .skip = skip, .dmesg = ret, .best = NREASONS};
 	struct printk_io io = {
 		.read = read_kernel,
 		.read_ctx = (void *)km,
 		.out = take_text,
-		.out_ctx = &o,
+		.out_ctx = o,
 	};
 	int rc, last;
 
-	*ret = (struct dmesg){0};
+	*o->dmesg = (struct dmesg){0};
 	if (!km->vi || !km->xlat)
 		return err_set(err, ERR_NOTFOUND, "the log cannot be found: no %s",
 			       km->vi ? "address translation" : "vmcoreinfo");
-	rc = printk_dump(km->vi, &io, &ret->stats, err);
+	rc = printk_dump(km->vi, &io, &o->dmesg->stats, err);
+	if (o->line_len)
+		end_line(o);
 	// What came before a failure is worth having.
-	last = flush(&o, rc ? NULL : err);
+	last = flush(o, rc ? NULL : err);
 	return rc ? rc : last;
+}
+
+static int write_from(const struct kmem *km, int fd, uint64_t skip, struct dmesg *ret,
+		      struct err *err)
+{
+	struct out o = {.fd = fd, .skip = skip, .dmesg = ret, .best = NREASONS};
+
+	return walk(km, &o, err);
+}
+
+int dmesg_lines(const struct kmem *km, dmesg_line_fn fn, void *ctx, struct dmesg *ret,
+		struct err *err)
+{
+	struct out o = {.fd = -1, .line_fn = fn, .line_ctx = ctx, .dmesg = ret, .best = NREASONS};
+
+	return walk(km, &o, err);
 }
 
 int dmesg_write(const struct kmem *km, int fd, struct dmesg *ret, struct err *err)

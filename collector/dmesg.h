@@ -5,6 +5,7 @@
 #ifndef COLLECTOR_DMESG_H
 #define COLLECTOR_DMESG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmcore/printk.h"
@@ -29,5 +30,18 @@ int dmesg_write(const struct kmem *km, int fd, struct dmesg *ret, struct err *er
 
 /* Writes the last DMESG_CONSOLE_MAX bytes to @fd: for when there is no better place. */
 int dmesg_write_tail(const struct kmem *km, int fd, struct dmesg *ret, struct err *err);
+
+/*
+ * Takes a line of the log, with its time stamp and without its end, cut to DMESG_PANIC_MAX - 1
+ * bytes. @reason: as things stand it is the line that says why.
+ */
+typedef void (*dmesg_line_fn)(void *ctx, const char *line, bool reason);
+
+/* Hands out the log line by line, the oldest first. */
+int dmesg_lines(const struct kmem *km, dmesg_line_fn fn, void *ctx, struct dmesg *ret,
+		struct err *err);
+
+/* What of a line is behind "[   12.345678] ", a caller's bracket and blanks. */
+const char *dmesg_behind_stamp(const char *line);
 
 #endif
