@@ -23,7 +23,8 @@ enum {
 };
 
 struct pstore {
-	char backend[PSTORE_BACKEND_MAX]; /* that will keep it: "erst", "efi_pstore", "ramoops"... */
+	char backend
+		[PSTORE_BACKEND_MAX]; /* that will keep it: "erst", "efi_pstore", "ramoops"... */
 	int now; /* it is kept already: it does not take an orderly way down */
 };
 
