@@ -386,12 +386,12 @@ static int predict(struct dump *d, struct err *err)
 	return rc;
 }
 
-/* One try at one level. */
-static int try_level(struct dump *d, unsigned int level, bool last, struct err *err)
+/* One try at one level; @planned: for which the plan was made before. */
+static int try_level(struct dump *d, unsigned int level, bool planned, bool last, struct err *err)
 {
 	struct flow f = {.format = format_of(d->opts)};
 	uint64_t start;
-	int rc = make_plan(d, level, err);
+	int rc = planned ? 0 : make_plan(d, level, err);
 
 	if (rc || d->opts->dry_run)
 		return rc ? rc : predict(d, err);
@@ -460,24 +460,42 @@ static void make_budget(struct dump *d)
 	log_line(d->log, LOG_COMMON, "%s", text);
 }
 
-int dump_run(struct dump *d, struct err *err)
+bool dump_is_kdump(const struct dumpopts *o)
 {
-	size_t nlevels = format_of(d->opts)->writer ? d->opts->nlevels : 1;
-	size_t nsinks = d->nsinks ? d->nsinks : 1;
+	return format_of(o)->writer == &writer_kdump;
+}
+
+/* The file as it is has all pages in it. */
+static unsigned int level_of(const struct dump *d, size_t i)
+{
+	return format_of(d->opts)->writer ? d->opts->levels[i] : 0;
+}
+
+int dump_plan(struct dump *d, struct err *err)
+{
 	int rc = check_input(d, err);
 
 	if (!rc)
 		rc = choose_codec(d, err);
-	if (!rc)
-		make_budget(d);
+	if (rc)
+		return rc;
+	make_budget(d);
+	return make_plan(d, level_of(d, 0), err);
+}
+
+int dump_run(struct dump *d, struct err *err)
+{
+	size_t nlevels = format_of(d->opts)->writer ? d->opts->nlevels : 1;
+	size_t nsinks = d->nsinks ? d->nsinks : 1;
+	int rc = d->planned ? choose_codec(d, err) : dump_plan(d, err);
+
 	for (size_t i = 0; i < nsinks && !rc && !d->opts->dry_run; i++)
 		sink_buffer(&d->sink[i], d->budget.sink);
 	for (size_t i = 0; i < nlevels && !rc; i++) {
 		bool last = i + 1 == nlevels;
 		struct err why = {0};
 
-		// The file as it is has all pages in it.
-		rc = try_level(d, format_of(d->opts)->writer ? d->opts->levels[i] : 0, last, err);
+		rc = try_level(d, level_of(d, i), i == 0, last, err);
 		if (rc != ERR_NOSPC || last)
 			break;
 		if (restart(d, &why)) {

@@ -28,9 +28,18 @@ struct dump {
 	size_t nsinks; /* of them, one behind the other: the dump is split; 0 is 1 */
 	struct plan *plan; /* storage of the caller; valid after dump_run() when planned */
 	bool planned;
-	struct budget budget; /* made by dump_run() */
+	struct budget budget; /* made by dump_plan() */
 	struct manifest *m; /* filled: status, reason, plan, pages, result, stage times */
 };
+
+/*
+ * Makes plan and budget for the first level of the options, as dump_run() does where that was
+ * not done. The caller calls plan_deinit() when planned is set.
+ */
+int dump_plan(struct dump *d, struct err *err);
+
+/* Whether the pages go into the file one by one, packed, as the plan has them. */
+bool dump_is_kdump(const struct dumpopts *o);
 
 /*
  * Makes the dump. 0: complete and committed (or with dry_run: planned). A negative code with

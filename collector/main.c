@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/io.h"
 #include "collector/action.h"
 #include "collector/capture.h"
 #include "collector/dmesg.h"
@@ -19,9 +20,11 @@
 #include "collector/input.h"
 #include "collector/log.h"
 #include "collector/manifest.h"
+#include "collector/mini.h"
 #include "collector/output.h"
 #include "collector/plan.h"
 #include "collector/rearrange.h"
+#include "collector/record.h"
 #include "collector/sink.h"
 #include "vmcore/config.h"
 #include "vmcore/dumpopts.h"
@@ -37,12 +40,32 @@ static int usage(struct log *log, const char *what)
 	return EXIT_CONFIG;
 }
 
-/* The log as text, to a new file. */
-static int dump_dmesg(const struct kmem *km, const struct dumpopts *o, struct log *log,
-		      struct err *err)
+static int write_record(const struct kmem *km, int fd, size_t *size, struct err *err)
+{
+	CLEANUP_FREE struct record *r = malloc(sizeof(*r));
+
+	if (!r)
+		return err_set(err, ERR_NOMEM, "no memory for the panic record");
+	record_make(r, km, NULL);
+	*size = r->size;
+	return io_write(fd, r->text, r->size, err);
+}
+
+static int write_dmesg(const struct kmem *km, int fd, size_t *size, struct err *err)
+{
+	struct dmesg dmesg;
+	int rc = dmesg_write(km, fd, &dmesg, err);
+
+	*size = dmesg.stats.bytes;
+	return rc;
+}
+
+/* The log or the panic record, to a new file. */
+static int dump_text(const struct kmem *km, const struct dumpopts *o, struct log *log,
+		     struct err *err)
 {
 	CLEANUP_CLOSE int fd = -1;
-	struct dmesg dmesg;
+	size_t size = 0;
 	int rc;
 
 	fd = open(o->operands[1], O_WRONLY | O_CREAT | O_CLOEXEC | (o->force ? O_TRUNC : O_EXCL),
@@ -52,14 +75,15 @@ static int dump_dmesg(const struct kmem *km, const struct dumpopts *o, struct lo
 			       o->operands[1]);
 	if (fd < 0)
 		return err_sys(err, "%s", o->operands[1]);
-	rc = dmesg_write(km, fd, &dmesg, err);
+	rc = (o->record ? write_record : write_dmesg)(km, fd, &size, err);
 	// Only what was made here: with -f it may be anything, such as /dev/stdout.
-	if (rc && !dmesg.stats.bytes && !o->force)
+	if (rc && !size && !o->force)
 		unlink(o->operands[1]);
 	if (!rc && fsync(fd))
 		rc = err_sys(err, "%s: fsync", o->operands[1]);
 	if (!rc)
-		log_line(log, LOG_COMMON, "the log is saved to %s", o->operands[1]);
+		log_line(log, LOG_COMMON, "the %s is saved to %s",
+			 o->record ? "panic record" : "log", o->operands[1]);
 	return rc;
 }
 
@@ -82,6 +106,7 @@ static int make_dump(const struct kmem *km, const struct dumpopts *o, struct log
 	CLEANUP_FREE struct plan *plan = calloc(1, sizeof(*plan));
 	struct output out = {0};
 	struct manifest m = {0};
+	struct mini mini;
 	struct dump d = {.km = km, .opts = o, .log = log, .plan = plan, .m = &m};
 	int rc = 0;
 
@@ -93,10 +118,20 @@ static int make_dump(const struct kmem *km, const struct dumpopts *o, struct log
 		return rc;
 	d.sink = out.sinks;
 	d.nsinks = out.n;
-	rc = dump_run(&d, err);
-	*status = m.status;
-	dump_report(&d);
-	say_result(log, o, &out, m.status);
+	if (o->mini) {
+		rc = mini_run(&d, out.sinks, &mini, err);
+		*status = rc ? MANIFEST_FAILED : MANIFEST_COMPLETE;
+		if (!rc)
+			log_line(log, LOG_COMMON,
+				 "%" PRIu64 " pages, %" PRIu64 " bytes in %" PRIu64 ".%03" PRIu64
+				 " s",
+				 mini.pages, mini.bytes, mini.ms / 1000, mini.ms % 1000);
+	} else {
+		rc = dump_run(&d, err);
+		*status = m.status;
+		dump_report(&d);
+	}
+	say_result(log, o, &out, *status);
 	output_close(&out);
 	if (d.planned)
 		plan_deinit(plan);
@@ -144,8 +179,8 @@ static int run_by_flags(const struct dumpopts *o, struct log *log)
 	}
 	if (o->vtop)
 		rc = print_vtop(&in.km, o, &err);
-	else if (o->dump_dmesg)
-		rc = dump_dmesg(&in.km, o, log, &err);
+	else if (o->dump_dmesg || o->record)
+		rc = dump_text(&in.km, o, log, &err);
 	else
 		rc = make_dump(&in.km, o, log, &status, &err);
 	if (rc)
@@ -231,9 +266,9 @@ static int run_by_config(const struct dumpopts *o, struct log *log)
 static size_t operands_wanted(const struct dumpopts *o)
 {
 	if (o->dry_run || o->vtop || o->rearrange ||
-	    (o->format == DUMP_FORMAT_FLATTENED && !o->dump_dmesg))
+	    (o->format == DUMP_FORMAT_FLATTENED && !o->dump_dmesg && !o->record))
 		return 1;
-	return o->split && !o->dump_dmesg ? 3 : 2;
+	return o->split && !o->dump_dmesg && !o->record ? 3 : 2;
 }
 
 static int run(const struct dumpopts *o, struct log *log)

@@ -23,15 +23,17 @@ struct mini {
 };
 
 /*
- * Writes the mini-core of the dump @d to @sink, opened by the caller and closed by the caller,
- * and commits it. @d is as for dump_run(), which is to be called next with the same @d if there
- * is to be a dump: @d->plan, if @d->planned, is made here when it was not, and dump_run() then
- * does without a second scan. d->sink, d->m->pages and d->m->result are not touched. Takes no
- * more memory than d->budget. Options say how many threads, how much memory and which codec; codec
- * auto is zstd here. The caller calls plan_deinit() when d->planned is set, also after a failure.
+ * Writes the mini-core of the dump @d to @sink, which the caller opens and closes, and commits
+ * it. @d is as for dump_run(), which may be called next with the same @d: where the first level
+ * leaves out all that can be (30 or 31) and the format is kdump or flattened, @d is planned here,
+ * and dump_run() does without a second scan of the struct pages. Else a plan is made for the
+ * mini-core alone. d->sink, d->m->pages and d->m->result are not touched. Takes no more memory
+ * than the dump. Options say how many threads, how much memory and which codec; auto is zstd
+ * here. The caller calls plan_deinit() when d->planned is set, also after a failure.
  *
- * ERR_NOTFOUND when nothing tells which pages belong to it (no vmcoreinfo), else as dump_run(): then
- * nothing has the name of @sink.
+ * ERR_NOTFOUND when nothing tells which pages belong to it (no vmcoreinfo; the input is no more
+ * than a filtered dump), else as dump_run(): then nothing has the name of @sink, but the name
+ * that it has until it is committed may stand for a part of it.
  */
 int mini_run(struct dump *d, struct sink *sink, struct mini *ret, struct err *err);
 

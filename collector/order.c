@@ -132,6 +132,15 @@ void pfn_list_squeeze(struct pfn_list *list, size_t max)
 	}
 }
 
+int pfn_list_copy(struct pfn_list *list, const struct pfn_list *from, size_t n, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = add(list, from->ranges[i].start, from->ranges[i].end, err);
+	return rc;
+}
+
 void pfn_list_append(struct pfn_list *list, const struct pfn_list *more)
 {
 	for (size_t i = 0; i < more->n; i++)
@@ -193,8 +202,8 @@ static int take_others(struct pfn_list *ret, struct pfn_list *const lists[], siz
 	return rc;
 }
 
-int order_make(struct pfn_list *const lists[], size_t n, size_t before, pfn_t max_pfn,
-	       struct pfn_list *ret, struct err *err)
+int order_make_marked(struct pfn_list *const lists[], size_t n, size_t before, pfn_t max_pfn,
+		      size_t mark, size_t *marked, struct pfn_list *ret, struct err *err)
 {
 	struct pfn_list taken = {0};
 	int rc = 0;
@@ -203,6 +212,8 @@ int order_make(struct pfn_list *const lists[], size_t n, size_t before, pfn_t ma
 	for (size_t i = 0; i < n; i++)
 		pfn_list_normalise(lists[i]);
 	for (size_t i = 0; i <= n && !rc; i++) {
+		if (i == mark)
+			*marked = ret->n;
 		if (i == before)
 			rc = take_others(ret, lists, n, max_pfn, err);
 		if (i < n && !rc)
@@ -212,6 +223,14 @@ int order_make(struct pfn_list *const lists[], size_t n, size_t before, pfn_t ma
 	if (rc)
 		pfn_list_deinit(ret);
 	return rc;
+}
+
+int order_make(struct pfn_list *const lists[], size_t n, size_t before, pfn_t max_pfn,
+	       struct pfn_list *ret, struct err *err)
+{
+	size_t marked;
+
+	return order_make_marked(lists, n, before, max_pfn, 0, &marked, ret, err);
 }
 
 int rank_init(struct rank *r, const struct bitmap *kept, struct err *err)

@@ -48,6 +48,9 @@ int pfn_list_add_near(struct pfn_list *list, pfn_t start, pfn_t end, pfn_t gap, 
  */
 void pfn_list_squeeze(struct pfn_list *list, size_t max);
 
+/* Adds the first @n ranges of @from to @list, which may then be longer than PFN_LIST_MAX. */
+int pfn_list_copy(struct pfn_list *list, const struct pfn_list *from, size_t n, struct err *err);
+
 /* Adds all of @more, as far as there is room. */
 void pfn_list_append(struct pfn_list *list, const struct pfn_list *more);
 
@@ -64,6 +67,10 @@ void pfn_list_normalise(struct pfn_list *list);
  */
 int order_make(struct pfn_list *const lists[], size_t n, size_t before, pfn_t max_pfn,
 	       struct pfn_list *ret, struct err *err);
+
+/* The same; *@marked is how many of the ranges, the first ones, are of the first @mark lists. */
+int order_make_marked(struct pfn_list *const lists[], size_t n, size_t before, pfn_t max_pfn,
+		      size_t mark, size_t *marked, struct pfn_list *ret, struct err *err);
 
 /* Rank of a page among the kept ones, in PFN order: its index among the descriptors. */
 struct rank {

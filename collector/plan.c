@@ -22,6 +22,7 @@
 
 enum {
 	NOTES_MAX = PFN_LIST_MAX / 2, // ranges in a list of notes, one a section aside
+	ESSENTIAL_LISTS = 7, // of the order
 	SUSPECT_PAGES = 1 << 14, // struct pages scanned from which on no free page is suspect
 };
 
@@ -375,6 +376,7 @@ static int make_dense(struct planner *p, struct err *err)
 static int make_order(struct planner *p, struct err *err)
 {
 	struct pfn_list *const lists[] = {
+		// The first ESSENTIAL_LISTS are what the mini-core has (collector/mini.h).
 		&p->lm.log,
 		&p->lm.data,
 		&p->notes[NOTE_RESERVED],
@@ -382,6 +384,7 @@ static int make_order(struct planner *p, struct err *err)
 		&p->lm.areas,
 		&p->lm.image,
 		&p->notes[NOTE_TASKS],
+		&p->notes[NOTE_GENERAL],
 		&p->lm.symtab,
 		&p->notes[NOTE_SLAB],
 		&p->lm.memmap,
@@ -399,9 +402,13 @@ static int make_order(struct planner *p, struct err *err)
 		rc = pfn_list_subtract(&p->lm.areas, &p->lm.memmap, err);
 	if (!rc)
 		rc = pfn_list_subtract(&p->lm.image, &p->lm.symtab, err);
-	return rc ? rc
-		  : order_make(lists, ARRAY_SIZE(lists), ARRAY_SIZE(lists) - 1, p->plan->max_pfn,
-			       &p->plan->order, err);
+	if (!rc)
+		rc = order_make_marked(lists, ARRAY_SIZE(lists), ARRAY_SIZE(lists) - 1,
+				       p->plan->max_pfn, ESSENTIAL_LISTS, &p->plan->essential,
+				       &p->plan->order, err);
+	if (!p->scanned)
+		p->plan->essential = 0;
+	return rc;
 }
 
 static int make_plan(struct planner *p, struct err *err)

@@ -45,6 +45,9 @@ struct plan {
 	uint64_t filled_pages; /* pages that are left out elsewhere and stand in for small gaps */
 	const char *model; /* memory model, "" when the struct pages were not needed or found */
 	struct pfn_list order;
+	/* Of its ranges, the first ones: what backtraces, tasks and the log take, with which a
+	 * reader opens the dump. 0 where the struct pages were not looked at. */
+	size_t essential;
 	struct rank rank;
 	/* What is not as it should be: classes not excluded, and why. In words, for the log,
 	 * the manifest and the report. */

@@ -159,6 +159,12 @@ static enum scan_note note_of_lower(const struct pageclass *pc, pfn_t pfn, const
 	}
 }
 
+static const enum scan_note note_of_slab[] = {
+	[SLABS_TASKS] = NOTE_TASKS,
+	[SLABS_GENERAL] = NOTE_GENERAL,
+	[SLABS_OTHER] = NOTE_SLAB,
+};
+
 /* Lists kept page @pfn by its worth. The tails of what was noted by its head are passed over. */
 static inline __attribute__((always_inline)) void note_kept(struct scanner *s, struct section *at,
 							    const struct pageclass *pc, pfn_t pfn,
@@ -175,7 +181,7 @@ static inline __attribute__((always_inline)) void note_kept(struct scanner *s, s
 	if (reserved && !(reserved & ~pageclass_low_flags(pc, page))) {
 		what = NOTE_RESERVED;
 	} else if (pageclass_is_slab(pc, page) && !pageclass_is_tail(pc, page)) {
-		what = slabs_first(&s->slabs, page) ? NOTE_TASKS : NOTE_SLAB;
+		what = note_of_slab[slabs_worth(&s->slabs, page)];
 		n = pageclass_slab_pages(pc, pfn, page, next);
 	} else if ((s->scan->level | DUMP_LEVEL_ZERO) != DUMP_LEVEL_MAX) {
 		what = note_of_lower(pc, pfn, page, next, &n);

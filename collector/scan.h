@@ -27,6 +27,7 @@ struct memmap_section;
 enum scan_note {
 	NOTE_RESERVED, /* set aside at boot: they never went through the allocator */
 	NOTE_TASKS, /* slabs of tasks and what leads to them: collector/slabs.h */
+	NOTE_GENERAL, /* those of kmalloc() */
 	NOTE_SLAB, /* other slabs */
 	/* Of a dump level that keeps pages which another one leaves out: */
 	NOTE_KERNEL, /* kept at any level, and none of the above */

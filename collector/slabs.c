@@ -20,15 +20,18 @@ enum {
  */
 static const uint32_t places[] = {8, 24, 48};
 
-/*
- * Tasks; how `ps` and `bt` find them: by the tree of PIDs; what `ps` shows of them; and the
- * general ones, in which much hangs that is there once.
- */
+/* Tasks; how `ps` and `bt` find them: by the tree of PIDs; what `ps` shows of them. */
 static const char names[][NAME_SIZE] = {
 	"task_struct",	 "pid",		"radix_tree_node", "mm_struct",	 "signal_cache",
 	"sighand_cache", "files_cache", "cred_jar",	   "kmem_cache", "kmem_cache_node",
 };
 static const char general[] = "kmalloc-";
+
+/*
+ * Sizes of struct pid, the one of these caches that may be merged with a general one (it has no
+ * constructor and no user copies): then it goes by that name.
+ */
+static const char *const pid_sizes[] = {"-128", "-192", "-256"};
 
 void slabs_init(struct slabs *s, const struct kmem *km, const struct memmap *mm, uint32_t page_size)
 {
@@ -48,35 +51,46 @@ static bool is_address(vaddr_t va)
 	return va >> 56 == KERNEL_BYTE;
 }
 
-static bool is_known_name(const char *name)
+static enum slabs_worth worth_of_name(const char *name)
 {
-	if (!strncmp(name, general, sizeof(general) - 1))
-		return true;
+	size_t len = strnlen(name, NAME_SIZE);
+
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strncmp(name, names[i], NAME_SIZE))
-			return true;
-	return false;
+			return SLABS_TASKS;
+	if (strncmp(name, general, sizeof(general) - 1) != 0)
+		return SLABS_OTHER;
+	for (size_t i = 0; i < ARRAY_SIZE(pid_sizes); i++) {
+		size_t n = strlen(pid_sizes[i]);
+
+		if (len < NAME_SIZE && len >= n && !memcmp(name + len - n, pid_sizes[i], n))
+			return SLABS_TASKS;
+	}
+	return SLABS_GENERAL;
 }
 
 /* Does any word of what is at @cache point to a known name? */
-static bool look(const struct slabs *s, vaddr_t cache)
+static enum slabs_worth look(const struct slabs *s, vaddr_t cache)
 {
 	uint8_t bytes[CACHE_SIZE];
 	char name[NAME_SIZE];
 
 	if (kmem_read(s->km, cache, bytes, sizeof(bytes), NULL))
-		return false;
+		return SLABS_OTHER;
 	for (size_t i = 0; i < sizeof(bytes); i += sizeof(uint64_t)) {
 		vaddr_t va = load_le64(bytes + i);
+		enum slabs_worth worth;
 
-		if (is_address(va) && !kmem_read(s->km, va, name, sizeof(name), NULL) &&
-		    is_known_name(name))
-			return true;
+		if (!is_address(va) || kmem_read(s->km, va, name, sizeof(name), NULL))
+			continue;
+		worth = worth_of_name(name);
+		if (worth != SLABS_OTHER)
+			return worth;
 	}
-	return false;
+	return SLABS_OTHER;
 }
 
-bool slabs_first(struct slabs *s, const uint8_t *page)
+enum slabs_worth slabs_worth(struct slabs *s, const uint8_t *page)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		struct slabs_known *known;
@@ -96,8 +110,8 @@ bool slabs_first(struct slabs *s, const uint8_t *page)
 			s->looks++;
 			*known = (struct slabs_known){cache, look(s, cache)};
 		}
-		if (known->first)
-			return true;
+		if (known->worth != SLABS_OTHER)
+			return known->worth;
 	}
-	return false;
+	return SLABS_OTHER;
 }

@@ -11,7 +11,6 @@
 #ifndef COLLECTOR_SLABS_H
 #define COLLECTOR_SLABS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "crashnotes/addr.h"
@@ -24,6 +23,13 @@ enum {
 	SLABS_LOOKS_MAX = 1 << 16, /* looked into at most: a machine has some hundred caches */
 };
 
+/* By falling worth. */
+enum slabs_worth {
+	SLABS_TASKS, /* of tasks and what leads to them */
+	SLABS_GENERAL, /* kmalloc(): much hangs in there that is there once, and much else */
+	SLABS_OTHER,
+};
+
 /* One thread's memory of what it looked at; 16 KiB. */
 struct slabs {
 	const struct kmem *km; /* borrowed */
@@ -32,14 +38,14 @@ struct slabs {
 	unsigned int looks; /* made so far */
 	struct slabs_known {
 		vaddr_t cache;
-		bool first;
+		enum slabs_worth worth;
 	} known[SLABS_KNOWN];
 };
 
 void slabs_init(struct slabs *s, const struct kmem *km, const struct memmap *mm,
 		uint32_t page_size);
 
-/* Whether the slab of which @page is the (first) struct page is to come first. */
-bool slabs_first(struct slabs *s, const uint8_t *page);
+/* What the slab is worth of which @page is the (first) struct page. */
+enum slabs_worth slabs_worth(struct slabs *s, const uint8_t *page);
 
 #endif

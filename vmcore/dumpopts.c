@@ -24,9 +24,11 @@ enum opt {
 	OPT_LEVEL,
 	OPT_MEMORY,
 	OPT_MESSAGE_LEVEL,
+	OPT_MINI,
 	OPT_ORDERED,
 	OPT_REARRANGE,
 	OPT_REASSEMBLE,
+	OPT_RECORD,
 	OPT_SHOW_STATS,
 	OPT_SPLIT,
 	OPT_THREADS,
@@ -100,7 +102,9 @@ static const struct row rows[] = {
 	{0, "config", true, OPT_CONFIG, NULL},
 	{0, "format", true, OPT_FORMAT, NULL},
 	{0, "memory", true, OPT_MEMORY, NULL},
+	{0, "mini", false, OPT_MINI, NULL},
 	{0, "ordered", false, OPT_ORDERED, NULL},
+	{0, "record", false, OPT_RECORD, NULL},
 	{0, "threads", true, OPT_THREADS, NULL},
 };
 
@@ -291,6 +295,12 @@ static int take_cli(struct scan *s, const struct row *row, const char *opt, cons
 	case OPT_HELP:
 		s->o.show_help = true;
 		return 0;
+	case OPT_MINI:
+		s->o.mini = true;
+		return 0;
+	case OPT_RECORD:
+		s->o.record = true;
+		return 0;
 	case OPT_SPLIT:
 		s->o.split = true;
 		return 0;
@@ -478,6 +488,12 @@ static int scan_words(struct scan *s, int argc, char **argv, struct err *err)
 		return err_set(err, ERR_USAGE,
 			       "--split: only kdump-compressed dumps can be split, not format %s",
 			       format_names[s->o.format]);
+	if (s->o.mini && (s->o.split || s->o.dry_run || s->o.format != DUMP_FORMAT_KDUMP))
+		return err_set(err, ERR_USAGE,
+			       "--mini: writes one kdump-compressed file; leave out %s",
+			       s->o.split     ? "--split"
+			       : s->o.dry_run ? "--dry-run"
+					      : "the other format");
 	sort_operands(&s->o);
 	if (s->o.reassemble) {
 		// What the parts were filtered at is the level of the whole.
@@ -572,6 +588,7 @@ const char *dumpopts_help(void)
 	       "       lifeboat-collect -F [OPTIONS] INPUT [OUTPUT]\n"
 	       "       lifeboat-collect --split [OPTIONS] INPUT OUTPUT OUTPUT...\n"
 	       "       lifeboat-collect --dry-run | --vtop ADDRESS [OPTIONS] INPUT\n"
+	       "       lifeboat-collect --mini | --record [OPTIONS] INPUT OUTPUT\n"
 	       "       lifeboat-collect -R OUTPUT < FLATTENED\n"
 	       "       lifeboat-collect [OPTIONS] --appliance\n"
 	       "Filter, compress and save the memory of a dead kernel.\n"
@@ -602,6 +619,8 @@ const char *dumpopts_help(void)
 	       "                        target is fast, auto:none between that and no codec too\n"
 	       "  --format FORMAT       kdump, elf, flattened or raw\n"
 	       "  --compat makedumpfile leave out and keep what makedumpfile would\n"
+	       "  --mini                write only what backtraces, tasks and the log take\n"
+	       "  --record              write only the panic record, a page of text\n"
 	       "  --ordered             the same file whatever the number of workers\n"
 	       "  --threads N           workers; 0, the default: one a CPU\n"
 	       "  --memory SIZE         use at most so many bytes (K, M, G) of memory\n"

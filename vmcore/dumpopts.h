@@ -48,6 +48,8 @@ struct dumpopts {
 	uint64_t memory; /* --memory, bytes; 0: from what is free */
 	int message_level; /* --message-level, makedumpfile's bits; 7 by default */
 	bool dump_dmesg; /* --dump-dmesg: only the log, as text */
+	bool record; /* --record: only the panic record, as text */
+	bool mini; /* --mini: only what backtraces, tasks and the log take */
 	bool force; /* -f: overwrite the output */
 	bool dry_run; /* --dry-run: plan and count, write nothing */
 	bool show_stats; /* --show-stats */
