@@ -66,6 +66,18 @@ run --dump-dmesg core text
 ended 0 '--dump-dmesg'
 ok 'the log is as it should be' diff -u "$golden/machine.log" text
 ok 'it is private' private text
+run --record core record
+ended 0 '--record'
+ok 'the panic record is as it should be' diff -u "$golden/machine.record" record
+ok 'it is private' private record
+run --record core record
+ended 2 '--record to a file that exists'
+run --record core
+ended 2 '--record without an output'
+run --mini core mini
+ended 1 '--mini of a machine without struct pages'
+ok 'one line says what is missing' one_error 'no mini-core: nothing tells which pages belong to it: '
+ok 'nothing is left' gone mini mini-incomplete
 run --dump-dmesg core text
 ended 2 '--dump-dmesg to a file that exists'
 run --dump-dmesg -f core text

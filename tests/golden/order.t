@@ -30,6 +30,7 @@ set aside at boot: 0x360 0x368
 areas: 0x600 0x603 0x640 0x641 0x680 0x682
 read-only image: 0x1000 0x1004 0x1009 0x100b 0x100e 0x100f
 slab of tasks: 0x800 0x807
+slab of kmalloc: 0x820 0x821
 types and symbols: 0x1005 0x1008 0x100c 0x100d
 other slab: 0x810 0x813
 struct pages: 0x1200 0x129f
@@ -108,6 +109,28 @@ cut_is_sound()
 }
 ok 'level 30 is written' dump --codec none -d 30
 ok 'cut at 10 % it has what is worth most' cut_is_sound
+
+# The mini-core has the first classes, and no page of any other.
+mini_is_sound()
+{
+	local name pages pfn wanted=0
+	"$kdumpcmp" --check --holes "$work/mini" && "$kdumpcmp" --core "$work/core" "$work/mini" ||
+		return 1
+	while IFS=: read -r name pages; do
+		[[ $name != 'slab of kmalloc' ]] || wanted=1
+		for pfn in $pages; do
+			"$kdumpcmp" --pfn "$pfn" "$work/mini" > "$work/page"
+			[[ $? = "$wanted" ]] || {
+				echo "$name, page $pfn: wanted $wanted"
+				cat "$work/page"
+				return 1
+			}
+		done
+	done <<< "$ALWAYS
+$MORE"
+}
+ok 'the mini-core is written' "$collect" --mini "$work/core" "$work/mini"
+ok 'it has the first classes and nothing else' mini_is_sound
 
 same_with()
 {

@@ -45,6 +45,8 @@ static void same(const struct dumpopts *a, const struct dumpopts *b)
 	assert_int_equal(a->dump_dmesg, b->dump_dmesg);
 	assert_int_equal(a->force, b->force);
 	assert_int_equal(a->dry_run, b->dry_run);
+	assert_int_equal(a->mini, b->mini);
+	assert_int_equal(a->record, b->record);
 	assert_int_equal(a->show_stats, b->show_stats);
 	assert_int_equal(a->ordered, b->ordered);
 	assert_int_equal(a->show_version, b->show_version);
@@ -102,6 +104,10 @@ static void test_makedumpfile_words(void **state)
 	good(&o, "--compat=makedumpfile in out");
 	good(&o, "--dump-dmesg --dry-run --show-stats in");
 	assert_true(o.dump_dmesg && o.dry_run && o.show_stats);
+	good(&o, "--mini in out");
+	assert_true(o.mini && !o.record);
+	good(&o, "--record -f in out");
+	assert_true(o.record && o.force && !o.mini);
 	good(&o, "-v");
 	assert_true(o.show_version);
 	good(&o, "--help");
@@ -242,6 +248,12 @@ static void test_bad_words(void **state)
 		 "--split: only kdump-compressed dumps can be split, not format elf"},
 		{"--split -F a b c", ERR_USAGE,
 		 "--split: only kdump-compressed dumps can be split, not format flattened"},
+		{"--mini -F a", ERR_USAGE,
+		 "--mini: writes one kdump-compressed file; leave out the other format"},
+		{"--mini --dry-run a", ERR_USAGE,
+		 "--mini: writes one kdump-compressed file; leave out --dry-run"},
+		{"--split a b c --mini", ERR_USAGE,
+		 "--mini: writes one kdump-compressed file; leave out --split"},
 		{"--vtop 0x a", ERR_USAGE, "--vtop 0x: an address is up to 16 hexadecimal digits"},
 		{"--vtop 11111111111111111 a", ERR_USAGE,
 		 "--vtop 11111111111111111: an address is up to 16 hexadecimal digits"},
@@ -470,6 +482,8 @@ static void test_help_names_every_option(void **state)
 		"--format",
 		"--threads",
 		"--memory",
+		"--mini",
+		"--record",
 		"--config",
 		"--appliance",
 		"--act",

@@ -6,6 +6,7 @@
 # both are cut after the same part of their page data, as a power cut or a deadline does. Of ours,
 # cut at 25 %, crash must say of `bt -a`, `ps` and `log` what it says of the whole dump. What it
 # says of the others is a table of diagnostics. The same once more with a disk that is really full.
+# And the mini-core, a dump of those first pages and nothing else, gets the same answers.
 
 # What check_fails calls is not seen to be called.
 # shellcheck disable=SC2317
@@ -84,6 +85,27 @@ answer "$vm_dir/ours.whole.said" ps > "$vm_dir/wanted"
 check 'ps has all tasks' test "$(grep -c ' sleep$' "$vm_dir/wanted")" -ge 250
 check 'crash opens the whole dump of makedumpfile' ask "$vm_dir/theirs.whole" || finish
 judge "$vm_dir/theirs.whole" 'it says the same of that of makedumpfile'
+
+# ---- the mini-core ----
+
+check 'the mini-core' "$collect" --mini "$raw" "$vm_dir/mini.whole" || finish
+check 'its size is less than a third of the dump' \
+	test $((3 * $(stat -c %s "$vm_dir/mini.whole"))) -lt "$(stat -c %s "$vm_dir/ours.whole")"
+diag "mini-core: $(stat -c %s "$vm_dir/mini.whole") bytes, the dump: $(stat -c %s "$vm_dir/ours.whole")"
+check 'crash opens the mini-core' ask "$vm_dir/mini.whole"
+judge "$vm_dir/mini.whole" 'mini-core'
+
+# Debian's crash is older than this kernel, and may complain; but of both in the same way.
+ask_old()
+{
+	PATH=/usr/bin:/bin ask "$1"
+	cp "$1.said" "$1.old"
+	[[ -s $1.old ]]
+}
+check "Debian's crash opens the mini-core" ask_old "$vm_dir/mini.whole"
+check "Debian's crash opens the dump" ask_old "$vm_dir/ours.whole"
+check 'it says the same of both' cmp "$vm_dir/mini.whole.old" "$vm_dir/ours.whole.old"
+check 'crash says the same again' ask "$vm_dir/ours.whole"
 
 diag "$(printf '%-13s %4s  %-40s %-8s %-8s %s' dump cut saved 'bt -a' ps log)"
 for percent in $PERCENTS; do
