@@ -14,7 +14,7 @@ store=$vm_dir/erst
 truncate -s 64K "$store"
 machine=(--kernel "$vm_kernel" --memory 512M --cpus 2 --disk-size 256M --quiet
 	--qemu -object --qemu "memory-backend-file,id=erst,size=64K,share=on,mem-path=$store"
-	--qemu -device --qemu acpi-erst,memdev=erst)
+	--qemu -device --qemu "acpi-erst,memdev=erst")
 
 # plain FILE: a console without carriage returns.
 plain()
