@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/retention.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+enum {
+	DAY = 24 * 60 * 60,
+	ENTRIES_MAX = 1 << 16, /* of any name, read in one directory */
+	SECTOR = 512, /* the unit of st_blocks */
+};
+
+static void close_dir(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+#define CLEANUP_DIR __attribute__((cleanup(close_dir)))
+
+static int newest_first(const void *pa, const void *pb)
+{
+	const struct retention_dump *a = pa, *b = pb;
+
+	if (a->time != b->time)
+		return a->time < b->time ? 1 : -1;
+	if (a->nth != b->nth)
+		return a->nth < b->nth ? 1 : -1;
+	return strcmp(b->name, a->name);
+}
+
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static bool too_old(const struct retention_dump *d, const struct retention_limits *l, uint64_t now)
+{
+	return l->keep_days && now > d->time && (now - d->time) / DAY >= l->keep_days;
+}
+
+/* What there is while some of it is meant to go. */
+struct balance {
+	uint64_t dumps, bytes, free;
+};
+
+static bool too_much(const struct balance *b, const struct retention_limits *l,
+		     const struct retention_ask *ask)
+{
+	uint64_t coming = ask->incoming ? ask->need : 0;
+
+	return (l->keep_dumps && b->dumps + ask->incoming > l->keep_dumps) ||
+	       (l->keep_bytes && sum(b->bytes, coming) > l->keep_bytes) ||
+	       (l->min_free && b->free < sum(l->min_free, coming));
+}
+
+size_t retention_decide(struct retention_dump *dumps, size_t n, const struct retention_limits *l,
+			const struct retention_ask *ask)
+{
+	struct balance b = {.dumps = n, .free = ask->free};
+	size_t best = n, removed = 0;
+
+	qsort(dumps, n, sizeof(*dumps), newest_first);
+	for (size_t i = 0; i < n; i++) {
+		dumps[i].remove = false;
+		b.bytes = sum(b.bytes, dumps[i].bytes);
+		if (best == n && dumps[i].complete)
+			best = i;
+	}
+	for (size_t i = n; i-- > 0;) {
+		if (i == best || !(too_old(&dumps[i], l, ask->now) || too_much(&b, l, ask)))
+			continue;
+		dumps[i].remove = true;
+		removed++;
+		b.dumps--;
+		b.bytes -= dumps[i].bytes < b.bytes ? dumps[i].bytes : b.bytes;
+		b.free = sum(b.free, dumps[i].bytes);
+	}
+	return removed;
+}
+
+static DIR *open_dir(int at, const char *name)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d && fd >= 0)
+		close(fd);
+	return d;
+}
+
+static bool is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Whether all that is in @d is plain files of ours; their bytes and whether a dump is whole. */
+static bool all_ours(DIR *d, struct retention_dump *ret)
+{
+	unsigned int files = 0;
+	struct dirent *e;
+
+	while ((e = readdir(d))) {
+		struct stat st;
+
+		if (is_dots(e->d_name))
+			continue;
+		if (++files > RETENTION_FILES_MAX || !crashdir_is_file(e->d_name) ||
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
+			return false;
+		// What has another name elsewhere frees nothing.
+		if (st.st_nlink == 1)
+			ret->bytes = sum(ret->bytes, (uint64_t)st.st_blocks * SECTOR);
+		if (strcmp(e->d_name, CRASHDIR_DUMP) == 0 || strcmp(e->d_name, CRASHDIR_FLAT) == 0)
+			ret->complete = true;
+	}
+	return true;
+}
+
+static bool is_ours(int fd, const char *name, struct retention_dump *ret)
+{
+	CLEANUP_DIR DIR *d = NULL;
+	struct crashdir parts;
+
+	if (!crashdir_parse(name, &parts))
+		return false;
+	*ret = (struct retention_dump){.time = parts.time, .nth = parts.nth};
+	// What parses is short enough.
+	memcpy(ret->name, name, strlen(name) + 1);
+	d = open_dir(fd, name);
+	return d && all_ours(d, ret);
+}
+
+int retention_scan(struct retention *r, int at, const char *except, struct err *err)
+{
+	CLEANUP_DIR DIR *d = open_dir(at, ".");
+	struct dirent *e;
+
+	r->n = 0;
+	if (!d)
+		return err_sys(err, "retention: the directory of the dumps");
+	for (unsigned int i = 0; i < ENTRIES_MAX && r->n < RETENTION_DUMPS_MAX; i++) {
+		errno = 0;
+		e = readdir(d);
+		if (!e && errno)
+			return err_sys(err, "retention: the directory of the dumps");
+		if (!e)
+			break;
+		if ((!except || strcmp(e->d_name, except) != 0) &&
+		    is_ours(at, e->d_name, &r->dumps[r->n]))
+			r->n++;
+	}
+	return 0;
+}
+
+int retention_remove(int at, const char *name, struct err *err)
+{
+	CLEANUP_DIR DIR *d = NULL;
+	struct retention_dump dump;
+	struct dirent *e;
+
+	if (!is_ours(at, name, &dump))
+		return err_set(err, ERR_USAGE, "'%.64s': not the directory of a crash alone", name);
+	d = open_dir(at, name);
+	if (!d)
+		return err_sys(err, "%s", name);
+	for (unsigned int i = 0; i < RETENTION_FILES_MAX + 2 && (e = readdir(d)); i++) {
+		// What came in since stays, and the directory with it.
+		if (!is_dots(e->d_name) && crashdir_is_file(e->d_name) &&
+		    unlinkat(dirfd(d), e->d_name, 0))
+			return err_sys(err, "%s/%s", name, e->d_name);
+	}
+	if (unlinkat(at, name, AT_REMOVEDIR))
+		return err_sys(err, "%s", name);
+	if (fsync(at))
+		return err_sys(err, "%s: fsync of the directory that it was in", name);
+	return 0;
+}
+
+int retention_run(struct retention *r, int at, const char *except, const struct retention_limits *l,
+		  struct retention_ask *ask, struct err *err)
+{
+	int rc = retention_scan(r, at, except, err);
+	struct statvfs vfs;
+	int removed = 0;
+
+	if (rc)
+		return rc;
+	if (fstatvfs(at, &vfs))
+		return err_sys(err, "retention: free space");
+	ask->free = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	retention_decide(r->dumps, r->n, l, ask);
+	for (size_t i = r->n; i-- > 0;) {
+		struct err why = {0};
+		int failed;
+
+		if (!r->dumps[i].remove)
+			continue;
+		failed = retention_remove(at, r->dumps[i].name, &why);
+		removed += !failed;
+		if (failed && !rc) {
+			rc = failed;
+			if (err)
+				*err = why;
+		}
+	}
+	return rc ? rc : removed;
+}
