@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ssh: the openssh client, started in one place only: the collector sends dumps through it, and
+ * `lifeboat propagate` tries with the very same options whether it would work.
+ *
+ * Nothing of the user's own configuration counts (-F /dev/null), nothing is asked (BatchMode),
+ * and a host is only spoken to whose key is in the file named (StrictHostKeyChecking).
+ */
+#ifndef VMCORE_SSH_H
+#define VMCORE_SSH_H
+
+#include <stddef.h>
+
+#include "base/child.h"
+
+struct err;
+
+#define SSH_KEY_DEFAULT	     "/var/lib/lifeboat/id_ed25519"
+#define SSH_HOSTKEYS_DEFAULT "/var/lib/lifeboat/known_hosts"
+
+enum {
+	SSH_USER_MAX = 64,
+	SSH_HOST_MAX = 256, /* of a name 253 are allowed; an IPv6 address may have a zone */
+	SSH_PATH_MAX = 1024,
+	SSH_ARGS_MAX = 80, /* words of the client's command line */
+	SSH_QUOTED_MAX = 4 * SSH_PATH_MAX + 3, /* a path as ssh_quote() makes it */
+	SSH_CONNECT_S = 15, /* to connect, by default */
+	SSH_ALIVE_S = 5, /* a silent connection is asked for a sign of life so often ... */
+	SSH_ALIVE_COUNT = 6, /* ... and given up after so many without an answer */
+};
+
+/* Of "user@host", "user@host:port", "user@[v6]:port", "user@v6". */
+struct ssh_dest {
+	char user[SSH_USER_MAX];
+	char host[SSH_HOST_MAX]; /* a name or an address, without brackets */
+	unsigned int port; /* 22 when none was said */
+};
+
+struct ssh_conf {
+	struct ssh_dest dest;
+	char key[SSH_PATH_MAX]; /* private key; "": SSH_KEY_DEFAULT */
+	char hostkeys[SSH_PATH_MAX]; /* known_hosts; "": SSH_HOSTKEYS_DEFAULT */
+	unsigned int connect_s; /* 0: SSH_CONNECT_S */
+};
+
+/*
+ * Takes @where apart. ERR_USAGE, with what was expected, for everything else: a user or host
+ * that begins with '-', has white space, control characters or what means something to a shell.
+ */
+int ssh_dest_parse(struct ssh_dest *ret, const char *where, struct err *err);
+
+/* "[host]:port" as known_hosts has it, or the host alone where the port is 22. */
+void ssh_dest_known_name(const struct ssh_dest *d, char *buf, size_t room);
+
+/*
+ * Puts @text in single quotes for a POSIX shell. ERR_LIMIT when it does not fit, ERR_USAGE when
+ * it has control characters, which no path of a dump has any use for.
+ */
+int ssh_quote(const char *text, char *buf, size_t room, struct err *err);
+
+/*
+ * Starts the client, which runs @command on the far side (as one string: the user's shell takes
+ * it apart, or, with a forced command, it is in SSH_ORIGINAL_COMMAND). Standard input and output
+ * of the command are c->in and c->out. It connects in the background: whether it could is known
+ * when something comes, or by ssh_explain().
+ */
+int ssh_start(struct child *c, const struct ssh_conf *conf, const char *command, struct err *err);
+
+/*
+ * Why the client failed, as one line with what to do, from what it said and its exit code. To be
+ * called after child_wait() or child_end(); what @err says already is put behind. Returns the
+ * code: ERR_USAGE for what no second try can help (host key, key, name), ERR_NOSPC when the far
+ * side is full, ERR_SYS for a broken or failed connection, @rc for none of these.
+ */
+int ssh_explain(const struct child *c, const struct ssh_conf *conf, int rc, struct err *err);
+
+#endif
