@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "collector/hooks.h"
 #include "collector/log.h"
 #include "vmcore/config.h"
 
@@ -69,19 +71,29 @@ static void run_shell(struct log *log)
 		waitpid(pid, NULL, 0);
 }
 
+static void run_hooks(const struct config *c, int code, struct log *log)
+{
+	const struct hooks hooks = {
+		.config = c, .dir = HOOKS_DIR, .limit_ms = HOOKS_LIMIT_MS, .log = log};
+
+	if (code == EXIT_REFUSED)
+		return;
+	hooks_run(&hooks, HOOKS_POST, code, NULL);
+	if (code != EXIT_COMPLETE)
+		hooks_run(&hooks, HOOKS_EMERGENCY, code, NULL);
+}
+
 int action_run(const struct config *c, int code, struct log *log, struct err *err)
 {
-	enum config_action action = code == EXIT_COMPLETE ? c->final_action : c->failure_action;
+	bool failed = code != EXIT_COMPLETE && code != EXIT_REFUSED;
+	enum config_action action = failed ? c->failure_action : c->final_action;
 
-	log_line(log, LOG_COMMON, "%s: %s",
-		 code == EXIT_COMPLETE ? "final_action" : "failure_action",
+	run_hooks(c, code, log);
+	log_line(log, LOG_COMMON, "%s: %s", failed ? "failure_action" : "final_action",
 		 config_action_name(action));
-	if (action == CONFIG_ACTION_SHELL) {
+	if (action == CONFIG_ACTION_SHELL)
 		run_shell(log);
-		action = c->final_action;
-	}
-	// Not built yet; `lifeboat load` has said so. The machine comes back all the same.
-	if (action == CONFIG_ACTION_DUMP_TO_ROOTFS)
+	if (action == CONFIG_ACTION_SHELL || action == CONFIG_ACTION_DUMP_TO_ROOTFS)
 		action = c->final_action;
 	return go_down(action, err);
 }

@@ -15,11 +15,15 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_CONFIG = 2,
 	EXIT_INCOMPLETE = 3,
+	EXIT_REFUSED = 4, /* kdump_pre wanted no dump */
 };
 
 /*
- * final_action for EXIT_COMPLETE, failure_action for every other code, then final_action if
- * that was a shell. Does not return when the machine goes down; ERR_SYS when it did not.
+ * First the hooks kdump_post, and kdump_emergency when there is no whole dump; none when
+ * kdump_pre refused it. Then final_action for EXIT_COMPLETE and EXIT_REFUSED, failure_action for
+ * every other code, and final_action behind a failure_action that does not end the machine: a
+ * shell, and dump_to_rootfs, which was the last of the targets (lifeboat-mkinitrd(8)). Does not
+ * return when the machine goes down; ERR_SYS when it did not.
  */
 int action_run(const struct config *c, int code, struct log *log, struct err *err);
 

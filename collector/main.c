@@ -17,6 +17,7 @@
 #include "collector/capture.h"
 #include "collector/dmesg.h"
 #include "collector/dump.h"
+#include "collector/hooks.h"
 #include "collector/input.h"
 #include "collector/log.h"
 #include "collector/manifest.h"
@@ -241,6 +242,19 @@ static int read_config(struct config *c, const struct dumpopts *o, struct log *l
 	return rc;
 }
 
+/* Whether kdump_pre lets the dump be made; only where the machine is ours. */
+static bool dump_is_wanted(const struct config *c, struct log *log)
+{
+	const struct hooks hooks = {
+		.config = c, .dir = HOOKS_DIR, .limit_ms = HOOKS_LIMIT_MS, .log = log};
+	struct err err = {0};
+
+	if (!hooks_run(&hooks, HOOKS_PRE, 0, &err))
+		return true;
+	log_line(log, LOG_ERROR, "%s", err.msg);
+	return false;
+}
+
 static int run_by_config(const struct dumpopts *o, struct log *log)
 {
 	CLEANUP_FREE struct config *c = calloc(1, sizeof(*c));
@@ -259,6 +273,8 @@ static int run_by_config(const struct dumpopts *o, struct log *log)
 	}
 	if (rc && !o->appliance)
 		return EXIT_CONFIG;
+	if (o->appliance && !dump_is_wanted(c, log))
+		return EXIT_REFUSED;
 	rc = capture_run(c, o->noperands ? o->operands[0] : PROC_VMCORE, log);
 	return rc;
 }

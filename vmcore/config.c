@@ -59,20 +59,18 @@ struct key {
 	const char *unit; /* of KEY_NUMBER, what it counts */
 };
 
-#define AT(member)		.offset = offsetof(struct config, member)
-#define TEXT(member)		.kind = KEY_TEXT, AT(member)
-#define TEXT_NOTE(member, text) .kind = KEY_TEXT, AT(member), .note = text
-#define FILE_(member)		.kind = KEY_FILE, AT(member)
-#define SIZE(member)		.kind = KEY_SIZE, AT(member)
-#define TARGET(which)		.kind = KEY_TARGET, .target = CONFIG_TARGET_##which
-#define NOTED(text)		.kind = KEY_NOTED, .note = text
-#define PLAIN(which)		.kind = which
+#define AT(member)    .offset = offsetof(struct config, member)
+#define TEXT(member)  .kind = KEY_TEXT, AT(member)
+#define FILE_(member) .kind = KEY_FILE, AT(member)
+#define SIZE(member)  .kind = KEY_SIZE, AT(member)
+#define TARGET(which) .kind = KEY_TARGET, .target = CONFIG_TARGET_##which
+#define NOTED(text)   .kind = KEY_NOTED, .note = text
+#define PLAIN(which)  .kind = which
 #define NUMBER(member, least, most) \
 	.kind = KEY_NUMBER, AT(member), .min = least, .max = most, .unit = "a number"
 #define SECONDS(member, most) \
 	.kind = KEY_NUMBER, AT(member), .max = most, .unit = "a number of seconds"
 
-#define NO_HOOKS   "hooks are not run by this version"
 #define NO_FENCE   "fence_kdump messages are not sent by this version"
 #define DEPRECATED "deprecated in kdump.conf, has no effect; remove it"
 
@@ -92,9 +90,9 @@ static const struct key keys[] = {
 	{"sshkey", FILE_(sshkey)},
 	{"path", PLAIN(KEY_PATH)},
 	{"core_collector", PLAIN(KEY_COLLECTOR)},
-	{"kdump_pre", TEXT_NOTE(kdump_pre, NO_HOOKS)},
-	{"kdump_post", TEXT_NOTE(kdump_post, NO_HOOKS)},
-	{"kdump_emergency", TEXT_NOTE(kdump_emergency, NO_HOOKS)},
+	{"kdump_pre", FILE_(kdump_pre)},
+	{"kdump_post", FILE_(kdump_post)},
+	{"kdump_emergency", FILE_(kdump_emergency)},
 	{"extra_bins", TEXT(extra_bins)},
 	{"extra_modules", TEXT(extra_modules)},
 	{"failure_action", PLAIN(KEY_FAILURE_ACTION)},
@@ -360,10 +358,6 @@ static int take_action(struct parse *p, const struct key *key, const char *value
 	for (enum config_action a = 0; a <= last; a++) {
 		if (strcmp(value, action_names[a]) == 0) {
 			*ret = a;
-			if (a == CONFIG_ACTION_DUMP_TO_ROOTFS)
-				add_note(p, p->line,
-					 "dump_to_rootfs is not done by this version: after a "
-					 "dump that failed comes the final action");
 			return 0;
 		}
 		used += snprintf(names + used, sizeof(names) - used, "%s%s",

@@ -416,10 +416,10 @@ static void test_configuration(void **state)
 	fails(command_load, ERR_USAGE, CONFIG_FILE ":2: ssh: this version can't save over ssh");
 	put(CONFIG_FILE, "core_collector scp\n");
 	fails(command_load, ERR_USAGE, CONFIG_FILE ":1: core_collector: 'scp' is never run");
-	put(CONFIG_FILE, "kdump_post /x\n");
+	put(CONFIG_FILE, "kdump_post /x\nlink_delay 5\n");
 	succeeds(command_load);
 	assert_non_null(strstr(m.diag, "lifeboat: load: note: "));
-	assert_non_null(strstr(m.diag, CONFIG_FILE ":1: kdump_post: hooks are not run"));
+	assert_non_null(strstr(m.diag, CONFIG_FILE ":2: link_delay: deprecated"));
 	succeeds(command_config);
 	assert_non_null(strstr(m.out, "kdump_post /x\n"));
 	assert_non_null(strstr(m.out, "path /var/crash\n"));

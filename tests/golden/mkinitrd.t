@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# mkinitrd: what lifeboat-mkinitrd puts into the initrd beside the collector, for a kernel with
+# everything built in.
+
+# shellcheck disable=SC2154 # out, work: golden/lib.sh
+set -u
+# shellcheck source=tests/golden/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+golden_needs lifeboat lifeboat-collect
+modules=$work/modules
+mkdir -p "$modules" "$work/hooks"
+: > "$modules/modules.dep"
+printf 'kernel/fs/%s.ko\n' ext4/ext4 nfs/nfs > "$modules/modules.builtin"
+cd "$work" || exit 1
+
+# build CONFIGURATION-LINE...: the initrd, unpacked in tree; what was said is in said.
+build()
+{
+	rm -rf tree
+	mkdir tree
+	printf '%s\n' "$@" > lifeboat.conf
+	code=0
+	"$OLDPWD/initrd/lifeboat-mkinitrd" -c lifeboat.conf -k test -o initrd.img --generic virtio \
+		--modules-dir "$modules" --kernel-config /dev/null --compress none \
+		--lifeboat "$out/lifeboat" --collector "$out/lifeboat-collect" > said 2>&1 || code=$?
+	[[ $code != 0 ]] || (cd tree && cpio -id --quiet < ../initrd.img)
+}
+
+printf '#!/bin/sh\nexit 0\n' > hooks/pre
+printf '#!/usr/bin/env bash\nexit 0\n' > hooks/post
+chmod 755 hooks/pre hooks/post
+printf '#!/bin/sh\n' > hooks/not-executable
+
+build 'ext4 LABEL=dump' 'path /' "kdump_pre $work/hooks/pre" "kdump_post $work/hooks/post" \
+	'fallback nfs server:/dumps'
+ended 0 'hooks of the configuration'
+check 'a hook stands at its own place, and can be run' test -x "tree$work/hooks/pre"
+check 'the shell it names is busybox' test -L tree/bin/sh
+check 'the interpreter that env looks for is there' test -x "tree$(command -v bash)"
+check 'and env is' test -L tree/bin/env
+check 'the initrd names them' grep -qx "kdump_post $work/hooks/post" tree/etc/lifeboat.conf
+check 'and the further target' grep -qE '^fallback nfs server:/dumps' tree/etc/lifeboat.conf
+
+build 'ext4 LABEL=dump' "kdump_pre $work/hooks/not-executable"
+ended 1 'a hook that cannot be run'
+check 'it is named' says "not-executable: a hook of lifeboat.conf that is not there or cannot be run"
+build 'ext4 LABEL=dump' 'kdump_emergency /nowhere'
+ended 1 'a hook that is not there'
+
+# Whose root file system it would be, nobody knows.
+build 'ext4 LABEL=dump' 'failure_action dump_to_rootfs'
+ended 1 'dump_to_rootfs for another machine'
+check 'it says so' says 'dump_to_rootfs; an initrd for another machine needs a target'
+build 'path /var/crash'
+ended 1 'no target for another machine'
+check 'it says so, too' says 'names no target; an initrd for another machine needs a target'
+
+finish
