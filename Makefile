@@ -28,6 +28,7 @@ libexecdir ?= $(prefix)/lib/lifeboat
 mandir ?= $(prefix)/share/man
 docdir ?= $(prefix)/share/doc/lifeboat
 sysconfdir ?= /etc
+unitdir ?= $(prefix)/lib/systemd/system
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -Wall -Wextra -Wshadow=local -Wstrict-prototypes -Wmissing-prototypes \
@@ -55,6 +56,7 @@ endif
 # Libraries of codecs and formats, linked from their static archives into the programs.
 LIBS_vmcore := -ldeflate -lz -llzo2 -lzstd
 LIBS_collector := -lblkid -lxxhash
+LIBS_loader := -ljson-c -lblkid
 
 ifeq ($(V),1)
 Q :=
@@ -160,7 +162,7 @@ $(O)/lifeboat-collect: $(O)/collector/main.o $(O)/libcollector.a $(libs)
 
 $(O)/lifeboat: $(O)/loader/main.o $(O)/libloader.a $(libs)
 	$(say) LD $@
-	$(Q)$(CC) $(STATIC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $^ $(LIBS_vmcore) -o $@
+	$(Q)$(CC) $(STATIC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $^ $(LIBS_vmcore) $(LIBS_loader) -o $@
 
 # Tests may use all of it.
 test_libs := $(O)/libcollector.a $(O)/libloader.a $(O)/libtest.a $(libs)
@@ -168,12 +170,12 @@ test_libs := $(O)/libcollector.a $(O)/libloader.a $(O)/libtest.a $(libs)
 $(unit_tests): $(O)/%: $(O)/%.o $(test_libs)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(filter %.o,$^) $(test_libs) -lcmocka $(LIBS_vmcore) \
-		$(LIBS_collector) -lelf -lsnappy -o $@
+		$(LIBS_collector) $(LIBS_loader) -lelf -lsnappy -o $@
 
 $(tools) $(bench_tools): $(O)/%: $(O)/%.o $(test_libs)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(filter %.o,$^) $(test_libs) $(LIBS_vmcore) \
-		$(LIBS_collector) -o $@
+		$(LIBS_collector) $(LIBS_loader) -o $@
 
 # A fuzz target is a plain program that replays its corpus, unless FUZZER=1.
 fuzz_main := $(if $(FUZZER),,$(O)/tests/fuzz/replay.o)
@@ -181,7 +183,7 @@ $(fuzz_replays): $(O)/%: $(O)/%.o $(fuzz_main) $(test_libs)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(if $(FUZZER),-fsanitize=fuzzer) \
 		$(filter %.o,$^) $(test_libs) $(LIBS_vmcore) \
-		$(LIBS_collector) -o $@
+		$(LIBS_collector) $(LIBS_loader) -o $@
 
 # Programs that run inside the guests of the lab: static, on their own.
 $(guest_tools): $(O)/%: %.c
@@ -248,12 +250,15 @@ lint:
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man5 \
-		$(DESTDIR)$(mandir)/man8 $(DESTDIR)$(docdir)
+		$(DESTDIR)$(mandir)/man8 $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir)
 	install -m 755 $(programs) initrd/lifeboat-mkinitrd $(DESTDIR)$(sbindir)
 	install -m 755 initrd/init $(DESTDIR)$(libexecdir)
 	install -m 644 docs/*.5 $(DESTDIR)$(mandir)/man5
 	install -m 644 docs/*.8 $(DESTDIR)$(mandir)/man8
-	install -m 644 docs/lifeboat.conf $(DESTDIR)$(docdir)
+	install -m 644 docs/lifeboat.conf docs/receipts.md $(DESTDIR)$(docdir)
+	for unit in loader/systemd/*.service; do \
+		sed 's|@sbindir@|$(sbindir)|' "$$unit" > $(DESTDIR)$(unitdir)/"$${unit##*/}" || exit 1; \
+	done
 
 # What was fetched (kernels, packages) stays: `make distclean` takes that too.
 .PHONY: clean distclean

@@ -63,6 +63,21 @@ static void utc(struct json *j, const char *key, uint64_t seconds)
 		json_string(j, key, text);
 }
 
+/* Of the boot that died, which `lifeboat load` gave to the capture kernel; nothing elsewhere. */
+static void put_boot_id(struct json *j)
+{
+	static const char word[] = "lifeboat.boot_id=";
+	CLEANUP_FREE char *text = NULL;
+	char id[40];
+	const char *p;
+
+	if (io_read_file("/proc/cmdline", PROC_MAX, &text, NULL, NULL))
+		return;
+	p = strstr(text, word);
+	if (p && sscanf(p + sizeof(word) - 1, "%36[0-9a-f-]", id) == 1)
+		json_string(j, "boot_id", id);
+}
+
 static void put_crash(struct json *j, const struct manifest *m)
 {
 	static const char *const sources[] = {
@@ -82,6 +97,7 @@ static void put_crash(struct json *j, const struct manifest *m)
 		json_string(j, "vmcoreinfo", m->km->vi ? sources[m->km->source] : "none");
 	}
 	json_string(j, "panic", m->panic);
+	put_boot_id(j);
 	json_object_end(j);
 }
 

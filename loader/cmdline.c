@@ -198,6 +198,12 @@ int cmdline_build(const struct cmdline_parts *p, char *buf, struct err *err)
 		add_cpus(p, buf, &used);
 		add_proven(p, p->arch->add, buf, &used);
 	}
+	if (p->boot_id && p->boot_id[0]) {
+		char id[64];
+		int n = snprintf(id, sizeof(id), CMDLINE_BOOT_ID "%.40s", p->boot_id);
+
+		add_word(buf, &used, &(struct word){.s = id, .len = n});
+	}
 	while (next_word(&text, &w))
 		add_word(buf, &used, &w);
 	if (used + 1 > p->arch->max)

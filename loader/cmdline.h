@@ -16,6 +16,9 @@
 
 struct err;
 
+/* The word that hands the id of the dying boot to the collector, for manifest.json. */
+#define CMDLINE_BOOT_ID "lifeboat.boot_id="
+
 enum {
 	CMDLINE_MAX = 2048, /* COMMAND_LINE_SIZE of x86 and arm64, the zero included */
 };
@@ -44,6 +47,7 @@ struct cmdline_parts {
 	const char *remove; /* further words, or names of words, to leave out */
 	unsigned int cpus; /* CPUs to bring up; 0: no word of ours */
 	int64_t boot_apicid; /* of the boot CPU, -1: unknown */
+	const char *boot_id; /* of the running kernel, for the manifest; "" or NULL: unknown */
 };
 
 /*

@@ -23,6 +23,9 @@ struct context {
 	FILE *diag; /* notes that are no failure */
 	kexecfile_call *kexec;
 	kexecload_call *kexec_load;
+	char *const *words; /* what stands behind the command */
+	size_t nwords;
+	void (*syslog)(int priority, const char *text); /* the system's log */
 };
 
 /*
@@ -33,6 +36,8 @@ typedef int command_run(const struct context *ctx, struct err *err);
 
 command_run command_config;
 command_run command_load;
+command_run command_mark_clean;
+command_run command_receipts;
 command_run command_reload;
 command_run command_status;
 command_run command_unload;

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "loader/armed.h"
 #include "loader/cmdline.h"
 #include "loader/cpus.h"
 #include "loader/state.h"
@@ -24,6 +25,7 @@ struct load {
 	char *running; /* command line of the running kernel */
 	struct kexecload segments;
 	struct state state;
+	struct armed armed; /* the mark of this boot; no boot_id: the kernel has none */
 };
 
 static struct load *load_create(void)
@@ -116,6 +118,7 @@ static int prepare_cmdline(struct load *l, const struct context *ctx, struct err
 	if (rc)
 		return rc;
 	parts.running = l->running;
+	parts.boot_id = l->armed.boot_id;
 	choose_cpus(l, &parts);
 	return cmdline_build(&parts, l->cmdline, err);
 }
@@ -132,6 +135,9 @@ static int prepare(struct load *l, const struct context *ctx, const char *who, s
 	// What would be refused at the door is told before anything is read.
 	if (!l->facts.may_load || l->facts.load_disabled == 1 || l->facts.load_limit == 0)
 		return kexecfile_explain(EPERM, &l->facts, &(struct kexecfile_request){0}, err);
+	rc = armed_boot_id(ctx->root, l->armed.boot_id, err);
+	if (rc && rc != ERR_NOTFOUND)
+		return rc;
 	// First of all, since it takes a reboot and no file helps.
 	rc = facts_check_reservation(&l->facts, 0, err);
 	if (rc)
@@ -246,6 +252,30 @@ static int choose_call(struct load *l, const struct context *ctx,
 	return kexecfile_explain(sys, &l->facts, files, err);
 }
 
+/*
+ * The mark that this boot has not ended in order, as long as nobody says that it has: for the
+ * receipts of the next one, and a note when it can't be made.
+ */
+static void mark(struct load *l, const struct context *ctx, const char *who)
+{
+	struct armed *a = &l->armed;
+	struct err why = {0};
+
+	if (!a->boot_id[0])
+		return;
+	a->time = time(NULL);
+	memcpy(a->release, l->facts.release, sizeof(a->release));
+	memcpy(a->kernel, l->kernel.path, sizeof(a->kernel));
+	memcpy(a->initrd, l->initrd.path, sizeof(a->initrd));
+	memcpy(a->cmdline, l->cmdline, sizeof(a->cmdline));
+	armed_set_targets(a, &l->config);
+	if (armed_write(a, ctx->root, &why))
+		fprintf(ctx->diag,
+			"lifeboat: %s: note: should this boot end in a crash, receipts may not "
+			"know: %s\n",
+			who, why.msg);
+}
+
 /* The call. An older image is dropped by the kernel itself before it takes the new one. */
 static int call(struct load *l, const struct context *ctx, struct err *err)
 {
@@ -286,6 +316,7 @@ static int load_as(const char *who, const struct context *ctx, struct err *err)
 		rc = call(l, ctx, err);
 	if (!rc) {
 		record(l, ctx, who);
+		mark(l, ctx, who);
 		fprintf(ctx->out, "loaded %s and %s (%llu MiB of the %llu MiB reserved)\n",
 			l->kernel.path, l->initrd.path,
 			facts_mib(l->kernel.memory + l->initrd.memory),
@@ -313,6 +344,7 @@ int command_reload(const struct context *ctx, struct err *err)
 
 static int unload(const struct context *ctx, const struct facts *facts, struct err *err)
 {
+	char boot_id[ARMED_BOOT_ID_MAX];
 	int rc = state_remove(ctx->root, err);
 
 	if (rc)
@@ -323,7 +355,9 @@ static int unload(const struct context *ctx, const struct facts *facts, struct e
 	if (errno != ENOSYS ||
 	    ctx->kexec_load(0, 0, NULL, KEXECLOAD_ON_CRASH | KEXECLOAD_X86_64) < 0)
 		return kexecfile_explain(errno, facts, &(struct kexecfile_request){0}, err);
-	return 0;
+	if (armed_boot_id(ctx->root, boot_id, NULL))
+		return 0;
+	return armed_remove(ctx->root, boot_id, err);
 }
 
 int command_unload(const struct context *ctx, struct err *err)

@@ -2,6 +2,7 @@
 /* lifeboat: what an administrator runs on the living system. */
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -16,29 +17,34 @@ struct command {
 	const char *name;
 	const char *summary;
 	command_run *run;
+	bool takes_words;
 };
 
 static command_run command_help;
 static command_run command_version;
 
 static const struct command commands[] = {
-	{"load", "put the capture kernel in place", command_load},
-	{"unload", "take it away", command_unload},
+	{"load", "put the capture kernel in place", command_load, false},
+	{"unload", "take it away", command_unload, false},
 	{"reload", "the same anew, after a change of kernel, initrd or configuration",
-	 command_reload},
+	 command_reload, false},
 	{"status", "tell whether it is in place and up to date; exit 0 armed, 1 not",
-	 command_status},
-	{"config", "print the configuration as it was understood", command_config},
-	{"version", "print the version", command_version},
-	{"help", "print this text", command_help},
+	 command_status, false},
+	{"receipts", "tell what became of each crash; --json: for programs", command_receipts,
+	 true},
+	{"mark-clean", "this boot ends in order: for the service that runs at shutdown",
+	 command_mark_clean, false},
+	{"config", "print the configuration as it was understood", command_config, false},
+	{"version", "print the version", command_version, false},
+	{"help", "print this text", command_help, false},
 };
 
 static void usage(FILE *out)
 {
-	fprintf(out, "Usage: lifeboat [--config FILE] COMMAND\n"
+	fprintf(out, "Usage: lifeboat [--config FILE] COMMAND [WORD]...\n"
 		     "Keep a capture kernel ready, to save the memory of this one if it dies.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+		fprintf(out, "  %-10s  %s\n", commands[i].name, commands[i].summary);
 	fprintf(out, "\nThe configuration is " CONFIG_FILE " unless --config says otherwise.\n"
 		     "Exit codes: 0 done, 1 failed or not armed, 2 usage or configuration.\n");
 }
@@ -76,6 +82,13 @@ static int wrong(const char *what, const char *word)
 	return EXIT_USAGE;
 }
 
+static void to_syslog(int priority, const char *text)
+{
+	openlog("lifeboat", 0, LOG_DAEMON);
+	syslog(priority, "%s", text);
+	closelog();
+}
+
 int main(int argc, char **argv)
 {
 	struct context ctx = {
@@ -85,6 +98,7 @@ int main(int argc, char **argv)
 		.diag = stderr,
 		.kexec = kexecfile_syscall,
 		.kexec_load = kexecload_syscall,
+		.syslog = to_syslog,
 	};
 	const struct command *command = NULL;
 	struct err err = {0};
@@ -97,6 +111,10 @@ int main(int argc, char **argv)
 			if (++i == argc)
 				return wrong("--config needs a file", "");
 			ctx.config = argv[i];
+		} else if (command && command->takes_words) {
+			ctx.words = argv + i;
+			ctx.nwords = argc - i;
+			break;
 		} else if (command) {
 			return wrong("one word too many: ", argv[i]);
 		} else {

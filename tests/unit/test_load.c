@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "loader/armed.h"
 #include "loader/cmdline.h"
 #include "loader/command.h"
 #include "loader/state.h"
@@ -425,6 +426,31 @@ static void test_configuration(void **state)
 	assert_non_null(strstr(m.out, "path /var/crash\n"));
 }
 
+#define BOOT_ID "0f0e0d0c-1111-2222-3333-444455556666"
+
+/* A boot with a capture kernel is marked until the kernel is taken away or the boot ends in order. */
+static void test_mark(void **state)
+{
+	struct armed marks[ARMED_MAX];
+
+	(void)state;
+	put("/proc/sys/kernel/random/boot_id", BOOT_ID "\n");
+	put(CONFIG_FILE, "ext4 LABEL=dump\n");
+	succeeds(command_load);
+	assert_non_null(strstr(m.cmdline, " lifeboat.boot_id=" BOOT_ID));
+	assert_true(there(ARMED_DIR "/" BOOT_ID));
+	assert_int_equal(armed_list(m.root, BOOT_ID, marks), 0);
+	assert_int_equal(armed_list(m.root, "another", marks), 1);
+	assert_string_equal(marks[0].boot_id, BOOT_ID);
+	assert_string_equal(marks[0].cmdline, m.cmdline);
+	assert_string_equal(marks[0].release, RELEASE);
+	assert_int_equal(marks[0].ntargets, 1);
+	assert_string_equal(marks[0].targets[0], "ext4 LABEL=dump");
+	assert_true(marks[0].time > 0);
+	succeeds(command_unload);
+	assert_false(there(ARMED_DIR "/" BOOT_ID));
+}
+
 static void test_refused_loads_and_the_record(void **state)
 {
 	struct err err;
@@ -519,6 +545,7 @@ int main(void)
 		TEST(test_cpus),
 #endif
 		TEST(test_configuration),
+		TEST(test_mark),
 		TEST(test_refused_loads_and_the_record),
 		TEST(test_reload_keeps_what_works),
 		TEST(test_said_yes_and_did_nothing),

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "loader/evidence.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "loader/jsonread.h"
+#include "loader/places.h"
+#include "loader/rawdump.h"
+#include "vmcore/crashdir.h"
+
+enum {
+	ENTRIES_MAX = 1 << 16, /* names read in one directory */
+	ATTEMPTS_MAX = 256, /* of a manifest */
+	CARDRESET = 0x0020, /* WDIOF_CARDRESET, linux/watchdog.h */
+};
+
+static void close_dir(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+#define CLEANUP_DIR __attribute__((cleanup(close_dir)))
+
+static DIR *open_dir(int at, const char *name)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d && fd >= 0)
+		close(fd);
+	return d;
+}
+
+/* ---- crash directories ---- */
+
+static bool has_file(int at, const char *name)
+{
+	struct stat st;
+
+	return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_size > 0;
+}
+
+/*
+ * By its files alone, where the manifest was not reached: each has its name only when it is on
+ * the disk, and they are made in a known order.
+ */
+static void judge_files(struct capture *c, int at)
+{
+	static const struct {
+		const char *file, *stage; /* the stage that came next */
+	} steps[] = {{CRASHDIR_MINI, "pages"}, {CRASHDIR_DMESG, "mini"}, {CRASHDIR_PANIC, "dmesg"}};
+
+	if (has_file(at, CRASHDIR_DUMP) || has_file(at, CRASHDIR_FLAT)) {
+		c->status = CAPTURE_COMPLETE;
+		snprintf(c->status_text, sizeof(c->status_text), "complete");
+		return;
+	}
+	snprintf(c->reason, sizeof(c->reason), "the capture ended before it could say why");
+	if (has_file(at, CRASHDIR_TEMP)) {
+		c->status = CAPTURE_INCOMPLETE;
+		snprintf(c->status_text, sizeof(c->status_text), "unfinished");
+		snprintf(c->stage, sizeof(c->stage), "pages");
+		return;
+	}
+	c->status = CAPTURE_NOTHING;
+	snprintf(c->stage, sizeof(c->stage), "record");
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		if (!has_file(at, steps[i].file))
+			continue;
+		c->status = CAPTURE_FILES;
+		snprintf(c->stage, sizeof(c->stage), "%s", steps[i].stage);
+		break;
+	}
+	snprintf(c->status_text, sizeof(c->status_text), "unfinished");
+}
+
+static bool starts_with(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+/*
+ * What the capture tried, on all targets: one of them may have the dump and not be seen from here.
+ * The stage is that in which the last one that failed was.
+ */
+static void judge_attempts(struct capture *c, struct json_object *o)
+{
+	size_t n = jsonread_count(o, "attempts");
+
+	for (size_t i = 0; i < n && i < ATTEMPTS_MAX; i++) {
+		struct json_object *a = jsonread_object_at(o, "attempts", i);
+		char status[32], target[128], dir[160];
+
+		jsonread_string(a, "status", status, sizeof(status));
+		if (strcmp(status, "complete") != 0) {
+			jsonread_string(a, "stage", c->stage, sizeof(c->stage));
+			continue;
+		}
+		jsonread_string(a, "target", target, sizeof(target));
+		jsonread_string(a, "directory", dir, sizeof(dir));
+		snprintf(c->elsewhere, sizeof(c->elsewhere), "%s%s%s", target, dir[0] ? ": " : "",
+			 dir);
+	}
+	// Here it is whole: then that is where it is.
+	if (c->status == CAPTURE_COMPLETE)
+		c->elsewhere[0] = '\0';
+	if (c->elsewhere[0] || c->status == CAPTURE_COMPLETE)
+		c->stage[0] = '\0';
+}
+
+void evidence_read_manifest(struct capture *c, struct json_object *o)
+{
+	uint64_t t;
+
+	jsonread_string(o, "status", c->status_text, sizeof(c->status_text));
+	jsonread_string(o, "reason", c->reason, sizeof(c->reason));
+	jsonread_string(o, "crash.boot_id", c->boot_id, sizeof(c->boot_id));
+	jsonread_string(o, "crash.release", c->release, sizeof(c->release));
+	jsonread_string(o, "crash.panic", c->panic, sizeof(c->panic));
+	jsonread_string(o, "crash.signature", c->signature, sizeof(c->signature));
+	if (jsonread_u64(o, "crash.time", &t) && t)
+		c->crash_time = t;
+	if (strcmp(c->status_text, "complete") == 0)
+		c->status = CAPTURE_COMPLETE;
+	else if (strcmp(c->status_text, "incomplete") == 0)
+		c->status = CAPTURE_INCOMPLETE;
+	else if (starts_with(c->reason, EVIDENCE_GOVERNED))
+		c->status = CAPTURE_SMALL;
+	else if (strcmp(c->status_text, "failed") == 0)
+		c->status = CAPTURE_NOTHING;
+	else
+		c->status = CAPTURE_FILES;
+	judge_attempts(c, o);
+}
+
+/* What a manifest promises must be there: somebody may have moved it since. */
+static void check_promise(struct capture *c, int at)
+{
+	if (c->status == CAPTURE_COMPLETE && !has_file(at, CRASHDIR_DUMP) &&
+	    !has_file(at, CRASHDIR_FLAT))
+		snprintf(c->reason, sizeof(c->reason),
+			 "it was complete; the dump is not there any more");
+}
+
+void evidence_read_dir(struct capture *c, int at, const char *name, char nodename[static 65])
+{
+	struct json_object *o = NULL;
+	struct crashdir parts;
+	struct err why = {0};
+	int rc;
+
+	nodename[0] = '\0';
+	*c = (struct capture){.status = CAPTURE_NOTHING};
+	if (crashdir_parse(name, &parts))
+		c->crash_time = parts.time;
+	snprintf(c->evidence, sizeof(c->evidence), "dump:%.200s", name);
+	rc = jsonread_file(at, CRASHDIR_MANIFEST, &o, &why);
+	if (rc) {
+		judge_files(c, at);
+		if (rc != ERR_NOTFOUND)
+			snprintf(c->reason, sizeof(c->reason), "%.300s", why.msg);
+		return;
+	}
+	jsonread_string(o, "crash.nodename", nodename, 65);
+	evidence_read_manifest(c, o);
+	jsonread_free(o);
+	check_promise(c, at);
+}
+
+static void add_dir(struct captures *cs, const struct place *place, int at, const char *name,
+		    const char *nodename)
+{
+	struct capture *c = &cs->rows[cs->n];
+	CLEANUP_DIR DIR *d = open_dir(at, name);
+	char theirs[65];
+
+	if (!d)
+		return;
+	evidence_read_dir(c, dirfd(d), name, theirs);
+	if (place->shared && strcmp(theirs, nodename) != 0)
+		return;
+	snprintf(c->path, sizeof(c->path), "%.380s/%.120s", place->shown, name);
+	cs->n++;
+}
+
+static void add_raw(struct captures *cs, const struct place *place, const struct receipts *told)
+{
+	struct capture *c = &cs->rows[cs->n];
+	struct rawdump raw;
+
+	if (rawdump_probe(place->device, &raw, NULL))
+		return;
+	*c = (struct capture){.crash_time = raw.crash_time};
+	c->status = raw.incomplete ? CAPTURE_INCOMPLETE : CAPTURE_COMPLETE;
+	snprintf(c->status_text, sizeof(c->status_text), "%s",
+		 raw.incomplete ? "incomplete" : "complete");
+	snprintf(c->release, sizeof(c->release), "%.64s", raw.release);
+	snprintf(c->path, sizeof(c->path), "%.400s (lifeboat savecore)", place->device);
+	snprintf(c->evidence, sizeof(c->evidence), "raw:%.200s@%" PRIu64, place->device,
+		 raw.crash_time);
+	if (!receipts_have(told, c->evidence))
+		cs->n++;
+}
+
+void evidence_add_captures(struct captures *c, const struct place *place,
+			   const struct receipts *told, const char *nodename)
+{
+	CLEANUP_DIR DIR *d = NULL;
+	struct dirent *e;
+
+	if (place->device[0] && c->n < EVIDENCE_CAPTURES_MAX)
+		add_raw(c, place, told);
+	// The user's own path may well be a link.
+	if (place->dir[0])
+		d = opendir(place->dir);
+	for (int i = 0; d && i < ENTRIES_MAX && c->n < EVIDENCE_CAPTURES_MAX && (e = readdir(d));
+	     i++) {
+		char evidence[RECEIPT_EVIDENCE_LEN];
+		struct crashdir parts;
+
+		if (!crashdir_parse(e->d_name, &parts))
+			continue;
+		snprintf(evidence, sizeof(evidence), "dump:%.200s", e->d_name);
+		if (!receipts_have(told, evidence))
+			add_dir(c, place, dirfd(d), e->d_name, nodename);
+	}
+}
+
+/* ---- pstore ---- */
+
+/* The rest of the line behind @key, where it stands in @text; printable. */
+static bool line_behind(const char *text, const char *key, char *buf, size_t size)
+{
+	const char *p = strstr(text, key);
+	size_t n = 0;
+
+	if (!p)
+		return false;
+	for (p += strlen(key); *p && *p != '\n' && n < size - 1; p++)
+		buf[n++] = isprint((unsigned char)*p) ? *p : '?';
+	buf[n] = '\0';
+	return n > 0;
+}
+
+/* "time: 2026-11-21 03:44:59 UTC" of the record. */
+static uint64_t record_time(const char *record)
+{
+	char text[64];
+	struct tm tm = {0};
+	time_t t;
+
+	if (!line_behind(record, "time: ", text, sizeof(text)) ||
+	    !strptime(text, "%Y-%m-%d %H:%M:%S", &tm))
+		return 0;
+	t = timegm(&tm);
+	return t > 0 ? t : 0;
+}
+
+/*
+ * The first line of a record of the kernel's log says why it was stored: "Panic#1 Part2"
+ * (fs/pstore/platform.c, pstore_dump()). An "Oops" alone does not end a machine.
+ */
+void evidence_read_pstore_text(struct pstore_found *p, const char *text)
+{
+	const char *record = strstr(text, PSTORE_RECORD_TITLE);
+	char line[RECEIPT_LINE_MAX];
+
+	if (strncmp(text, "Panic#", 6) == 0)
+		p->panic = true;
+	if (record) {
+		p->record = true;
+		if (!p->crash_time)
+			p->crash_time = record_time(record);
+		if (!p->panic_line[0])
+			line_behind(record, "panic: ", p->panic_line, sizeof(p->panic_line));
+	}
+	if (!p->governed[0] && line_behind(text, EVIDENCE_GOVERNED, line, sizeof(line)))
+		snprintf(p->governed, sizeof(p->governed), EVIDENCE_GOVERNED "%.400s", line);
+	if (p->panic && !p->panic_line[0])
+		line_behind(text, "Kernel panic - not syncing: ", p->panic_line,
+			    sizeof(p->panic_line));
+}
+
+/* systemd-pstore(8) moves the files, and some backends use their names again: the bytes count. */
+static void read_pstore_file(struct pstore_found *p, int at, const char *name,
+			     const struct receipts *told)
+{
+	CLEANUP_CLOSE int fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	CLEANUP_FREE char *text = malloc(EVIDENCE_PSTORE_SIZE_MAX + 1);
+	char *evidence = p->evidence[p->n];
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || !text || fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return;
+	n = io_read(fd, text, EVIDENCE_PSTORE_SIZE_MAX, NULL);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	snprintf(evidence, RECEIPT_EVIDENCE_LEN, "pstore:%.200s:%08lx", name,
+		 crc32(0, (const Bytef *)text, n));
+	if (receipts_have(told, evidence))
+		return;
+	evidence_read_pstore_text(p, text);
+	p->n++;
+}
+
+static void read_pstore_dir(struct pstore_found *p, int at, const char *name, unsigned int depth,
+			    const struct receipts *told)
+{
+	CLEANUP_DIR DIR *d = open_dir(at, name);
+	struct dirent *e;
+
+	for (int i = 0; d && i < ENTRIES_MAX && p->n < EVIDENCE_PSTORE_MAX && (e = readdir(d));
+	     i++) {
+		if (strncmp(e->d_name, "dmesg-", 6) == 0)
+			read_pstore_file(p, dirfd(d), e->d_name, told);
+		else if (depth && e->d_name[0] != '.')
+			read_pstore_dir(p, dirfd(d), e->d_name, depth - 1, told);
+	}
+}
+
+void evidence_read_pstore(struct pstore_found *p, const char *root, const struct receipts *told)
+{
+	char path[FACTS_PATH_MAX];
+
+	*p = (struct pstore_found){.n = 0};
+	if (!facts_path(path, sizeof(path), root, PSTORE_DIR, NULL))
+		read_pstore_dir(p, AT_FDCWD, path, 0, told);
+	// A directory a time, and in it perhaps one a record.
+	if (!facts_path(path, sizeof(path), root, PSTORE_ARCHIVE_DIR, NULL))
+		read_pstore_dir(p, AT_FDCWD, path, 2, told);
+}
+
+/* ---- the watchdog ---- */
+
+bool evidence_watchdog_reset(const char *root)
+{
+	CLEANUP_DIR DIR *d = NULL;
+	char path[FACTS_PATH_MAX];
+	struct dirent *e;
+
+	if (facts_path(path, sizeof(path), root, "/sys/class/watchdog", NULL))
+		return false;
+	d = opendir(path);
+	for (int i = 0; d && i < ENTRIES_MAX && (e = readdir(d)); i++) {
+		CLEANUP_FREE char *text = NULL;
+		char file[FACTS_PATH_MAX + 300];
+
+		snprintf(file, sizeof(file), "%s/%s/bootstatus", path, e->d_name);
+		if (e->d_name[0] != '.' && !io_read_file(file, 4096, &text, NULL, NULL) &&
+		    (strtoul(text, NULL, 0) & CARDRESET))
+			return true;
+	}
+	return false;
+}

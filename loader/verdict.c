@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "loader/verdict.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+struct verdict {
+	const struct verdict_facts *f;
+	struct receipt *rows;
+	size_t n;
+	bool mark_used[ARMED_MAX];
+};
+
+#define SAY(r, ...) snprintf((r)->summary, sizeof((r)->summary), __VA_ARGS__)
+
+static void take_mark(struct verdict *v, struct receipt *r, size_t i)
+{
+	const struct armed *a = &v->f->marks[i];
+
+	v->mark_used[i] = true;
+	memcpy(r->boot_id, a->boot_id, sizeof(r->boot_id));
+	if (!r->release[0])
+		memcpy(r->release, a->release, sizeof(r->release));
+	r->ntargets = a->ntargets;
+	memcpy(r->targets, a->targets, sizeof(r->targets));
+}
+
+/* ---- crashes of which a target has something ---- */
+
+/* Directories of one crash on several targets: the same boot, or the same second. */
+static bool same_crash(const struct receipt *r, const struct capture *c)
+{
+	if (r->boot_id[0] && c->boot_id[0])
+		return strcmp(r->boot_id, c->boot_id) == 0;
+	return r->crash_time == c->crash_time;
+}
+
+static enum receipt_outcome outcome_of(enum capture_status status)
+{
+	switch (status) {
+	case CAPTURE_COMPLETE:
+		return RECEIPT_CAPTURED;
+	case CAPTURE_INCOMPLETE:
+		return RECEIPT_PARTIAL;
+	case CAPTURE_SMALL:
+		return RECEIPT_SMALL;
+	case CAPTURE_FILES:
+	case CAPTURE_NOTHING:
+		break;
+	}
+	return RECEIPT_FAILED;
+}
+
+static void copy_if_empty(char *to, size_t size, const char *from)
+{
+	if (!to[0])
+		snprintf(to, size, "%s", from);
+}
+
+static void add_dump(struct receipt *r, bool first, const char *path, const char *status)
+{
+	size_t i = first ? 0 : r->ndumps;
+
+	if (r->ndumps == RECEIPT_DUMPS_MAX)
+		return;
+	memmove(&r->dumps[i + 1], &r->dumps[i], (r->ndumps - i) * sizeof(r->dumps[0]));
+	snprintf(r->dumps[i].path, sizeof(r->dumps[i].path), "%s", path);
+	snprintf(r->dumps[i].status, sizeof(r->dumps[i].status), "%s", status);
+	r->ndumps++;
+}
+
+/* The best of them is the outcome, with its own reason, and comes first. */
+static void take_capture(struct receipt *r, const struct capture *c)
+{
+	enum receipt_outcome outcome = outcome_of(c->status);
+	bool best;
+
+	copy_if_empty(r->boot_id, sizeof(r->boot_id), c->boot_id);
+	copy_if_empty(r->release, sizeof(r->release), c->release);
+	copy_if_empty(r->panic, sizeof(r->panic), c->panic);
+	copy_if_empty(r->signature, sizeof(r->signature), c->signature);
+	receipt_add_evidence(r, c->evidence);
+	if (c->elsewhere[0])
+		outcome = RECEIPT_CAPTURED;
+	best = !r->ndumps || outcome < r->outcome;
+	if (best) {
+		r->outcome = outcome;
+		memcpy(r->stage, c->stage, sizeof(r->stage));
+		memcpy(r->reason, c->reason, sizeof(r->reason));
+	}
+	add_dump(r, best, c->path, c->status_text);
+	if (c->elsewhere[0])
+		add_dump(r, best, c->elsewhere, "complete");
+}
+
+static void take_captures(struct verdict *v)
+{
+	const struct captures *cs = v->f->captures;
+
+	for (size_t i = 0; i < cs->n; i++) {
+		const struct capture *c = &cs->rows[i];
+		size_t k = 0;
+
+		while (k < v->n && !same_crash(&v->rows[k], c))
+			k++;
+		if (k == v->n)
+			v->rows[v->n++] = (struct receipt){.crash_time = c->crash_time};
+		take_capture(&v->rows[k], c);
+	}
+}
+
+static int oldest_first(const void *pa, const void *pb)
+{
+	const struct receipt *a = pa, *b = pb;
+
+	return a->crash_time == b->crash_time ? 0 : a->crash_time < b->crash_time ? -1 : 1;
+}
+
+/*
+ * The boot that a crash ended: by its id where the capture kernel was given one, else the last one
+ * loaded before it.
+ */
+static void match_marks(struct verdict *v)
+{
+	for (size_t k = 0; k < v->n; k++) {
+		struct receipt *r = &v->rows[k];
+		size_t best = v->f->nmarks;
+
+		for (size_t i = 0; i < v->f->nmarks; i++) {
+			const struct armed *a = &v->f->marks[i];
+
+			if (r->boot_id[0] ? strcmp(r->boot_id, a->boot_id) == 0
+					  : !v->mark_used[i] && a->time <= r->crash_time)
+				best = i;
+		}
+		if (best < v->f->nmarks)
+			take_mark(v, r, best);
+	}
+}
+
+static void say_captured(struct receipt *r)
+{
+	const char *why = r->reason[0] ? r->reason : "no reason was given";
+	const char *where = r->ndumps ? r->dumps[0].path : "";
+	const char *stage = r->stage[0] ? r->stage : "unknown";
+
+	switch (r->outcome) {
+	case RECEIPT_CAPTURED:
+		SAY(r, "complete dump in %.300s%s%.180s", where, r->reason[0] ? "; " : "",
+		    r->reason);
+		break;
+	case RECEIPT_PARTIAL:
+		SAY(r, "incomplete dump in %.250s: %.220s", where, why);
+		break;
+	case RECEIPT_SMALL:
+		SAY(r, "only the small files, in %.220s: %.220s", where, why);
+		break;
+	default:
+		SAY(r,
+		    "no dump; the capture failed at stage '%.40s': %.160s; what was saved is in %.200s",
+		    stage, why, where);
+		break;
+	}
+}
+
+/* ---- boots of which no target has anything ---- */
+
+static void say_not_captured(const struct verdict *v, struct receipt *r, bool panic, bool record)
+{
+	const char *unseen = v->f->unseen;
+	const char *dog = v->f->watchdog_reset ? "; a watchdog has reset it" : "";
+
+	if (v->f->pstore->governed[0] && record) {
+		r->outcome = RECEIPT_SMALL;
+		memcpy(r->reason, v->f->pstore->governed, sizeof(r->reason));
+	} else if (record) {
+		r->outcome = unseen[0] ? RECEIPT_UNKNOWN : RECEIPT_FAILED;
+		snprintf(r->stage, sizeof(r->stage), "target");
+		snprintf(r->reason, sizeof(r->reason),
+			 "the capture kernel left its panic record in pstore, and nothing here");
+	} else if (panic) {
+		r->outcome = RECEIPT_NO_CAPTURE;
+		snprintf(r->stage, sizeof(r->stage), "boot of the capture kernel");
+		snprintf(r->reason, sizeof(r->reason),
+			 "a panic is in pstore, and no trace of the capture kernel");
+	} else {
+		r->outcome = unseen[0] ? RECEIPT_UNKNOWN : RECEIPT_UNCLEAN;
+		snprintf(
+			r->reason, sizeof(r->reason),
+			"unclean shutdown without panic record, and no trace of the capture kernel");
+	}
+	if (r->outcome == RECEIPT_SMALL)
+		SAY(r, "nothing but a panic record in pstore: %.300s", r->reason);
+	else if (r->outcome == RECEIPT_UNKNOWN)
+		SAY(r, "%.200s%s; whether a dump reached %.200s can only be seen there", r->reason,
+		    dog, unseen);
+	else if (r->outcome == RECEIPT_NO_CAPTURE)
+		SAY(r,
+		    "%.160s: the capture kernel never came up, or died before it could say a "
+		    "word%s%s%.160s",
+		    r->reason, dog, unseen[0] ? "; not seen from here: " : "", unseen);
+	else if (r->outcome == RECEIPT_FAILED)
+		SAY(r, "no dump; the capture failed at stage '%.40s': %.200s%s", r->stage,
+		    r->reason, dog);
+	else
+		SAY(r,
+		    "%.200s: power loss, reset or hang, or a capture kernel that never came up%s",
+		    r->reason, dog);
+}
+
+static void take_pstore(const struct pstore_found *p, struct receipt *r)
+{
+	copy_if_empty(r->panic, sizeof(r->panic), p->panic_line);
+	if (!r->crash_time)
+		r->crash_time = p->crash_time;
+	for (size_t i = 0; i < p->n; i++)
+		receipt_add_evidence(r, p->evidence[i]);
+}
+
+static void add_marks(struct verdict *v, bool *pstore_used)
+{
+	const struct pstore_found *p = v->f->pstore;
+	size_t last = v->f->nmarks;
+
+	for (size_t i = 0; i < v->f->nmarks; i++) {
+		if (!v->mark_used[i])
+			last = i;
+	}
+	for (size_t i = 0; i < v->f->nmarks; i++) {
+		struct receipt *r = &v->rows[v->n];
+		// What lies in pstore is of the last boot that ended so, unless it is told already.
+		bool mine = i == last && !*pstore_used;
+
+		if (v->mark_used[i])
+			continue;
+		*r = (struct receipt){.not_before = v->f->marks[i].time,
+				      .not_after = v->f->boot_time};
+		take_mark(v, r, i);
+		if (mine) {
+			take_pstore(p, r);
+			*pstore_used = true;
+		}
+		say_not_captured(v, r, mine && p->panic, mine && p->record);
+		v->n++;
+	}
+}
+
+/* A panic in a boot that had no capture kernel of ours. */
+static void add_unarmed(struct verdict *v)
+{
+	const struct pstore_found *p = v->f->pstore;
+	struct receipt *r = &v->rows[v->n];
+
+	if (!p->panic && !p->record)
+		return;
+	*r = (struct receipt){.outcome = RECEIPT_NOT_ARMED, .not_after = v->f->boot_time};
+	take_pstore(p, r);
+	if (p->record)
+		say_not_captured(v, r, p->panic, true);
+	else
+		SAY(r,
+		    "a panic is in pstore; no capture kernel was loaded by lifeboat in that boot");
+	v->n++;
+}
+
+size_t verdict_reach(const struct verdict_facts *f, struct receipt ret[static VERDICTS_MAX])
+{
+	struct verdict v = {.f = f, .rows = ret};
+	bool pstore_used = !f->pstore->n;
+
+	take_captures(&v);
+	qsort(v.rows, v.n, sizeof(*v.rows), oldest_first);
+	match_marks(&v);
+	for (size_t i = 0; i < v.n; i++)
+		say_captured(&v.rows[i]);
+	// The log of the crash that was captured last, or of the capture of it.
+	if (v.n && !pstore_used) {
+		take_pstore(f->pstore, &v.rows[v.n - 1]);
+		pstore_used = true;
+	}
+	add_marks(&v, &pstore_used);
+	if (!pstore_used)
+		add_unarmed(&v);
+	for (size_t i = 0; i < v.n; i++)
+		v.rows[i].told_time = f->now;
+	return v.n;
+}

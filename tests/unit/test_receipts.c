@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What became of a crash, on a machine laid out in a directory: the truth, and once. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "loader/armed.h"
+#include "loader/command.h"
+#include "loader/receipt.h"
+
+#define THIS_BOOT "11111111-2222-3333-4444-555555555555"
+#define DEAD_BOOT "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
+#define CRASH	  "/var/crash/127.0.0.1-2026-11-21-03:44:59"
+#define CRASH_T	  1795232699 /* the same */
+
+static struct machine {
+	char root[64];
+	char *out, *diag; /* of the last command */
+	unsigned int logged; /* lines in the system's log */
+	int priority; /* of the last one */
+	char log[1024];
+} m;
+
+static void to_log(int priority, const char *text)
+{
+	m.logged++;
+	m.priority = priority;
+	snprintf(m.log, sizeof(m.log), "%s", text);
+}
+
+static void put(const char *path, const char *text)
+{
+	char full[512];
+	CLEANUP_CLOSE int fd = -1;
+
+	snprintf(full, sizeof(full), "%s%s", m.root, path);
+	for (char *p = full + strlen(m.root) + 1; (p = strchr(p, '/')); p++) {
+		*p = '\0';
+		assert_true(mkdir(full, 0755) == 0 || errno == EEXIST);
+		*p = '/';
+	}
+	fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	assert_true(fd >= 0);
+	assert_int_equal(io_write(fd, text, strlen(text), NULL), 0);
+}
+
+static bool there(const char *path)
+{
+	char full[512];
+
+	snprintf(full, sizeof(full), "%s%s", m.root, path);
+	return access(full, F_OK) == 0;
+}
+
+static int run(command_run *command, char *word, struct err *err)
+{
+	char *words[] = {word};
+	size_t n;
+	int rc;
+
+	free(m.out);
+	free(m.diag);
+	m.out = m.diag = NULL;
+	*err = (struct err){0};
+	FILE *out = open_memstream(&m.out, &n), *diag = open_memstream(&m.diag, &n);
+	const struct context ctx = {.root = m.root,
+				    .config = CONFIG_FILE,
+				    .out = out,
+				    .diag = diag,
+				    .syslog = to_log,
+				    .words = words,
+				    .nwords = word ? 1 : 0};
+
+	rc = command(&ctx, err);
+	fclose(out);
+	fclose(diag);
+	return rc;
+}
+
+static void receipts(void)
+{
+	struct err err;
+
+	if (run(command_receipts, NULL, &err))
+		fail_msg("%s", err.msg);
+}
+
+static void says(const char *part)
+{
+	if (!strstr(m.out, part))
+		fail_msg("'%s' is not in '%s'", part, m.out);
+}
+
+/* One new receipt, of this outcome and with this in its sentence; and no other the next time. */
+static void expect(const char *outcome, const char *part)
+{
+	char text[64];
+	unsigned int logged = m.logged;
+
+	receipts();
+	assert_int_equal(m.logged, logged + 1);
+	snprintf(text, sizeof(text), ": %s: ", outcome);
+	if (!strstr(m.log, text) || !strstr(m.log, part))
+		fail_msg("'%s' with '%s' expected, found '%s'", outcome, part, m.log);
+	says(outcome);
+	receipts();
+	assert_int_equal(m.logged, logged + 1);
+	says(outcome);
+}
+
+static void put_mark(const char *targets)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "{\"armed_version\": 1, \"boot_id\": \"" DEAD_BOOT
+		 "\", \"time\": %d, \"release\": "
+		 "\"6.1.0-dead\", \"targets\": [%s]}\n",
+		 CRASH_T - 3600, targets);
+	put(ARMED_DIR "/" DEAD_BOOT, text);
+}
+
+static void put_manifest(const char *dir, const char *status, const char *more)
+{
+	char path[256], text[1024];
+
+	snprintf(path, sizeof(path), "%s/manifest.json", dir);
+	snprintf(text, sizeof(text),
+		 "{\n\t\"status\": \"%s\",\n\t\"crash\": {\n\t\t\"release\": \"6.1.0-dead\",\n\t\t"
+		 "\"time\": %d,\n\t\t\"panic\": \"sysrq triggered crash\"\n\t}%s\n}\n",
+		 status, CRASH_T, more);
+	put(path, text);
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st, (void)flag, (void)ftw;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	m = (struct machine){.root = "/tmp/lifeboat-test-XXXXXX"};
+	if (!mkdtemp(m.root))
+		return -1;
+	put("/proc/sys/kernel/random/boot_id", THIS_BOOT "\n");
+	put("/proc/self/mountinfo", "");
+	put("/run/x", "");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(m.out);
+	free(m.diag);
+	return nftw(m.root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void test_none(void **state)
+{
+	struct err err;
+
+	(void)state;
+	receipts();
+	says("no crash is known");
+	assert_int_equal(m.logged, 0);
+	// The mark of this boot is no crash.
+	put(ARMED_DIR "/" THIS_BOOT, "{}");
+	receipts();
+	says("no crash is known");
+	assert_true(there(ARMED_DIR "/" THIS_BOOT));
+	assert_int_equal(run(command_mark_clean, NULL, &err), 0);
+	assert_false(there(ARMED_DIR "/" THIS_BOOT));
+	assert_int_equal(run(command_mark_clean, NULL, &err), 0);
+	assert_int_equal(run(command_receipts, "--yaml", &err), ERR_USAGE);
+	assert_int_equal(run(command_receipts, "--json", &err), 0);
+	assert_string_equal(m.out, "[]\n");
+}
+
+static void test_captured(void **state)
+{
+	struct err err;
+
+	(void)state;
+	put_mark("\"local /var/crash\"");
+	put(CRASH "/vmcore", "x");
+	put_manifest(CRASH, "complete", "");
+	expect("captured", "complete dump in " CRASH);
+	assert_int_equal(m.priority, LOG_WARNING);
+	assert_non_null(strstr(m.log, "panic: sysrq triggered crash"));
+	says("2026-11-21 03:44:59  captured");
+	assert_false(there(ARMED_DIR "/" DEAD_BOOT));
+	assert_true(there(RECEIPT_DIR "/2026-11-21-03:44:59.json"));
+	assert_int_equal(run(command_receipts, "--json", &err), 0);
+	says("\"boot_id\": \"" DEAD_BOOT "\"");
+	says("\"crash_time\": 1795232699");
+}
+
+static void test_stages(void **state)
+{
+	(void)state;
+	put(CRASH "/vmcore-incomplete", "x");
+	put_manifest(CRASH, "incomplete", ", \"reason\": \"no space left\"");
+	expect("partial", "no space left");
+	assert_int_equal(m.priority, LOG_CRIT);
+	put(CRASH ".1/vmcore-dmesg.txt", "x");
+	put_manifest(
+		CRASH ".1", "dmesg-only",
+		", \"reason\": \"cannot read\", \"attempts\": [{\"target\": \"x\", \"status\": "
+		"\"dmesg-only\", \"stage\": \"plan\"}]");
+	// Another one of the same second.
+	receipts();
+	assert_int_equal(m.logged, 2);
+	assert_non_null(strstr(m.log, "failed at stage 'plan': cannot read"));
+}
+
+/* The capture kernel died before it could write a manifest: what there is says how far it came. */
+static void test_no_manifest(void **state)
+{
+	(void)state;
+	put(CRASH "/panic.txt", "x");
+	expect("failed", "at stage 'dmesg'");
+	put("/var/crash/127.0.0.1-2026-11-21-04:00:00/vmcore-mini", "x");
+	expect("failed", "at stage 'pages'");
+	put("/var/crash/127.0.0.1-2026-11-21-05:00:00/vmcore-incomplete", "x");
+	expect("partial", "ended before it could say why");
+	put("/var/crash/127.0.0.1-2026-11-21-06:00:00/vmcore", "x");
+	expect("captured", "complete dump");
+	put("/var/crash/127.0.0.1-2026-11-21-07:00:00/manifest.json", "{\"status\": \"complete\"");
+	expect("failed", "ends too early");
+	put("/var/crash/photographs/vmcore", "x");
+	receipts();
+	assert_int_equal(m.logged, 5);
+}
+
+static void test_governed(void **state)
+{
+	(void)state;
+	put(CRASH "/vmcore-mini", "x");
+	put_manifest(CRASH, "mini-core", ", \"reason\": \"crash loop: 3 crashes of this kind\"");
+	expect("small", "crash loop: 3 crashes");
+	assert_int_equal(m.priority, LOG_WARNING);
+	put_mark("\"local /var/crash\"");
+	put("/sys/fs/pstore/dmesg-erst-1",
+	    "Restart#1 Part1\n<6>[ 2.0] Lifeboat panic record\n<6>[ 2.0] crash loop: 6 crashes\n");
+	expect("small", "crash loop: 6 crashes");
+}
+
+/* Nothing on any target: what is not known is not said. */
+static void test_unclean(void **state)
+{
+	(void)state;
+	put_mark("\"local /var/crash\"");
+	expect("unclean", "without panic record");
+	assert_int_equal(m.priority, LOG_CRIT);
+	says("<");
+	put_mark("\"local /var/crash\"");
+	put("/sys/class/watchdog/watchdog0/bootstatus", "32\n");
+	expect("unclean", "a watchdog has reset it");
+	put_mark("\"ssh kdump@vault\"");
+	expect("unknown", "whether a dump reached ssh kdump@vault can only be seen there");
+}
+
+static void test_pstore(void **state)
+{
+	(void)state;
+	put("/sys/fs/pstore/dmesg-erst-7", "Oops#1 Part1\n<4>[ 1.0] Oops: 0002\n");
+	put_mark("\"local /var/crash\"");
+	expect("unclean", "without panic record");
+	put_mark("\"local /var/crash\"");
+	put("/sys/fs/pstore/dmesg-erst-8",
+	    "Panic#1 Part1\n<0>[ 9.9] Kernel panic - not syncing: Fatal exception\n");
+	expect("no-capture", "never came up");
+	assert_non_null(strstr(m.log, "panic: Fatal exception"));
+	// systemd-pstore moves it; it is still the same.
+	put("/var/lib/systemd/pstore/1795232699/dmesg-erst-8",
+	    "Panic#1 Part1\n<0>[ 9.9] Kernel panic - not syncing: Fatal exception\n");
+	receipts();
+	assert_int_equal(m.logged, 2);
+	// Nothing was loaded.
+	put("/sys/fs/pstore/dmesg-erst-8",
+	    "Panic#1 Part1\n<0>[ 9.9] Kernel panic - not syncing: hung_task: blocked tasks\n");
+	expect("not-armed", "no capture kernel was loaded");
+	// It came up, said what it knew, and nothing reached a target.
+	put_mark("\"local /var/crash\"");
+	put("/var/lib/systemd/pstore/1795232700/001/dmesg-erst-9",
+	    "Restart#1 Part1\n<6>[ 2.0] Lifeboat panic record\n<6>[ 2.0] time: 2026-11-21 "
+	    "03:44:59 UTC\n<6>[ 2.0] panic: Fatal \033[31mexception\n");
+	expect("failed", "at stage 'target'");
+	assert_non_null(strstr(m.log, "panic: Fatal ?[31mexception"));
+	says("2026-11-21 03:44:59  failed");
+}
+
+/* Marks of several boots, told by their ids where there are some, else by their times. */
+static void test_marks(void **state)
+{
+	struct err err;
+
+	(void)state;
+	put_mark("\"local /var/crash\"");
+	put(ARMED_DIR "/bbbbbbbb-bbbb-cccc-dddd-eeeeeeeeeeee",
+	    "{\"time\": 1795232000, \"release\": \"6.1.0-other\"}");
+	put(ARMED_DIR "/not-a-boot-id", "{}");
+	put(CRASH "/vmcore", "x");
+	put_manifest(CRASH, "complete", ", \"x\": {}");
+	put(CRASH "/manifest.json", "{\"status\": \"complete\", \"crash\": {\"time\": 1795232699, "
+				    "\"boot_id\": \"" DEAD_BOOT "\"}}");
+	receipts();
+	assert_int_equal(m.logged, 2);
+	assert_int_equal(run(command_receipts, "--json", &err), 0);
+	says("\"outcome\": \"unclean\"");
+	says("\"release\": \"6.1.0-other\"");
+	says("\"outcome\": \"captured\"");
+}
+
+static void test_elsewhere(void **state)
+{
+	(void)state;
+	put_manifest(CRASH, "dmesg-only",
+		     ", \"reason\": \"full\", \"attempts\": [{\"target\": \"local /var/crash\", "
+		     "\"status\": \"dmesg-only\", \"stage\": \"pages\"}, {\"target\": \"ssh "
+		     "kdump@vault\", \"directory\": \"10.0.0.7-x\", \"status\": \"complete\"}]");
+	expect("captured", "complete dump in ssh kdump@vault: 10.0.0.7-x");
+}
+
+static void test_notify(void **state)
+{
+	char text[512], path[128];
+	CLEANUP_FREE char *found = NULL;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/hook", m.root);
+	snprintf(text, sizeof(text),
+		 "#!/bin/sh\necho \"$1|$2|$3|$LIFEBOAT_OUTCOME|$LIFEBOAT_CRASH_TIME\" >> "
+		 "%s/notified\nexit 3\n",
+		 m.root);
+	put("/hook", text);
+	snprintf(text, sizeof(text), "notify %s\n", path);
+	put(CONFIG_FILE, text);
+	put(CRASH "/vmcore", "x");
+	put_manifest(CRASH, "complete", "");
+	receipts();
+	assert_non_null(strstr(m.diag, "it ended with code 3"));
+	receipts();
+	snprintf(path, sizeof(path), "%s/notified", m.root);
+	assert_int_equal(io_read_file(path, 4096, &found, NULL, NULL), 0);
+	snprintf(text, sizeof(text),
+		 "captured|%s" RECEIPT_DIR "/2026-11-21-03:44:59.json|" CRASH
+		 "|captured|1795232699\n",
+		 m.root);
+	assert_string_equal(found, text);
+}
+
+static void test_hostile(void **state)
+{
+	(void)state;
+	put(RECEIPT_DIR "/2026-01-01-00:00:00.json",
+	    "{\"receipt_version\": 1, \"outcome\": \"?\"}");
+	put(RECEIPT_DIR "/2026-01-02-00:00:00.json", "[[[[[[[[[[[[[[[[[[[[[[[[[[");
+	put(RECEIPT_DIR "/2026-01-03-00:00:00.json",
+	    "{\"receipt_version\": 1, \"outcome\": \"partial\", \"summary\": \"a\\u001b[2Jb\", "
+	    "\"dumps\": 7, \"evidence\": [{}, 3], \"crash_time\": -5}");
+	receipts();
+	says("a?[2Jb");
+	assert_null(strchr(m.out, '\033'));
+	put(CRASH "/manifest.json", "{\"status\": 5, \"attempts\": {\"x\": []}, \"crash\": []}");
+	receipts();
+	says("failed");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_captured, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_manifest, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_governed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unclean, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pstore, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_elsewhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
