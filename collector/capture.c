@@ -85,12 +85,13 @@ static int open_core(struct capture *c, const char *path, struct err *err)
 static int make_crash_dir(struct capture *c, struct err *err)
 {
 	time_t when = c->in.km.crashtime ? (time_t)c->in.km.crashtime : time(NULL);
-	char stamp[32], name[64];
+	char stamp[32], name[TARGET_HOST_MAX + 40];
 	struct tm tm;
 
 	if (!gmtime_r(&when, &tm) || !strftime(stamp, sizeof(stamp), "%Y-%m-%d-%H:%M:%S", &tm))
 		snprintf(stamp, sizeof(stamp), "%" PRIu64, c->in.km.crashtime);
-	snprintf(name, sizeof(name), LOCAL_HOST "-%s", stamp);
+	snprintf(name, sizeof(name), "%s-%s", c->target.host[0] ? c->target.host : LOCAL_HOST,
+		 stamp);
 	return c->target.ops->make_dir(&c->target, name, err);
 }
 

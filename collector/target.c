@@ -22,7 +22,7 @@ enum {
 /* Which row serves a kind. */
 static const struct target_ops *const kinds[] = {
 	[CONFIG_TARGET_LOCAL] = &target_dir, [CONFIG_TARGET_FS] = &target_dir,
-	[CONFIG_TARGET_RAW] = &target_raw,   [CONFIG_TARGET_NFS] = NULL,
+	[CONFIG_TARGET_RAW] = &target_raw,   [CONFIG_TARGET_NFS] = &target_dir,
 	[CONFIG_TARGET_SSH] = NULL,
 };
 

@@ -20,6 +20,7 @@ struct target;
 
 enum {
 	TARGET_PATH_MAX = 2048,
+	TARGET_HOST_MAX = 64,
 };
 
 struct target_space {
@@ -67,6 +68,8 @@ struct target {
 	char device[TARGET_PATH_MAX]; /* "" when nothing had to be found */
 	char base[TARGET_PATH_MAX]; /* where crash directories go; "" for a raw device */
 	char dir[TARGET_PATH_MAX]; /* of this crash; "" before make_dir() */
+	/* The address by which a target knows this machine, for names; "": it keeps it itself. */
+	char host[TARGET_HOST_MAX];
 	char mount_point[TARGET_PATH_MAX];
 	bool mounted;
 	bool opened;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A directory of a file system: one that is mounted already, or one of a block device. */
+/* A directory of a file system: one that is mounted already, of a block device, or of a server. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "collector/nfs.h"
 #include "collector/sink.h"
 #include "collector/target.h"
 #include "vmcore/config.h"
@@ -37,6 +38,20 @@ static int mount_device(struct target *t, struct err *err)
 	return 0;
 }
 
+static int mount_server(struct target *t, struct err *err)
+{
+	int rc = target_make_dir(MOUNT_POINT, err);
+
+	if (!rc)
+		rc = nfs_mount(t, MOUNT_POINT, err);
+	if (rc)
+		return rc;
+	t->mounted = true;
+	snprintf(t->device, sizeof(t->device), "%s", t->conf->where);
+	snprintf(t->mount_point, sizeof(t->mount_point), "%s", MOUNT_POINT);
+	return 0;
+}
+
 static int dir_open(struct target *t, struct err *err)
 {
 	const char *path = t->conf->path;
@@ -46,13 +61,17 @@ static int dir_open(struct target *t, struct err *err)
 		snprintf(t->base, sizeof(t->base), "%s", path);
 		return 0;
 	}
-	// The host's directory, by its tag; there is no device to wait for.
-	if (strcmp(t->conf->fstype, "virtiofs") == 0)
-		snprintf(t->device, sizeof(t->device), "%s", t->conf->where);
-	else
-		rc = target_find_device(t, err);
-	if (!rc)
-		rc = mount_device(t, err);
+	if (t->conf->kind == CONFIG_TARGET_NFS) {
+		rc = mount_server(t, err);
+	} else {
+		// The host's directory, by its tag; there is no device to wait for.
+		if (strcmp(t->conf->fstype, "virtiofs") == 0)
+			snprintf(t->device, sizeof(t->device), "%s", t->conf->where);
+		else
+			rc = target_find_device(t, err);
+		if (!rc)
+			rc = mount_device(t, err);
+	}
 	if (rc)
 		return rc;
 	snprintf(t->base, sizeof(t->base), "%s/%s", MOUNT_POINT, path + strspn(path, "/"));

@@ -294,8 +294,6 @@ static void fill_target(struct parse *p, const struct key *key, const char *valu
 	if (t->kind == CONFIG_TARGET_FS)
 		snprintf(t->fstype, sizeof(t->fstype), "%s", key->name);
 	snprintf(t->where, sizeof(t->where), "%s", value);
-	if (t->kind == CONFIG_TARGET_NFS)
-		add_unsupported(p, p->line, "nfs: this version can't save to NFS");
 	if (t->kind == CONFIG_TARGET_SSH)
 		add_unsupported(p, p->line, "ssh: this version can't save over ssh");
 }
