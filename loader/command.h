@@ -38,6 +38,7 @@ command_run command_config;
 command_run command_load;
 command_run command_mark_clean;
 command_run command_receipts;
+command_run command_savecore;
 command_run command_reload;
 command_run command_status;
 command_run command_unload;

@@ -134,6 +134,7 @@ void evidence_read_manifest(struct capture *c, struct json_object *o)
 	jsonread_string(o, "crash.release", c->release, sizeof(c->release));
 	jsonread_string(o, "crash.panic", c->panic, sizeof(c->panic));
 	jsonread_string(o, "crash.signature", c->signature, sizeof(c->signature));
+	jsonread_string(o, "dump.taken_from", c->taken_from, sizeof(c->taken_from));
 	if (jsonread_u64(o, "crash.time", &t) && t)
 		c->crash_time = t;
 	if (strcmp(c->status_text, "complete") == 0)
@@ -184,7 +185,7 @@ void evidence_read_dir(struct capture *c, int at, const char *name, char nodenam
 }
 
 static void add_dir(struct captures *cs, const struct place *place, int at, const char *name,
-		    const char *nodename)
+		    const char *nodename, const struct receipts *told)
 {
 	struct capture *c = &cs->rows[cs->n];
 	CLEANUP_DIR DIR *d = open_dir(at, name);
@@ -194,6 +195,9 @@ static void add_dir(struct captures *cs, const struct place *place, int at, cons
 		return;
 	evidence_read_dir(c, dirfd(d), name, theirs);
 	if (place->shared && strcmp(theirs, nodename) != 0)
+		return;
+	// It was told when it lay on a raw device.
+	if (c->taken_from[0] && receipts_have(told, c->taken_from))
 		return;
 	snprintf(c->path, sizeof(c->path), "%.380s/%.120s", place->shown, name);
 	cs->n++;
@@ -212,8 +216,7 @@ static void add_raw(struct captures *cs, const struct place *place, const struct
 		 raw.incomplete ? "incomplete" : "complete");
 	snprintf(c->release, sizeof(c->release), "%.64s", raw.release);
 	snprintf(c->path, sizeof(c->path), "%.400s (lifeboat savecore)", place->device);
-	snprintf(c->evidence, sizeof(c->evidence), "raw:%.200s@%" PRIu64, place->device,
-		 raw.crash_time);
+	rawdump_name(&raw, c->evidence);
 	if (!receipts_have(told, c->evidence))
 		cs->n++;
 }
@@ -238,7 +241,7 @@ void evidence_add_captures(struct captures *c, const struct place *place,
 			continue;
 		snprintf(evidence, sizeof(evidence), "dump:%.200s", e->d_name);
 		if (!receipts_have(told, evidence))
-			add_dir(c, place, dirfd(d), e->d_name, nodename);
+			add_dir(c, place, dirfd(d), e->d_name, nodename, told);
 	}
 }
 

@@ -44,6 +44,7 @@ struct capture {
 	char status_text[32]; /* as it stands in the manifest, or by its files */
 	char path[RECEIPT_LINE_MAX];
 	char evidence[RECEIPT_EVIDENCE_LEN];
+	char taken_from[RECEIPT_EVIDENCE_LEN]; /* its evidence before `lifeboat savecore`; "" */
 	uint64_t crash_time; /* seconds since 1970 */
 	char boot_id[ARMED_BOOT_ID_MAX];
 	char release[FACTS_WORD_MAX];

@@ -32,6 +32,8 @@ static const struct command commands[] = {
 	 command_status, false},
 	{"receipts", "tell what became of each crash; --json: for programs", command_receipts,
 	 true},
+	{"savecore", "take a dump from a raw device: [--keep] [DEVICE [DIRECTORY]]",
+	 command_savecore, true},
 	{"mark-clean", "this boot ends in order: for the service that runs at shutdown",
 	 command_mark_clean, false},
 	{"config", "print the configuration as it was understood", command_config, false},

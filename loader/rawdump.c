@@ -2,6 +2,7 @@
 #include "loader/rawdump.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,6 +73,12 @@ static int read_header(int fd, struct rawdump *r, uint64_t *bitmap_offset, uint6
 	if (n < (ssize_t)sizeof(head))
 		return err_set(err, ERR_NOTFOUND, "there is no dump");
 	return parse_header(head, r, bitmap_offset, bitmap_size, err);
+}
+
+void rawdump_name(const struct rawdump *r, char buf[static RAWDUMP_NAME_MAX])
+{
+	snprintf(buf, RAWDUMP_NAME_MAX, "raw:%llu:%s", (unsigned long long)r->crash_time,
+		 r->release);
 }
 
 int rawdump_probe(const char *path, struct rawdump *ret, struct err *err)

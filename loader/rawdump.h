@@ -26,6 +26,13 @@ struct rawdump {
 	uint64_t lost; /* of rawdump_measure(): descriptors that were never written or lie */
 };
 
+enum {
+	RAWDUMP_NAME_MAX = 128,
+};
+
+/* A name of it that stays the same wherever it is copied to: for receipts. */
+void rawdump_name(const struct rawdump *r, char buf[static RAWDUMP_NAME_MAX]);
+
 /*
  * What begins at the first byte of @path, a device or a file: 0; ERR_NOTFOUND when it is no dump,
  * or one that was taken; ERR_CORRUPT, ERR_SYS. Reads one block.
