@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #ifdef __aarch64__
 #include <asm/hwcap.h>
@@ -14,8 +13,6 @@
 #include "base/err.h"
 
 enum {
-	PORT_DEFAULT = 22,
-	PORT_MAX = 65535,
 	CODE_OF_SSH = 255, // ssh(1): an error occurred, and it was not the command's
 	OPTION_MAX = SSH_PATH_MAX + 32,
 };
@@ -39,87 +36,17 @@ static bool cpu_has_aes(void)
 #endif
 }
 
-/* Letters, digits and what names and addresses have: nothing that a shell or ssh would read. */
-static bool is_plain(const char *s, size_t len, const char *more)
+static unsigned int port_of(const struct remote *dest)
 {
-	if (!len || s[0] == '-')
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		char ch = s[i];
-		bool alnum = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
-			     (ch >= '0' && ch <= '9');
-
-		if (!alnum && (!ch || !strchr(more, ch)))
-			return false;
-	}
-	return true;
+	return dest->port ? dest->port : SSH_PORT;
 }
 
-static int not_a_dest(const char *where, const char *what, struct err *err)
+void ssh_known_name(const struct remote *dest, char buf[static SSH_NAME_MAX])
 {
-	return err_set(err, ERR_USAGE,
-		       "ssh: %s in '%.64s'; expected user@host, user@host:port or "
-		       "user@[IPv6 address]:port",
-		       what, where);
-}
-
-/* The host from @s on: its length, and where the port begins (NULL: there is none). */
-static const char *cut_host(const char *s, size_t *len, const char **port)
-{
-	const char *end, *colon;
-
-	*port = NULL;
-	if (s[0] == '[') {
-		end = strchr(++s, ']');
-		if (!end || (end[1] && end[1] != ':'))
-			return NULL;
-		*len = end - s;
-		*port = end[1] ? end + 2 : NULL;
-		return s;
-	}
-	colon = strchr(s, ':');
-	// Several colons without brackets are an IPv6 address.
-	if (!colon || strchr(colon + 1, ':')) {
-		*len = strlen(s);
-		return s;
-	}
-	*len = colon - s;
-	*port = colon + 1;
-	return s;
-}
-
-int ssh_dest_parse(struct ssh_dest *ret, const char *where, struct err *err)
-{
-	const char *at = strrchr(where, '@');
-	struct ssh_dest d = {.port = PORT_DEFAULT};
-	const char *host, *port;
-	size_t len;
-
-	if (!at || !is_plain(where, at - where, "._-+") || (size_t)(at - where) >= sizeof(d.user))
-		return not_a_dest(where, "no user name that can be used", err);
-	snprintf(d.user, sizeof(d.user), "%.*s", (int)(at - where), where);
-	host = cut_host(at + 1, &len, &port);
-	if (!host || !is_plain(host, len, ".-_:%") || len >= sizeof(d.host))
-		return not_a_dest(where, "no host that can be used", err);
-	snprintf(d.host, sizeof(d.host), "%.*s", (int)len, host);
-	if (port) {
-		size_t digits = strspn(port, "0123456789");
-
-		if (!digits || digits > 5 || port[digits] || atoi(port) < 1 ||
-		    atoi(port) > PORT_MAX)
-			return not_a_dest(where, "no port from 1 to 65535", err);
-		d.port = atoi(port);
-	}
-	*ret = d;
-	return 0;
-}
-
-void ssh_dest_known_name(const struct ssh_dest *d, char *buf, size_t room)
-{
-	if (d->port == PORT_DEFAULT)
-		snprintf(buf, room, "%s", d->host);
+	if (port_of(dest) == SSH_PORT)
+		snprintf(buf, SSH_NAME_MAX, "%s", dest->host);
 	else
-		snprintf(buf, room, "[%s]:%u", d->host, d->port);
+		snprintf(buf, SSH_NAME_MAX, "[%s]:%u", dest->host, dest->port);
 }
 
 int ssh_quote(const char *text, char *buf, size_t room, struct err *err)
@@ -150,7 +77,7 @@ int ssh_quote(const char *text, char *buf, size_t room, struct err *err)
 struct args {
 	const char *words[SSH_ARGS_MAX];
 	size_t n;
-	char port[16], user[SSH_USER_MAX], timeout[48], alive[48], count[48];
+	char port[16], timeout[48], alive[48], count[48];
 	char hostkeys[OPTION_MAX];
 };
 
@@ -211,7 +138,7 @@ static void fill_args(struct args *a, const struct ssh_conf *conf, const char *c
 	unsigned int connect = conf->connect_s ? conf->connect_s : SSH_CONNECT_S;
 
 	*a = (struct args){0};
-	snprintf(a->port, sizeof(a->port), "%u", conf->dest.port);
+	snprintf(a->port, sizeof(a->port), "%u", port_of(&conf->dest));
 	snprintf(a->timeout, sizeof(a->timeout), "ConnectTimeout=%u", connect);
 	snprintf(a->alive, sizeof(a->alive), "ServerAliveInterval=%d", SSH_ALIVE_S);
 	snprintf(a->count, sizeof(a->count), "ServerAliveCountMax=%d", SSH_ALIVE_COUNT);
@@ -310,11 +237,11 @@ static void last_line(const struct child *c, char *buf, size_t room)
 int ssh_explain(const struct child *c, const struct ssh_conf *conf, int rc, struct err *err)
 {
 	const struct cause *cause = NULL;
-	char before[128] = "", line[160], name[SSH_HOST_MAX + 16];
+	char before[128] = "", line[160], name[SSH_NAME_MAX];
 
 	if (err && err->code)
 		snprintf(before, sizeof(before), "; %.120s", err->msg);
-	ssh_dest_known_name(&conf->dest, name, sizeof(name));
+	ssh_known_name(&conf->dest, name);
 	last_line(c, line, sizeof(line));
 	for (size_t i = 0; i < ARRAY_SIZE(causes) && !cause; i++)
 		if (strstr(c->said, causes[i].said))

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/child.h"
+#include "vmcore/remote.h"
 
 struct err;
 
@@ -19,8 +20,8 @@ struct err;
 #define SSH_HOSTKEYS_DEFAULT "/var/lib/lifeboat/known_hosts"
 
 enum {
-	SSH_USER_MAX = 64,
-	SSH_HOST_MAX = 256, /* of a name 253 are allowed; an IPv6 address may have a zone */
+	SSH_PORT = 22, /* when none was said */
+	SSH_NAME_MAX = REMOTE_HOST_MAX + 16,
 	SSH_PATH_MAX = 1024,
 	SSH_ARGS_MAX = 80, /* words of the client's command line */
 	SSH_QUOTED_MAX = 4 * SSH_PATH_MAX + 3, /* a path as ssh_quote() makes it */
@@ -29,28 +30,15 @@ enum {
 	SSH_ALIVE_COUNT = 6, /* ... and given up after so many without an answer */
 };
 
-/* Of "user@host", "user@host:port", "user@[v6]:port", "user@v6". */
-struct ssh_dest {
-	char user[SSH_USER_MAX];
-	char host[SSH_HOST_MAX]; /* a name or an address, without brackets */
-	unsigned int port; /* 22 when none was said */
-};
-
 struct ssh_conf {
-	struct ssh_dest dest;
+	struct remote dest; /* remote_parse_ssh() */
 	char key[SSH_PATH_MAX]; /* private key; "": SSH_KEY_DEFAULT */
 	char hostkeys[SSH_PATH_MAX]; /* known_hosts; "": SSH_HOSTKEYS_DEFAULT */
 	unsigned int connect_s; /* 0: SSH_CONNECT_S */
 };
 
-/*
- * Takes @where apart. ERR_USAGE, with what was expected, for everything else: a user or host
- * that begins with '-', has white space, control characters or what means something to a shell.
- */
-int ssh_dest_parse(struct ssh_dest *ret, const char *where, struct err *err);
-
 /* "[host]:port" as known_hosts has it, or the host alone where the port is 22. */
-void ssh_dest_known_name(const struct ssh_dest *d, char *buf, size_t room);
+void ssh_known_name(const struct remote *dest, char buf[static SSH_NAME_MAX]);
 
 /*
  * Puts @text in single quotes for a POSIX shell. ERR_LIMIT when it does not fit, ERR_USAGE when
