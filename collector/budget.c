@@ -66,7 +66,8 @@ static bool fits(struct budget *b, const struct budget_need *need)
 	// 0 would mean no limit.
 	b->sink = need->nsinks ? sink_memory(share ? share : 1) : 0;
 	b->bitmap = b->held ? need->bitmap : least;
-	b->used = BUDGET_PROGRAM + blocks * BUDGET_SECTION + b->bitmap + need->nsinks * b->sink +
+	b->used = BUDGET_PROGRAM + need->other + blocks * BUDGET_SECTION + b->bitmap +
+		  need->nsinks * b->sink +
 		  pipeline_memory(need->ladder, b->threads, need->page_size, b->block_pages) +
 		  b->threads * (uint64_t)(BUDGET_WORKER + b->window);
 	if (!b->held && b->used < b->total) {

@@ -33,6 +33,7 @@ struct budget_need {
 	bool dense; /* it has to be held */
 	const struct ladder *ladder; /* the codecs that each worker has a context of */
 	size_t nsinks; /* that get buffers */
+	uint64_t other; /* bytes that are taken whatever is decided here */
 };
 
 struct budget {

@@ -452,6 +452,7 @@ static void make_budget(struct dump *d)
 		.nsinks = d->opts->dry_run ? 0
 			  : d->nsinks	   ? d->nsinks
 					   : 1,
+		.other = d->opts->dry_run ? 0 : d->sink->ops->kept,
 	};
 	char text[BUDGET_TEXT_MAX];
 

@@ -119,9 +119,11 @@ static void put_dump(struct json *j, const struct manifest *m)
 		return;
 	json_object(j, "digest");
 	json_string(j, "algorithm", "xxh64");
+	json_u64(j, "index_offset", m->result.index_offset);
 	json_u64(j, "index_bytes", m->result.index_size);
 	json_hex64(j, "index", m->result.index_digest);
-	json_u64(j, "data_bytes", m->result.size - m->result.index_size);
+	json_u64(j, "data_offset", m->result.data_offset);
+	json_u64(j, "data_bytes", m->result.data_size);
 	json_hex64(j, "data", m->result.data_digest);
 	json_object_end(j);
 }

@@ -20,6 +20,15 @@ int sink_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset,
 	return rc;
 }
 
+int sink_head(struct sink *s, const void *buf, size_t size, struct err *err)
+{
+	int rc = s->ops->head(s, buf, size, err);
+
+	if (rc)
+		err_prepend(err, "%s", s->temp);
+	return rc;
+}
+
 int sink_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err)
 {
 	int rc = s->ops->read_at(s, buf, size, offset, err);

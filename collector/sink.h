@@ -16,12 +16,15 @@ struct err;
 struct sink;
 
 struct sink_ops {
-	const char *name; /* "file", "raw", "pipe", "flat" */
+	const char *name; /* "file", "raw", "pipe", "flat", "ssh" */
 	/* Bytes can only be added: no place is written twice, and nothing can be read back. */
 	bool append_only;
 	int (*write_at)(struct sink *s, const void *buf, size_t size, uint64_t offset,
 			struct err *err);
+	/* Of a sink that only appends, but can write its first bytes once more; else NULL. */
+	int (*head)(struct sink *s, const void *buf, size_t size, struct err *err);
 	int (*read_at)(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err);
+	uint64_t kept; /* bytes that buffer() takes beyond sink_memory() */
 	/* Of a sink that writes page data behind the caller's back; NULL where write_at() does. */
 	void (*buffer)(struct sink *s, uint64_t budget);
 	int (*stream_at)(struct sink *s, const void *buf, size_t size, uint64_t offset,
@@ -52,6 +55,7 @@ struct sink {
 	/* Of a flattened dump: what it goes to, and the bytes gathered for its next record. */
 	const struct sink_ops *base;
 	struct sink_flat *flat;
+	struct sink_ssh *ssh; /* of a file on another machine, owned */
 };
 
 /*
@@ -89,7 +93,13 @@ int sink_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset,
 int sink_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err);
 
 /*
- * The same for page data: @buf is the caller's again at once, the bytes may be written later. A
+ * What the first @size bytes become when the dump is committed or kept, instead of those of the
+ * first write, which was of that size; the last call counts. Only where ops->head is there.
+ */
+int sink_head(struct sink *s, const void *buf, size_t size, struct err *err);
+
+/*
+ * sink_write_at() for page data: @buf is the caller's again at once, the bytes may be written later. A
  * failure is told by a later call of this, by sink_drain() or sink_sync(). What was streamed must
  * be drained before it is read back; no place is streamed to twice.
  */

@@ -33,9 +33,12 @@ struct writer_conf {
 struct writer_result {
 	uint64_t size; /* bytes of the file */
 	uint64_t index_size; /* of those, headers, notes, bitmaps, descriptors */
+	/* 0: it is the first bytes of the file; else bitmaps and descriptors lie from here on */
+	uint64_t index_offset;
+	uint64_t data_offset, data_size; /* page data, all of it */
 	bool has_digests; /* false: the bytes did not go out in the order of the file */
-	uint64_t index_digest; /* XXH64, seed 0, of the first index_size bytes */
-	uint64_t data_digest; /* XXH64 of all bytes behind them */
+	uint64_t index_digest; /* XXH64, seed 0, of the index_size bytes */
+	uint64_t data_digest; /* XXH64 of the data_size bytes */
 	uint64_t pages; /* descriptors written */
 };
 

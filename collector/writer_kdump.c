@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The kdump-compressed format, header version 6, classic layout: docs/dump-format.md. */
+/*
+ * The kdump-compressed format, header version 6: docs/dump-format.md. The classic layout, index
+ * before data, where places can be written in any order; the stream layout, data before index,
+ * where bytes can only be added and only the first block can be written once more.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -41,7 +45,8 @@ struct writer {
 	uint64_t block_size;
 	uint64_t sub_hdr_blocks, bitmap_blocks; // of the header's fields
 	uint64_t bitmap_offset, desc_offset;
-	uint64_t index_size; // where page data begins
+	uint64_t index_size; // of the classic layout: where page data begins
+	uint64_t data_offset; // where page data begins
 	uint64_t tail; // where the next page data goes
 	uint64_t zero_page; // offset of the one page of zeros, 0 when there is none
 	uint64_t pages;
@@ -49,10 +54,13 @@ struct writer {
 	struct pending *pending; // a ring of PENDING, in the order of their data; NULL with held
 	uint64_t pending_first, pending_end; // counted from the first page of all
 	uint64_t *held; // descriptors, packed, of a file that is written only once; else NULL
+	bool stream; // data before index; held is not NULL
+	bool indexed; // of a stream: the index went out
 	bool marked; // the file says that it is complete
 	uint8_t *header; // block 0
 	uint8_t descs[DESCS_A_WRITE * KDUMP_DESC_SIZE];
 	XXH64_state_t data_hash;
+	XXH64_state_t index_hash; // of a stream: of what goes out behind the data
 };
 
 static void lay_out(struct writer *w)
@@ -67,7 +75,7 @@ static void lay_out(struct writer *w)
 	w->bitmap_offset = (1 + w->sub_hdr_blocks) * bs;
 	w->desc_offset = w->bitmap_offset + w->bitmap_blocks * bs;
 	w->index_size = w->desc_offset + plan->kept_pages * KDUMP_DESC_SIZE;
-	w->tail = w->index_size;
+	w->tail = w->data_offset = w->stream ? w->bitmap_offset : w->index_size;
 	w->count = plan->kept_pages;
 	if (w->conf.split) {
 		w->first = rank_of(&plan->rank, w->conf.start_pfn);
@@ -216,11 +224,12 @@ static int append(struct writer *w, const void *data, size_t size, struct err *e
 {
 	int rc = sink_stream_at(w->conf.sink, data, size, w->tail, err);
 
-	if (rc)
+	// In a stream the place is taken, since the sink may have sent some of it.
+	if (rc && !w->stream)
 		return rc;
 	XXH64_update(&w->data_hash, data, size);
 	w->tail += size;
-	return 0;
+	return rc;
 }
 
 /* All pages of zeros share one descriptor target, the first page of data. */
@@ -244,8 +253,25 @@ static void kdump_destroy(struct writer *w)
 	free(w);
 }
 
+/*
+ * A stream begins with a block that is no header of anything, since there is no index yet that it
+ * could speak of, and notes as they stay.
+ */
+static int write_stream_front(struct writer *w, struct err *err)
+{
+	CLEANUP_FREE void *block = calloc(1, w->block_size);
+	int rc;
+
+	if (!block)
+		return err_set(err, ERR_NOMEM, "no memory for a page");
+	rc = sink_reserve(w->conf.sink, w->bitmap_offset, w->index_size, err);
+	if (!rc)
+		rc = sink_write_at(w->conf.sink, block, w->block_size, 0, err);
+	return rc ? rc : write_sub_header(w, err);
+}
+
 /* Headers, notes, bitmaps: all that comes before the descriptors. */
-static int write_front(struct writer *w, struct err *err)
+static int write_classic_front(struct writer *w, struct err *err)
 {
 	int rc = sink_reserve(w->conf.sink, w->desc_offset, w->index_size, err);
 
@@ -253,8 +279,13 @@ static int write_front(struct writer *w, struct err *err)
 		rc = sink_write_at(w->conf.sink, w->header, w->block_size, 0, err);
 	if (!rc)
 		rc = write_sub_header(w, err);
-	if (!rc)
-		rc = write_bitmaps(w, err);
+	return rc ? rc : write_bitmaps(w, err);
+}
+
+static int write_front(struct writer *w, struct err *err)
+{
+	int rc = w->stream ? write_stream_front(w, err) : write_classic_front(w, err);
+
 	if (!rc && (w->conf.plan->level & DUMP_LEVEL_ZERO))
 		rc = write_zero_page(w, err);
 	return rc;
@@ -268,8 +299,10 @@ static int kdump_create(const struct writer_conf *conf, struct writer **ret, str
 	if (!w)
 		return err_set(err, ERR_NOMEM, "no memory for the writer");
 	w->conf = *conf;
+	w->stream = conf->sink->ops->head;
 	lay_out(w);
 	XXH64_reset(&w->data_hash, 0);
+	XXH64_reset(&w->index_hash, 0);
 	w->header = calloc(1, w->block_size);
 	if (conf->sink->ops->append_only)
 		w->held = calloc(w->count ? w->count : 1, sizeof(*w->held));
@@ -312,9 +345,10 @@ static int hold(struct writer *w, uint64_t i, uint64_t offset, uint32_t size, ui
 		struct err *err)
 {
 	if (offset >> HELD_SIZE_SHIFT || size >> (HELD_FLAG_SHIFT - HELD_SIZE_SHIFT))
-		return err_set(err, ERR_LIMIT,
-			       "a flattened dump ends at 16 TiB, this page is at %llu",
-			       (unsigned long long)offset);
+		return err_set(
+			err, ERR_LIMIT,
+			"a dump that cannot be written twice ends at 16 TiB, this page is at %llu",
+			(unsigned long long)offset);
 	w->held[i] = offset | (uint64_t)size << HELD_SIZE_SHIFT |
 		     (uint64_t)ffs(flags) << HELD_FLAG_SHIFT;
 	return 0;
@@ -471,6 +505,141 @@ static int write_mark(struct writer *w, bool complete, struct err *err)
 	return sink_write_at(w->conf.sink, w->header, w->block_size, 0, err);
 }
 
+/* What of a stream's index comes next. */
+static int append_index(struct writer *w, const void *buf, size_t size, struct err *err)
+{
+	int rc = sink_write_at(w->conf.sink, buf, size, w->tail, err);
+
+	XXH64_update(&w->index_hash, buf, size);
+	w->tail += size;
+	return rc;
+}
+
+static int append_zeros(struct writer *w, uint64_t size, struct err *err)
+{
+	static const uint8_t zeros[READ_BACK];
+	int rc = 0;
+
+	for (uint64_t done = 0; done < size && !rc; done += sizeof(zeros))
+		rc = append_index(w, zeros,
+				  size - done < sizeof(zeros) ? size - done : sizeof(zeros), err);
+	return rc;
+}
+
+/* bitmap1, or with @second bitmap2, whole blocks. */
+static int append_bitmap(struct writer *w, bool second, struct err *err)
+{
+	CLEANUP_FREE uint64_t *chunk = malloc(BITMAP_CHUNK * sizeof(*chunk));
+	const struct bitmap *kept = &w->conf.plan->kept;
+	uint64_t end = w->tail + w->bitmap_blocks / 2 * w->block_size;
+	int rc = 0;
+
+	if (!chunk)
+		return err_set(err, ERR_NOMEM, "no memory for a bitmap's chunk");
+	for (uint64_t i = 0; i < kept->nwords && !rc; i += BITMAP_CHUNK) {
+		size_t n = kept->nwords - i < BITMAP_CHUNK ? kept->nwords - i : BITMAP_CHUNK;
+
+		if (bitmap_untouched(kept, i, n) && !is_memory(w, i * 64, n * 64))
+			memset(chunk, 0, n * sizeof(*chunk));
+		else if (second)
+			bitmap_words(kept, i, n, chunk);
+		else
+			plan_ram_words(w->conf.plan, w->conf.km, i * 64, chunk, n);
+		rc = append_index(w, chunk, n * sizeof(*chunk), err);
+	}
+	return rc ? rc : append_zeros(w, end - w->tail, err);
+}
+
+/* Descriptors of pages whose data lies below @limit; the others read as lost. */
+static int append_descs(struct writer *w, uint64_t limit, struct err *err)
+{
+	int rc = 0;
+
+	w->pages = 0;
+	for (uint64_t i = 0, n; i < w->count && !rc; i += n) {
+		n = w->count - i < DESCS_A_WRITE ? w->count - i : DESCS_A_WRITE;
+		for (uint64_t k = 0; k < n; k++) {
+			uint8_t *desc = w->descs + k * KDUMP_DESC_SIZE;
+
+			fill_held(w, i + k, desc);
+			if (load_le64(desc + KDUMP_D_OFFSET) + load_le32(desc + KDUMP_D_SIZE) >
+			    limit)
+				memset(desc, 0, KDUMP_DESC_SIZE);
+			w->pages += load_le64(desc + KDUMP_D_OFFSET) != 0;
+		}
+		rc = append_index(w, w->descs, n * KDUMP_DESC_SIZE, err);
+	}
+	return rc;
+}
+
+/*
+ * The index behind the data, at a block boundary: the blocks of the sub-header are said to reach
+ * until there. What of the data is not sure to have arrived is not pointed at.
+ */
+static int append_whole_index(struct writer *w, struct err *err)
+{
+	uint64_t limit = sink_written(w->conf.sink);
+	uint64_t bs = w->block_size, start = (w->tail + bs - 1) / bs * bs;
+	int rc;
+
+	if (start / bs - 1 > INT32_MAX)
+		return err_set(err, ERR_LIMIT, "a dump in one stream ends at %llu TiB",
+			       (unsigned long long)bs * INT32_MAX >> 40);
+	w->sub_hdr_blocks = start / bs - 1;
+	store_le32(w->header + KDUMP_H_SUB_HDR_SIZE, w->sub_hdr_blocks);
+	// Belongs to the data, which ends where the index begins.
+	while (w->tail < start) {
+		static const uint8_t pad[512];
+		size_t n = start - w->tail < sizeof(pad) ? start - w->tail : sizeof(pad);
+
+		rc = append(w, pad, n, err);
+		if (rc)
+			return rc;
+	}
+	w->bitmap_offset = start;
+	XXH64_reset(&w->index_hash, 0);
+	rc = append_bitmap(w, false, err);
+	if (!rc)
+		rc = append_bitmap(w, true, err);
+	w->desc_offset = w->tail;
+	if (!rc)
+		rc = append_descs(w, limit, err);
+	w->indexed = !rc;
+	return rc;
+}
+
+/* The index once, the first block as often as what is said of the dump changes. */
+static int finish_stream(struct writer *w, bool complete, struct writer_result *ret,
+			 struct err *err)
+{
+	uint64_t data_end;
+	int rc = sink_drain(w->conf.sink, complete ? err : NULL);
+
+	if (rc && complete)
+		return rc;
+	rc = w->indexed ? 0 : append_whole_index(w, err);
+	if (rc)
+		return rc;
+	data_end = w->bitmap_offset;
+	store_le32(w->header + KDUMP_H_STATUS,
+		   w->conf.codec->flag | (complete ? 0 : KDUMP_STATUS_INCOMPLETE));
+	rc = sink_head(w->conf.sink, w->header, w->block_size, err);
+	if (rc)
+		return rc;
+	*ret = (struct writer_result){
+		.size = w->tail,
+		.index_size = w->tail - data_end,
+		.index_offset = data_end,
+		.data_offset = w->data_offset,
+		.data_size = data_end - w->data_offset,
+		.pages = w->pages,
+		.has_digests = complete,
+		.data_digest = XXH64_digest(&w->data_hash),
+		.index_digest = XXH64_digest(&w->index_hash),
+	};
+	return 0;
+}
+
 /* All descriptors that were held, then the header: once. */
 static int write_held(struct writer *w, bool complete, struct err *err)
 {
@@ -493,6 +662,8 @@ static int kdump_finish(struct writer *w, int complete, struct writer_result *re
 	uint64_t end;
 	int rc = 0;
 
+	if (w->stream)
+		return finish_stream(w, complete, ret, err);
 	if (w->held) {
 		rc = write_held(w, complete, err);
 	} else if (complete) {
@@ -518,6 +689,8 @@ static int kdump_finish(struct writer *w, int complete, struct writer_result *re
 	*ret = (struct writer_result){
 		.size = end < w->tail ? end : w->tail,
 		.index_size = w->index_size,
+		.data_offset = w->index_size,
+		.data_size = w->tail - w->index_size,
 		.pages = w->pages,
 		.has_digests = complete && !w->held,
 		.data_digest = XXH64_digest(&w->data_hash),
