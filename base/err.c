@@ -95,6 +95,8 @@ const char *err_name(int code)
 		return "no space";
 	case ERR_STOPPED:
 		return "stopped";
+	case ERR_BROKEN:
+		return "connection broken";
 	default:
 		return "unknown error";
 	}

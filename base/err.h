@@ -29,6 +29,7 @@ enum err_code {
 	ERR_USAGE = -8, /* the command line or the configuration is wrong */
 	ERR_NOSPC = -9, /* the target is full (ENOSPC, EDQUOT, EFBIG) */
 	ERR_STOPPED = -10, /* given up because another thread or the user said so */
+	ERR_BROKEN = -11, /* a connection failed or broke: another try may help */
 };
 
 struct err {

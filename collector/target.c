@@ -23,7 +23,7 @@ enum {
 static const struct target_ops *const kinds[] = {
 	[CONFIG_TARGET_LOCAL] = &target_dir, [CONFIG_TARGET_FS] = &target_dir,
 	[CONFIG_TARGET_RAW] = &target_raw,   [CONFIG_TARGET_NFS] = &target_dir,
-	[CONFIG_TARGET_SSH] = NULL,
+	[CONFIG_TARGET_SSH] = &target_ssh,
 };
 
 /* Makes @path when it is not there; then its name is durable in the directory that it is in. */
@@ -154,9 +154,11 @@ int target_init(struct target *t, const struct config *config, const struct conf
 	*t = (struct target){.config = config, .conf = conf, .log = log};
 	if ((size_t)conf->kind < ARRAY_SIZE(kinds))
 		t->ops = kinds[conf->kind];
+	if (conf->kind == CONFIG_TARGET_SSH && conf->method != CONFIG_METHOD_PLAIN)
+		t->ops = NULL;
 	if (t->ops)
 		return 0;
-	return name_it(t, err_set(err, ERR_UNSUPPORTED, "this version writes to local disks only"),
+	return name_it(t, err_set(err, ERR_UNSUPPORTED, "this version has no way to write there"),
 		       err);
 }
 

@@ -21,6 +21,7 @@ struct target;
 enum {
 	TARGET_PATH_MAX = 2048,
 	TARGET_HOST_MAX = 64,
+	TARGET_SAME_NAME_MAX = 100, /* directories of one second */
 };
 
 struct target_space {
@@ -103,6 +104,6 @@ int target_make_dir(const char *path, struct err *err);
 /* Waits for a block device that @where names and finds its node. Of rows for devices. */
 int target_find_device(struct target *t, struct err *err);
 
-extern const struct target_ops target_dir, target_raw;
+extern const struct target_ops target_dir, target_raw, target_ssh;
 
 #endif

@@ -15,10 +15,6 @@
 
 #define MOUNT_POINT "/run/lifeboat/target"
 
-enum {
-	SAME_NAME_MAX = 100, // directories of one second
-};
-
 static int mount_device(struct target *t, struct err *err)
 {
 	int rc = target_make_dir(MOUNT_POINT, err);
@@ -83,7 +79,7 @@ static int dir_make_dir(struct target *t, const char *name, struct err *err)
 	char path[TARGET_PATH_MAX];
 	int rc;
 
-	for (int i = 0; i < SAME_NAME_MAX; i++) {
+	for (int i = 0; i < TARGET_SAME_NAME_MAX; i++) {
 		char suffix[16] = "";
 
 		if (i)
@@ -99,7 +95,7 @@ static int dir_make_dir(struct target *t, const char *name, struct err *err)
 		return rc;
 	}
 	return err_set(err, ERR_LIMIT, "%s/%s: there are %d of that name already", t->base, name,
-		       SAME_NAME_MAX);
+		       TARGET_SAME_NAME_MAX);
 }
 
 static int dir_small_create(struct target *t, const char *name, int *fd_ret, struct err *err)

@@ -286,16 +286,13 @@ static const char *wrong_place(const struct key *key, const char *value)
 	return strpbrk(value, " \t\r\v\f") ? "one word" : NULL;
 }
 
-static void fill_target(struct parse *p, const struct key *key, const char *value,
-			struct config_target *t)
+static void fill_target(const struct key *key, const char *value, struct config_target *t)
 {
 	t->kind = key->target;
 	t->fstype[0] = '\0';
 	if (t->kind == CONFIG_TARGET_FS)
 		snprintf(t->fstype, sizeof(t->fstype), "%s", key->name);
 	snprintf(t->where, sizeof(t->where), "%s", value);
-	if (t->kind == CONFIG_TARGET_SSH)
-		add_unsupported(p, p->line, "ssh: this version can't save over ssh");
 }
 
 static int take_target(struct parse *p, const struct key *key, const char *value, struct err *err)
@@ -312,7 +309,7 @@ static int take_target(struct parse *p, const struct key *key, const char *value
 		return wrong(p, p->line, err, "%s: expected %s, found '%.64s'", key->name, expected,
 			     value);
 	p->target_line = p->line;
-	fill_target(p, key, value, &p->c->targets[0]);
+	fill_target(key, value, &p->c->targets[0]);
 	return 0;
 }
 
@@ -568,7 +565,7 @@ static int take_fallback(struct parse *p, const char *value, struct err *err)
 		if (rc)
 			return rc;
 	}
-	fill_target(p, key, where, &f.target);
+	fill_target(key, where, &f.target);
 	p->fallbacks[p->nfallbacks++] = f;
 	return 0;
 }

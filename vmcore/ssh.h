@@ -58,7 +58,7 @@ int ssh_start(struct child *c, const struct ssh_conf *conf, const char *command,
  * Why the client failed, as one line with what to do, from what it said and its exit code. To be
  * called after child_wait() or child_end(); what @err says already is put behind. Returns the
  * code: ERR_USAGE for what no second try can help (host key, key, name), ERR_NOSPC when the far
- * side is full, ERR_SYS for a broken or failed connection, @rc for none of these.
+ * side is full, ERR_BROKEN for a broken or failed connection, @rc for none of these.
  */
 int ssh_explain(const struct child *c, const struct ssh_conf *conf, int rc, struct err *err);
 

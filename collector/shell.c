@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/shell.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "collector/log.h"
+
+enum {
+	COMMAND_MAX = 24 << 10,
+	ANSWER_MAX = 8 << 10, // bytes of all that comes back; a login script may talk, too
+	CHUNK = 64 << 10,
+	END_MS = 10000, // for a client to go whose work is done
+	PAUSE_MAX_S = 30,
+	STALL_S = 60,
+};
+
+/*
+ * Before each script: no file is anybody else's, and words that do what this system can do. A
+ * name is given as "./name", so that none is an option. ls is the one way to ask for a size that
+ * is POSIX and does not read the file.
+ */
+static const char prelude[] =
+	"LC_ALL=C; export LC_ALL; umask 077; S=$1; D=$2; shift 2; "
+	"fs() { case $S in file) sync \"$1\";; "
+	"dd) dd if=/dev/null of=\"$1\" conv=notrunc,fsync 2> /dev/null;; *) sync;; esac; }; "
+	"ds() { case $S in file) sync \"$1\";; *) sync;; esac; }; "
+	"sum() { case $D in sha256) sha256sum;; *) cksum;; esac; }; "
+	"size() { set -- $(ls -ln \"$1\"); echo \"$5\"; }; "
+	"ok() { echo \"$N ok $*\"; }; N=$0; ";
+
+void shell_init(struct shell *sh, const struct ssh_conf *conf, struct log *log)
+{
+	uint64_t r;
+
+	*sh = (struct shell){.conf = *conf, .log = log, .stall_s = STALL_S, .sync = "all"};
+	// It has to differ from what an earlier dump or a login script says; it is no secret.
+	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != sizeof(r)) {
+		struct timespec ts;
+
+		clock_gettime(CLOCK_REALTIME, &ts);
+		r = (uint64_t)ts.tv_sec << 32 ^ ts.tv_nsec ^ (uint64_t)getpid() << 20;
+	}
+	snprintf(sh->nonce, sizeof(sh->nonce), "lb%016llx", (unsigned long long)r);
+}
+
+int shell_patience(const struct shell *sh, unsigned int seconds)
+{
+	uint64_t ms = (uint64_t)seconds * 1000, now = log_now_ms();
+
+	if (sh->end_ms && now >= sh->end_ms)
+		return 1;
+	if (sh->end_ms && sh->end_ms - now < ms)
+		ms = sh->end_ms - now;
+	return ms < INT_MAX ? ms : INT_MAX;
+}
+
+/* "exec sh -c 'script' nonce 'word'...": one line, since not every shell quotes line ends. */
+static int make_command(const struct shell *sh, const struct shell_step *step, char *buf,
+			size_t room, struct err *err)
+{
+	char word[SSH_QUOTED_MAX];
+	size_t n = snprintf(buf, room, "exec sh -c '%s%s' %s %s %s", prelude, step->script,
+			    sh->nonce, sh->sync, digest_name(sh->digest));
+
+	for (size_t i = 0; i < SHELL_WORDS_MAX && step->words[i]; i++) {
+		int rc = ssh_quote(step->words[i], word, sizeof(word), err);
+
+		if (rc)
+			return rc;
+		n += snprintf(buf + n, n < room ? room - n : 0, " %s", word);
+		if (n >= room)
+			return err_set(err, ERR_LIMIT, "%s: too long", step->what);
+	}
+	return 0;
+}
+
+int shell_start(struct shell *sh, struct child *c, const struct shell_step *step, struct err *err)
+{
+	char command[COMMAND_MAX];
+	int rc = make_command(sh, step, command, sizeof(command), err);
+
+	*c = CHILD_NONE;
+	return rc ? rc : ssh_start(c, &sh->conf, command, err);
+}
+
+int shell_failed(struct shell *sh, struct child *c, int rc, struct err *err)
+{
+	// It may have failed by itself, and is about to say why.
+	if (rc == ERR_NODATA)
+		child_wait(c, shell_patience(sh, END_MS / 1000), NULL);
+	child_end(c);
+	return ssh_explain(c, &sh->conf, rc == ERR_LIMIT || rc == ERR_NODATA ? ERR_BROKEN : rc,
+			   err);
+}
+
+/* All that comes back until the end; what does not fit is only read. */
+static int read_answer(struct child *c, char *buf, size_t room, int patience, struct err *err)
+{
+	char more[512];
+	size_t n = 0;
+
+	for (;;) {
+		bool full = n + 1 >= room;
+		ssize_t got = full ? child_read(c, more, sizeof(more), patience, err)
+				   : child_read(c, buf + n, room - 1 - n, patience, err);
+
+		if (got < 0)
+			return got;
+		if (!got)
+			break;
+		if (!full)
+			n += got;
+	}
+	buf[n] = '\0';
+	return 0;
+}
+
+/* The rest of the last line that begins with the word and "ok". */
+static bool find_reply(const struct shell *sh, const char *answer, char *reply)
+{
+	size_t len = strlen(sh->nonce);
+	bool found = false;
+
+	for (const char *line = answer; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, sh->nonce, len) != 0 || strncmp(line + len, " ok ", 4) != 0)
+			continue;
+		line += len + 4;
+		snprintf(reply, SHELL_REPLY_MAX, "%.*s", (int)strcspn(line, "\r\n"), line);
+		found = true;
+	}
+	return found;
+}
+
+int shell_finish(struct shell *sh, struct child *c, const struct shell_step *step,
+		 char reply[static SHELL_REPLY_MAX], struct err *err)
+{
+	char answer[ANSWER_MAX];
+	unsigned int seconds = step->seconds ? step->seconds : SHELL_STEP_S;
+	int rc;
+
+	child_close_in(c);
+	rc = read_answer(c, answer, sizeof(answer), shell_patience(sh, seconds), err);
+	if (!rc)
+		rc = child_wait(c, shell_patience(sh, END_MS / 1000), err);
+	if (rc)
+		return shell_failed(sh, c, rc, err);
+	if (child_code(c) != 0)
+		return ssh_explain(c, &sh->conf, ERR_SYS, err);
+	if (find_reply(sh, answer, reply))
+		return 0;
+	err_set(err, ERR_CORRUPT,
+		"it did not do what it was told; is the login shell of %s one that runs commands?",
+		sh->conf.dest.user);
+	return ssh_explain(c, &sh->conf, ERR_CORRUPT, err);
+}
+
+static int send_fd(struct shell *sh, struct child *c, const struct shell_step *step,
+		   struct err *err)
+{
+	char buf[CHUNK];
+
+	for (size_t done = 0; done < step->size;) {
+		size_t n = step->size - done < CHUNK ? step->size - done : CHUNK;
+		ssize_t got = io_pread(step->input_fd, buf, n, done, err);
+		int rc;
+
+		if (got <= 0)
+			return got ? got : err_set(err, ERR_NODATA, "it became shorter");
+		rc = child_write(c, buf, got, shell_patience(sh, sh->stall_s), err);
+		if (rc)
+			return rc;
+		done += got;
+	}
+	return 0;
+}
+
+int shell_run(struct shell *sh, const struct shell_step *step, char reply[static SHELL_REPLY_MAX],
+	      struct err *err)
+{
+	struct child c;
+	int rc = shell_start(sh, &c, step, err);
+
+	if (rc)
+		return rc;
+	if (step->input)
+		rc = child_write(&c, step->input, step->size, shell_patience(sh, sh->stall_s), err);
+	else if (step->size)
+		rc = send_fd(sh, &c, step, err);
+	if (rc)
+		rc = shell_failed(sh, &c, rc, err);
+	else
+		rc = shell_finish(sh, &c, step, reply, err);
+	if (rc)
+		err_prepend(err, "%s", step->what);
+	return rc;
+}
+
+bool shell_again(struct shell *sh, unsigned int try, unsigned int tries, int rc,
+		 const struct err *why)
+{
+	unsigned int pause = try < 5 ? 1U <<
+	try : PAUSE_MAX_S
+		;
+
+	if (rc != ERR_BROKEN || try + 1 >= tries)
+		return false;
+	if (sh->end_ms && log_now_ms() + pause * 1000ULL >= sh->end_ms)
+		return false;
+	log_line(sh->log, LOG_ERROR, "warning: %s; trying again in %u s", why->msg, pause);
+	sleep(pause);
+	return true;
+}
+
+int shell_persist(struct shell *sh, const struct shell_step *step, unsigned int tries,
+		  char reply[static SHELL_REPLY_MAX], struct err *err)
+{
+	for (unsigned int try = 0;; try++) {
+		struct err why = {0};
+		int rc = shell_run(sh, step, reply, &why);
+
+		if (!rc)
+			return 0;
+		if (shell_again(sh, try, tries, rc, &why))
+			continue;
+		if (err)
+			*err = why;
+		return rc;
+	}
+}

@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/sink_ssh.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "collector/digest.h"
+#include "collector/log.h"
+#include "collector/shell.h"
+#include "collector/sink.h"
+
+enum {
+	HEAD_MAX = 64 << 10, // one block of the dump
+	NUMBER_MAX = 24,
+	CHECK_RATE = 20 << 20, // bytes a second that a slow machine can sync and sum up
+	COMMIT_TRIES = 6,
+	/* Not worth the wait that a dump is: the machine may be gone for good. */
+	KEEP_TRIES = 4,
+};
+
+enum state {
+	LIVE, /* a connection takes bytes */
+	SEALED, /* all of them are over there, which was acknowledged */
+	FAILED, /* nothing takes bytes any more */
+};
+
+struct sink_ssh {
+	struct shell *sh;
+	enum state state;
+	struct child child; /* of the connection that takes bytes */
+	uint64_t arrived; /* bytes that are surely there; UINT64_MAX: all that were sent */
+	uint64_t front; /* bytes of the first write, which the head replaces */
+	struct digest digest; /* of all behind them */
+	uint8_t *kept; /* the last bytes sent, byte n of the file at n % nkept; NULL: none */
+	size_t nkept;
+	size_t nhead;
+	char dir[SSH_PATH_MAX], name[SSH_PATH_MAX], temp[SSH_PATH_MAX];
+	uint8_t head[HEAD_MAX];
+};
+
+/*
+ * $3, where it goes on. cat is told its place by a dd that copies nothing: they share the
+ * descriptor. Opened with <>, the file keeps what it has, and a shell that is still there from
+ * before can do no harm with what it has.
+ */
+static const char stream_script[] =
+	"cd \"$1\" || exit 1; f=./$2; if [ $3 = 0 ]; then rm -f \"$f\" || exit 1; fi; "
+	"{ if [ $3 -gt 0 ]; then dd bs=1 seek=$3 count=0 conv=notrunc 2> /dev/null < /dev/null; "
+	"fi && cat; } 1<> \"$f\" || exit 1; ok $(size \"$f\")";
+
+static const char length_script[] = "cd \"$1\" && [ -f \"./$2\" ] && ok $(size \"./$2\")";
+
+/*
+ * $1 directory, $2 name until now, $3 last name, $4 length, $5 bytes of the head and the digest of
+ * what is behind it. Done twice it does no harm: the answer may have been lost.
+ */
+static const char commit_script[] =
+	"cd \"$1\" || exit 1; f=./$2; [ -e \"$f\" ] || f=./$3; [ -e \"$f\" ] || exit 1; "
+	"cat 1<> \"$f\" || exit 1; n=$(size \"$f\"); "
+	"[ \"$n\" = $4 ] || { echo \"the dump has $n bytes there, not $4\" >&2; exit 1; }; "
+	"set -- \"$2\" \"$3\" $5; x=$(tail -c +$(($3 + 1)) \"$f\" | sum); "
+	"[ \"${x%% *}\" = $4 ] || "
+	"{ echo \"the dump has digest ${x%% *} there, not $4\" >&2; exit 1; }; "
+	"fs \"$f\" || exit 1; rm -f \"./$1.room\"; "
+	"if [ \"$f\" = \"./$1\" ]; then mv -f \"$f\" \"./$2\" || exit 1; fi; "
+	"ds . || { mv -f \"./$2\" \"./$1\"; exit 1; }; ok done";
+
+/*
+ * $3 last name, $4 length. Who gives up must not leave behind what looks whole: it may have its
+ * last name, of which the answer was lost.
+ */
+static const char keep_script[] =
+	"cd \"$1\" || exit 1; f=./$2; [ -e \"$f\" ] || mv -f \"./$3\" \"$f\" || exit 1; "
+	"cat 1<> \"$f\" || exit 1; n=$(size \"$f\"); "
+	"[ \"$n\" = $4 ] || { echo \"the dump has $n bytes there, not $4\" >&2; exit 1; }; "
+	"fs \"$f\" || exit 1; rm -f \"$f.room\"; ds . || exit 1; ok kept";
+
+/* Where the file system cannot allocate ahead, writing zeros does the same. */
+static const char reserve_script[] =
+	"cd \"$1\" || exit 1; r=./$2.room; fallocate -l $3 \"$r\" 2> /dev/null || "
+	"dd if=/dev/zero of=\"$r\" bs=65536 count=$(($3 / 65536 + 1)) 2> /dev/null || "
+	"{ rm -f \"$r\"; echo \"No space left on device for the index\" >&2; exit 1; }; ok room";
+
+static const char remove_script[] = "cd \"$1\" && rm -f \"./$2\" \"./$2.room\" && ok gone";
+static const char unreserve_script[] = "cd \"$1\" && rm -f \"./$2.room\" && ok gone";
+
+static void number(char buf[static NUMBER_MAX], uint64_t v)
+{
+	snprintf(buf, NUMBER_MAX, "%" PRIu64, v);
+}
+
+/* The kept bytes of [from, to) in at most two pieces. */
+static int send_kept(struct sink_ssh *f, uint64_t from, uint64_t to, struct err *err)
+{
+	int rc = 0;
+
+	while (from < to && !rc) {
+		size_t at = from % f->nkept;
+		size_t n = f->nkept - at < to - from ? f->nkept - at : to - from;
+
+		rc = child_write(&f->child, f->kept + at, n, shell_patience(f->sh, f->sh->stall_s),
+				 err);
+		from += n;
+	}
+	return rc;
+}
+
+static void keep_bytes(struct sink_ssh *f, const uint8_t *buf, size_t size, uint64_t offset)
+{
+	if (!f->kept)
+		return;
+	if (size > f->nkept) {
+		buf += size - f->nkept;
+		offset += size - f->nkept;
+		size = f->nkept;
+	}
+	while (size) {
+		size_t at = offset % f->nkept;
+		size_t n = f->nkept - at < size ? f->nkept - at : size;
+
+		memcpy(f->kept + at, buf, n);
+		buf += n;
+		offset += n;
+		size -= n;
+	}
+}
+
+static int start_at(struct sink_ssh *f, uint64_t offset, struct err *err)
+{
+	char where[NUMBER_MAX];
+	struct shell_step step = {
+		.what = "dump",
+		.script = stream_script,
+		.words = {f->dir, f->temp, where},
+	};
+
+	number(where, offset);
+	return shell_start(f->sh, &f->child, &step, err);
+}
+
+/* How much of the file is there. */
+static int ask_length(struct sink_ssh *f, uint64_t *ret, struct err *err)
+{
+	struct shell_step step = {
+		.what = "length",
+		.script = length_script,
+		.words = {f->dir, f->temp},
+	};
+	char reply[SHELL_REPLY_MAX], end;
+	int rc = shell_run(f->sh, &step, reply, err);
+
+	if (!rc && sscanf(reply, "%" SCNu64 "%c", ret, &end) != 1)
+		rc = err_set(err, ERR_CORRUPT, "its answer to how long the dump is: '%.64s'",
+			     reply);
+	return rc;
+}
+
+/* One try to go on: what is missing over there is sent again. */
+static int resume(struct sink *s, struct err *err)
+{
+	struct sink_ssh *f = s->ssh;
+	uint64_t there = 0;
+	int rc = ask_length(f, &there, err);
+
+	if (rc)
+		return rc;
+	if (there > s->sent)
+		return err_set(err, ERR_CORRUPT,
+			       "%" PRIu64 " bytes are there, %" PRIu64 " were sent", there,
+			       s->sent);
+	if (s->sent - there > f->nkept)
+		return err_set(err, ERR_NODATA,
+			       "the last %" PRIu64 " bytes were lost with the connection, more "
+			       "than the %zu that were kept",
+			       s->sent - there, f->nkept);
+	rc = start_at(f, there, err);
+	if (rc)
+		return rc;
+	rc = send_kept(f, there, s->sent, err);
+	if (rc)
+		return shell_failed(f->sh, &f->child, rc, err);
+	log_line(f->sh->log, LOG_ERROR, "connected again; going on at byte %" PRIu64, there);
+	f->state = LIVE;
+	return 0;
+}
+
+/* The connection failed with what is in @err: goes on with another one, or that is the error. */
+static int recover(struct sink *s, int rc, struct err *err)
+{
+	struct sink_ssh *f = s->ssh;
+
+	f->state = FAILED;
+	for (unsigned int try = 0; shell_again(f->sh, try, SHELL_TRIES, rc, err); try++) {
+		rc = resume(s, err);
+		if (!rc)
+			return 0;
+	}
+	return rc;
+}
+
+static int ssh_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset,
+			struct err *err)
+{
+	struct sink_ssh *f = s->ssh;
+	struct err why = {0};
+	int rc;
+
+	if (offset != s->sent)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "byte %" PRIu64 " is next, byte %" PRIu64 " cannot be written",
+			       s->sent, offset);
+	if (f->state == FAILED)
+		return err_set(err, ERR_SYS, "the connection failed before");
+	if (f->state == SEALED)
+		return err_set(err, ERR_UNSUPPORTED, "the dump has its end already");
+	if (!offset)
+		f->front = size;
+	else
+		digest_update(&f->digest, buf, size);
+	keep_bytes(f, buf, size, offset);
+	// The place is taken, whatever becomes of it.
+	s->sent += size;
+	rc = child_write(&f->child, buf, size, shell_patience(f->sh, f->sh->stall_s), &why);
+	if (!rc)
+		return 0;
+	rc = shell_failed(f->sh, &f->child, rc, &why);
+	rc = recover(s, rc, &why);
+	if (rc && err)
+		*err = why;
+	return rc;
+}
+
+static int ssh_read_at(struct sink *s, void *buf, size_t size, uint64_t offset, struct err *err)
+{
+	(void)s, (void)buf, (void)size, (void)offset;
+	return err_set(err, ERR_UNSUPPORTED, "what was sent cannot be read back");
+}
+
+static int ssh_head(struct sink *s, const void *buf, size_t size, struct err *err)
+{
+	struct sink_ssh *f = s->ssh;
+
+	if (size != f->front || size > sizeof(f->head))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "a head of %zu bytes, where there are %" PRIu64, size, f->front);
+	memcpy(f->head, buf, size);
+	f->nhead = size;
+	return 0;
+}
+
+/* Whatever the budget says: a connection that breaks without them costs the dump. */
+static void ssh_buffer(struct sink *s, uint64_t budget)
+{
+	struct sink_ssh *f = s->ssh;
+
+	(void)budget;
+	f->kept = malloc(SINK_SSH_KEPT);
+	f->nkept = f->kept ? SINK_SSH_KEPT : 0;
+}
+
+static uint64_t ssh_written(struct sink *s)
+{
+	return s->ssh->arrived;
+}
+
+/*
+ * After a failure: what of it is there? The rest is lost, and what comes now goes behind all that
+ * was ever sent.
+ */
+static int ssh_drain(struct sink *s, struct err *err)
+{
+	struct sink_ssh *f = s->ssh;
+	struct shell_step step = {
+		.what = "room for the index",
+		.script = unreserve_script,
+		.words = {f->dir, f->temp},
+	};
+	char reply[SHELL_REPLY_MAX];
+	uint64_t there = 0;
+	int rc;
+
+	if (f->state != FAILED)
+		return 0;
+	rc = shell_persist(f->sh, &step, KEEP_TRIES, reply, err);
+	if (!rc)
+		rc = ask_length(f, &there, err);
+	if (rc)
+		return rc;
+	f->arrived = there < f->arrived ? there : f->arrived;
+	rc = start_at(f, s->sent, err);
+	if (!rc)
+		f->state = LIVE;
+	return rc;
+}
+
+static int ssh_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err)
+{
+	char size[NUMBER_MAX], reply[SHELL_REPLY_MAX];
+	struct shell_step step = {
+		.what = "room for the index",
+		.script = reserve_script,
+		.words = {s->ssh->dir, s->ssh->temp, size},
+	};
+
+	if (start >= end)
+		return 0;
+	number(size, end - start);
+	return shell_persist(s->ssh->sh, &step, SHELL_TRIES, reply, err);
+}
+
+static int ssh_resize(struct sink *s, uint64_t size, struct err *err)
+{
+	(void)s, (void)size;
+	return err_set(err, ERR_UNSUPPORTED, "a dump over ssh is as long as what is sent");
+}
+
+/* The end of the stream, acknowledged with its length. */
+static int seal(struct sink *s, struct err *err)
+{
+	struct sink_ssh *f = s->ssh;
+	struct shell_step step = {.what = "dump", .seconds = SHELL_STEP_S};
+	char reply[SHELL_REPLY_MAX], want[NUMBER_MAX];
+	int rc;
+
+	number(want, s->sent);
+	while (f->state == LIVE) {
+		struct err why = {0};
+
+		rc = shell_finish(f->sh, &f->child, &step, reply, &why);
+		if (!rc && strcmp(reply, want) != 0)
+			rc = err_set(&why, ERR_CORRUPT,
+				     "%.32s bytes of the dump are there, %s were sent", reply,
+				     want);
+		if (!rc) {
+			f->state = SEALED;
+			return 0;
+		}
+		rc = recover(s, rc, &why);
+		if (rc) {
+			if (err)
+				*err = why;
+			return rc;
+		}
+	}
+	return f->state == SEALED ? 0 : err_set(err, ERR_SYS, "the connection failed before");
+}
+
+static unsigned int seconds_for(uint64_t bytes)
+{
+	return SHELL_STEP_S + bytes / CHECK_RATE;
+}
+
+static int ssh_sync(struct sink *s, struct err *err)
+{
+	return seal(s, err);
+}
+
+static int ssh_commit(struct sink *s, struct err *err)
+{
+	struct sink_ssh *f = s->ssh;
+	char size[NUMBER_MAX], check[NUMBER_MAX + DIGEST_TEXT_MAX], sum[DIGEST_TEXT_MAX];
+	char reply[SHELL_REPLY_MAX];
+	struct digest digest = f->digest;
+	struct shell_step step = {
+		.what = "commit",
+		.script = commit_script,
+		.words = {f->dir, f->temp, f->name, size, check},
+		.input = f->head,
+		.size = f->nhead,
+		.seconds = seconds_for(s->sent),
+	};
+	int rc;
+
+	if (!f->nhead || f->arrived != UINT64_MAX)
+		return err_set(err, ERR_NODATA, "the dump has no head, or lost a part");
+	rc = seal(s, err);
+	if (rc)
+		return rc;
+	number(size, s->sent);
+	digest_text(&digest, sum);
+	snprintf(check, sizeof(check), "%zu %s", f->nhead, sum);
+	rc = shell_persist(f->sh, &step, COMMIT_TRIES, reply, err);
+	if (!rc)
+		f->temp[0] = '\0';
+	return rc;
+}
+
+static int ssh_keep(struct sink *s, struct err *err)
+{
+	struct sink_ssh *f = s->ssh;
+	char size[NUMBER_MAX], reply[SHELL_REPLY_MAX];
+	struct shell_step step = {
+		.what = "incomplete dump",
+		.script = keep_script,
+		.words = {f->dir, f->temp, f->name, size},
+		.input = f->head,
+		.size = f->nhead,
+		.seconds = seconds_for(s->sent),
+	};
+	int rc = f->nhead ? seal(s, err) : err_set(err, ERR_NODATA, "the dump has no head");
+
+	if (rc)
+		return rc;
+	number(size, s->sent);
+	rc = shell_persist(f->sh, &step, KEEP_TRIES, reply, err);
+	if (!rc)
+		f->temp[0] = '\0';
+	return rc;
+}
+
+/* A new file: what may still be on its way to the old one does not reach it. */
+static int ssh_restart(struct sink *s, struct err *err)
+{
+	struct sink_ssh *f = s->ssh;
+	struct shell_step step = {
+		.what = "incomplete dump",
+		.script = remove_script,
+		.words = {f->dir, f->temp},
+	};
+	char reply[SHELL_REPLY_MAX];
+	int rc;
+
+	child_end(&f->child);
+	f->state = FAILED;
+	f->arrived = UINT64_MAX;
+	f->nhead = 0;
+	s->sent = 0;
+	digest_init(&f->digest, f->sh->digest);
+	rc = shell_persist(f->sh, &step, KEEP_TRIES, reply, err);
+	if (!rc)
+		rc = start_at(f, 0, err);
+	if (!rc)
+		f->state = LIVE;
+	return rc;
+}
+
+static void ssh_close(struct sink *s)
+{
+	struct sink_ssh *f = s->ssh;
+	struct shell_step step = {
+		.what = "incomplete dump",
+		.script = remove_script,
+		.words = {f->dir, f->temp},
+	};
+	char reply[SHELL_REPLY_MAX];
+
+	child_end(&f->child);
+	// Neither committed nor kept: of no use to anybody. Whether it is gone is not worth a wait.
+	if (f->temp[0] && f->state != FAILED)
+		shell_run(f->sh, &step, reply, NULL);
+	free(f->kept);
+	free(f);
+	s->ssh = NULL;
+}
+
+static const struct sink_ops ssh_ops = {
+	.name = "ssh",
+	.append_only = true,
+	.write_at = ssh_write_at,
+	.head = ssh_head,
+	.read_at = ssh_read_at,
+	.kept = SINK_SSH_KEPT,
+	.buffer = ssh_buffer,
+	.written = ssh_written,
+	.drain = ssh_drain,
+	.reserve = ssh_reserve,
+	.resize = ssh_resize,
+	.sync = ssh_sync,
+	.commit = ssh_commit,
+	.keep = ssh_keep,
+	.restart = ssh_restart,
+	.close = ssh_close,
+};
+
+int sink_ssh_open(struct sink *s, struct shell *sh, const char *dir, const char *name,
+		  const char *temp, struct err *err)
+{
+	struct sink_ssh *f = calloc(1, sizeof(*f));
+	int rc;
+
+	*s = (struct sink){.fd = -1};
+	if (!f)
+		return err_set(err, ERR_NOMEM, "no memory to begin with");
+	f->sh = sh;
+	f->arrived = UINT64_MAX;
+	f->child = CHILD_NONE;
+	digest_init(&f->digest, sh->digest);
+	if (snprintf(f->dir, sizeof(f->dir), "%s", dir) >= (int)sizeof(f->dir) ||
+	    snprintf(f->name, sizeof(f->name), "%s", name) >= (int)sizeof(f->name) ||
+	    snprintf(f->temp, sizeof(f->temp), "%s", temp) >= (int)sizeof(f->temp) ||
+	    snprintf(s->path, sizeof(s->path), "%s:%s/%s", sh->conf.dest.host, dir, name) >=
+		    (int)sizeof(s->path) ||
+	    snprintf(s->temp, sizeof(s->temp), "%s:%s/%s", sh->conf.dest.host, dir, temp) >=
+		    (int)sizeof(s->temp))
+		rc = err_set(err, ERR_LIMIT, "%s/%s: name too long", dir, name);
+	else
+		rc = start_at(f, 0, err);
+	if (rc) {
+		free(f);
+		return rc;
+	}
+	s->ops = &ssh_ops;
+	s->ssh = f;
+	return 0;
+}

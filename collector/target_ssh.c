@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A directory of another machine with an sshd and a POSIX shell, and nothing of ours. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "collector/digest.h"
+#include "collector/log.h"
+#include "collector/shell.h"
+#include "collector/sink.h"
+#include "collector/sink_ssh.h"
+#include "collector/target.h"
+#include "vmcore/config.h"
+
+enum {
+	OPEN_TRIES = 4,
+	SMALL_TRIES = 5,
+	SUM_SIZE = 64 << 10,
+	CHECK_MAX = 32 + DIGEST_TEXT_MAX,
+};
+
+struct target_ssh {
+	struct shell shell;
+	char dir[SSH_PATH_MAX]; /* of this crash, as it is called over there */
+};
+
+/*
+ * Makes the path, tries that it can be written to, and tells how files are synced there, what
+ * can sum up bytes, and by which address it knows us. A `sync FILE` that fails must not end in
+ * one that cannot say so; hence it is decided here, on a file that has nothing to lose.
+ */
+static const char hello_script[] =
+	"mkdir -p \"$1\" && cd \"$1\" || exit 1; p=./.$N; echo > \"$p\" || exit 1; s=all; "
+	"if dd if=/dev/null of=\"$p\" conv=notrunc,fsync 2> /dev/null; then s=dd; fi; "
+	"if sync \"$p\" 2> /dev/null && sync --version > /dev/null 2>&1; then s=file; fi; "
+	"rm -f \"$p\" || exit 1; d=none; "
+	"if echo | sha256sum > /dev/null 2>&1; then d=sha256; "
+	"elif echo | cksum > /dev/null 2>&1; then d=cksum; fi; "
+	"ok $s $d ${SSH_CONNECTION%% *}";
+
+/* 0: made. The directory above is synced too, or the new name may be lost. */
+static const char mkdir_script[] =
+	"cd \"$1\" || exit 1; if [ -e \"./$2\" ]; then ok taken; exit 0; fi; "
+	"mkdir \"./$2\" || exit 1; ds . || exit 1; ok made";
+
+/* $3: length and digest. It has its name only when it is whole and durable. */
+static const char small_script[] =
+	"cd \"$1\" || exit 1; p=./$2.part; cat > \"$p\" || { rm -f \"$p\"; exit 1; }; "
+	"n=$(size \"$p\"); x=$(sum < \"$p\"); "
+	"[ \"$n ${x%% *}\" = \"$3\" ] || { rm -f \"$p\"; "
+	"echo \"$2 is $n ${x%% *} there, not $3\" >&2; exit 1; }; "
+	"fs \"$p\" || exit 1; mv -f \"$p\" \"./$2\" || exit 1; ds . || exit 1; ok done";
+
+static const char remove_script[] = "cd \"$1\" && rm -f \"./$2\" \"./$2.part\" && ok gone";
+
+/* Of a line of df -P: all, used, free, in KiB; a device's name may have blanks in it. */
+static const char space_script[] =
+	"df -Pk \"$1\" > /dev/null || exit 1; set -- $(df -Pk \"$1\" | tail -n 1); "
+	"while [ $# -gt 6 ]; do shift; done; ok $2 $4";
+
+static const char *path_of(const struct target *t)
+{
+	return t->conf->path;
+}
+
+static int copy_path(char *ret, size_t room, const char *path, struct err *err)
+{
+	if (snprintf(ret, room, "%s", path) >= (int)room)
+		return err_set(err, ERR_LIMIT, "%s: name too long", path);
+	return 0;
+}
+
+static int fill_conf(const struct target *t, struct ssh_conf *conf, struct err *err)
+{
+	int rc = remote_parse_ssh(&conf->dest, t->conf->where, err);
+
+	if (!rc)
+		rc = copy_path(conf->key, sizeof(conf->key), t->conf->sshkey, err);
+	if (!rc)
+		rc = copy_path(conf->hostkeys, sizeof(conf->hostkeys), t->config->ssh_hostkeys,
+			       err);
+	return rc;
+}
+
+static int greet(struct target *t, struct err *err)
+{
+	struct shell *sh = &((struct target_ssh *)t->state)->shell;
+	struct shell_step step = {.what = "login", .script = hello_script, .words = {path_of(t)}};
+	char reply[SHELL_REPLY_MAX], how[8], sum[8], host[TARGET_HOST_MAX] = "";
+	int rc = shell_persist(sh, &step, OPEN_TRIES, reply, err);
+
+	if (rc)
+		return rc;
+	_Static_assert(TARGET_HOST_MAX == 64, "of the format below");
+	if (sscanf(reply, "%7s %7s %63[0-9a-zA-Z.:%-]", how, sum, host) < 2)
+		return err_set(err, ERR_CORRUPT, "login: its answer is '%.64s'", reply);
+	if (strcmp(sum, "none") == 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "it has neither sha256sum nor cksum to check a dump with");
+	memcpy(sh->sync, how, sizeof(sh->sync));
+	sh->digest = digest_choose(strcmp(sum, "sha256") == 0);
+	memcpy(t->host, host, sizeof(t->host));
+	return 0;
+}
+
+static int ssh_open(struct target *t, struct err *err)
+{
+	struct target_ssh *f = calloc(1, sizeof(*f));
+	struct ssh_conf conf = {0};
+	int rc;
+
+	if (!f)
+		return err_set(err, ERR_NOMEM, "no memory to begin with");
+	rc = fill_conf(t, &conf, err);
+	if (!rc) {
+		shell_init(&f->shell, &conf, t->log);
+		f->shell.end_ms = t->end_ms;
+		if (t->config->stall_time)
+			f->shell.stall_s = t->config->stall_time;
+		t->state = f;
+		rc = greet(t, err);
+	}
+	if (rc) {
+		t->state = NULL;
+		free(f);
+		return rc;
+	}
+	snprintf(t->base, sizeof(t->base), "%s:%s", t->conf->where, path_of(t));
+	return 0;
+}
+
+static int ssh_make_dir(struct target *t, const char *name, struct err *err)
+{
+	struct target_ssh *f = t->state;
+	char full[SSH_PATH_MAX], reply[SHELL_REPLY_MAX];
+	struct shell_step step = {
+		.what = "crash directory",
+		.script = mkdir_script,
+		.words = {path_of(t), full},
+	};
+
+	for (int i = 0; i < TARGET_SAME_NAME_MAX; i++) {
+		char suffix[16] = "";
+		int rc;
+
+		if (i)
+			snprintf(suffix, sizeof(suffix), ".%d", i);
+		if (snprintf(full, sizeof(full), "%s%s", name, suffix) >= (int)sizeof(full) ||
+		    snprintf(f->dir, sizeof(f->dir), "%s/%s", path_of(t), full) >=
+			    (int)sizeof(f->dir))
+			return err_set(err, ERR_LIMIT, "%s: name too long", name);
+		rc = shell_persist(&f->shell, &step, SMALL_TRIES, reply, err);
+		if (rc)
+			return rc;
+		if (strcmp(reply, "made") == 0)
+			return snprintf(t->dir, sizeof(t->dir), "%s/%s", t->base, full) <
+					       (int)sizeof(t->dir)
+				       ? 0
+				       : err_set(err, ERR_LIMIT, "%s: name too long", t->base);
+	}
+	return err_set(err, ERR_LIMIT, "%s/%s: there are %d of that name already", t->base, name,
+		       TARGET_SAME_NAME_MAX);
+}
+
+/* The caller writes to memory of this machine: it may seek, and a broken connection costs nothing. */
+static int ssh_small_create(struct target *t, const char *name, int *fd_ret, struct err *err)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC);
+
+	(void)t;
+	if (fd < 0)
+		return err_sys(err, "memory for %s", name);
+	*fd_ret = fd;
+	return 0;
+}
+
+static int sum_up(int fd, uint64_t size, enum digest_kind kind, char check[static CHECK_MAX],
+		  struct err *err)
+{
+	char buf[SUM_SIZE], sum[DIGEST_TEXT_MAX];
+	struct digest digest;
+
+	digest_init(&digest, kind);
+	for (uint64_t done = 0; done < size;) {
+		ssize_t n = pread(fd, buf, sizeof(buf), done);
+
+		if (n <= 0)
+			return err_sys(err, "read");
+		digest_update(&digest, buf, n);
+		done += n;
+	}
+	digest_text(&digest, sum);
+	snprintf(check, CHECK_MAX, "%" PRIu64 " %s", size, sum);
+	return 0;
+}
+
+static int ssh_small_commit(struct target *t, const char *name, int fd, struct err *err)
+{
+	struct target_ssh *f = t->state;
+	char check[CHECK_MAX], reply[SHELL_REPLY_MAX];
+	struct shell_step step = {
+		.what = name,
+		.script = small_script,
+		.words = {f->dir, name, check},
+		.input_fd = fd,
+	};
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st)) {
+		rc = err_sys(err, "%s", name);
+	} else {
+		step.size = st.st_size;
+		rc = sum_up(fd, st.st_size, f->shell.digest, check, err);
+	}
+	if (!rc)
+		rc = shell_persist(&f->shell, &step, SMALL_TRIES, reply, err);
+	close(fd);
+	return rc;
+}
+
+static void ssh_small_remove(struct target *t, const char *name)
+{
+	struct target_ssh *f = t->state;
+	struct shell_step step = {
+		.what = name,
+		.script = remove_script,
+		.words = {f->dir, name},
+	};
+	char reply[SHELL_REPLY_MAX];
+
+	shell_run(&f->shell, &step, reply, NULL);
+}
+
+static int ssh_open_sink(struct target *t, const char *name, const char *temp, struct sink *s,
+			 struct err *err)
+{
+	struct target_ssh *f = t->state;
+
+	return sink_ssh_open(s, &f->shell, f->dir, name, temp, err);
+}
+
+static int ssh_space(struct target *t, struct target_space *ret, struct err *err)
+{
+	struct target_ssh *f = t->state;
+	struct shell_step step = {
+		.what = "free space", .script = space_script, .words = {path_of(t)}};
+	char reply[SHELL_REPLY_MAX];
+	uint64_t all, free;
+	int rc = shell_run(&f->shell, &step, reply, err);
+
+	if (rc)
+		return rc;
+	if (sscanf(reply, "%" SCNu64 " %" SCNu64, &all, &free) != 2 || all > UINT64_MAX >> 10 ||
+	    free > UINT64_MAX >> 10)
+		return err_set(err, ERR_CORRUPT, "free space: its answer is '%.64s'", reply);
+	ret->size = all << 10;
+	ret->free = free << 10;
+	return 0;
+}
+
+static int ssh_close(struct target *t, struct err *err)
+{
+	(void)err;
+	free(t->state);
+	t->state = NULL;
+	return 0;
+}
+
+const struct target_ops target_ssh = {
+	.name = "ssh",
+	.open = ssh_open,
+	.make_dir = ssh_make_dir,
+	.small_create = ssh_small_create,
+	.small_commit = ssh_small_commit,
+	.small_remove = ssh_small_remove,
+	.open_sink = ssh_open_sink,
+	.space = ssh_space,
+	.close = ssh_close,
+};
