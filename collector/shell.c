@@ -17,7 +17,8 @@ enum {
 	ANSWER_MAX = 8 << 10, // bytes of all that comes back; a login script may talk, too
 	CHUNK = 64 << 10,
 	END_MS = 10000, // for a client to go whose work is done
-	PAUSE_MAX_S = 30,
+	PAUSE_LAST = 4, // failures after which pauses do not grow any more
+	RETRY_S = 60,
 	STALL_S = 60,
 };
 
@@ -39,7 +40,8 @@ void shell_init(struct shell *sh, const struct ssh_conf *conf, struct log *log)
 {
 	uint64_t r;
 
-	*sh = (struct shell){.conf = *conf, .log = log, .stall_s = STALL_S, .sync = "all"};
+	*sh = (struct shell){
+		.conf = *conf, .log = log, .retry_s = RETRY_S, .stall_s = STALL_S, .sync = "all"};
 	// It has to differ from what an earlier dump or a login script says; it is no secret.
 	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != sizeof(r)) {
 		struct timespec ts;
@@ -203,23 +205,29 @@ int shell_run(struct shell *sh, const struct shell_step *step, char reply[static
 	return rc;
 }
 
-bool shell_again(struct shell *sh, unsigned int try, unsigned int tries, int rc,
+/* The pause behind the try'th failure. */
+static unsigned int pause_of(unsigned int try)
+{
+	return 1U << (try < PAUSE_LAST ? try : PAUSE_LAST);
+}
+
+bool shell_again(struct shell *sh, unsigned int try, unsigned int seconds, int rc,
 		 const struct err *why)
 {
-	unsigned int pause = try < 5 ? 1U <<
-	try : PAUSE_MAX_S
-		;
+	unsigned int pauses = 0;
 
-	if (rc != ERR_BROKEN || try + 1 >= tries)
+	for (unsigned int i = 0; i <= try; i++)
+		pauses += pause_of(i);
+	if (rc != ERR_BROKEN || pauses > seconds)
 		return false;
-	if (sh->end_ms && log_now_ms() + pause * 1000ULL >= sh->end_ms)
+	if (sh->end_ms && log_now_ms() + pause_of(try) * 1000ULL >= sh->end_ms)
 		return false;
-	log_line(sh->log, LOG_ERROR, "warning: %s; trying again in %u s", why->msg, pause);
-	sleep(pause);
+	log_line(sh->log, LOG_ERROR, "warning: %s; trying again in %u s", why->msg, pause_of(try));
+	sleep(pause_of(try));
 	return true;
 }
 
-int shell_persist(struct shell *sh, const struct shell_step *step, unsigned int tries,
+int shell_persist(struct shell *sh, const struct shell_step *step, unsigned int seconds,
 		  char reply[static SHELL_REPLY_MAX], struct err *err)
 {
 	for (unsigned int try = 0;; try++) {
@@ -228,7 +236,7 @@ int shell_persist(struct shell *sh, const struct shell_step *step, unsigned int 
 
 		if (!rc)
 			return 0;
-		if (shell_again(sh, try, tries, rc, &why))
+		if (shell_again(sh, try, seconds, rc, &why))
 			continue;
 		if (err)
 			*err = why;

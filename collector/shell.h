@@ -23,7 +23,6 @@ struct log;
 enum {
 	SHELL_WORDS_MAX = 6,
 	SHELL_REPLY_MAX = 256,
-	SHELL_TRIES = 7, /* for one step, with pauses of 1, 2, 4, 8, 16, 30 seconds */
 	SHELL_STEP_S = 60, /* for one step, where it says nothing else */
 };
 
@@ -31,6 +30,7 @@ struct shell {
 	struct ssh_conf conf;
 	struct log *log; /* borrowed */
 	uint64_t end_ms; /* of log_now_ms(): no wait goes on beyond it; 0: none */
+	unsigned int retry_s; /* so long in all a connection that fails is tried again */
 	unsigned int stall_s; /* so long without a byte of progress and a connection is given up */
 	char nonce[20];
 	char sync[8]; /* how a file is made durable there: "file", "dd", "all" */
@@ -57,8 +57,8 @@ void shell_init(struct shell *sh, const struct ssh_conf *conf, struct log *log);
 int shell_run(struct shell *sh, const struct shell_step *step, char reply[static SHELL_REPLY_MAX],
 	      struct err *err);
 
-/* The same, again and again while it is the connection that fails, within all limits. */
-int shell_persist(struct shell *sh, const struct shell_step *step, unsigned int tries,
+/* The same, again while it is the connection that fails, as shell_again(). */
+int shell_persist(struct shell *sh, const struct shell_step *step, unsigned int seconds,
 		  char reply[static SHELL_REPLY_MAX], struct err *err);
 
 /* The two halves of shell_run() for input that is not there yet: start, child_write(), finish. */
@@ -73,10 +73,10 @@ int shell_finish(struct shell *sh, struct child *c, const struct shell_step *ste
 int shell_failed(struct shell *sh, struct child *c, int rc, struct err *err);
 
 /*
- * Is another try worth it after @rc, the try'th failure counted from 0? Says so in the log,
- * then pauses.
+ * Is another try worth it after @rc, the try'th failure counted from 0? Then says so in the log
+ * and pauses: 1, 2, 4 ... seconds, @seconds in all at most.
  */
-bool shell_again(struct shell *sh, unsigned int try, unsigned int tries, int rc,
+bool shell_again(struct shell *sh, unsigned int try, unsigned int seconds, int rc,
 		 const struct err *why);
 
 /* @seconds as a limit in milliseconds, less where end_ms is near. */

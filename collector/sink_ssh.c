@@ -15,10 +15,11 @@
 enum {
 	HEAD_MAX = 64 << 10, // one block of the dump
 	NUMBER_MAX = 24,
+	PIECE = 128 << 10,
 	CHECK_RATE = 20 << 20, // bytes a second that a slow machine can sync and sum up
-	COMMIT_TRIES = 6,
-	/* Not worth the wait that a dump is: the machine may be gone for good. */
-	KEEP_TRIES = 4,
+	SPARE_SIZE = 128 << 10, /* for manifest and log, where the dump fills the disk */
+	/* Part of the patience for a whole one: it was used up already, most likely. */
+	KEEP_SHARE = 4,
 };
 
 enum state {
@@ -51,7 +52,9 @@ static const char stream_script[] =
 	"{ if [ $3 -gt 0 ]; then dd bs=1 seek=$3 count=0 conv=notrunc 2> /dev/null < /dev/null; "
 	"fi && cat; } 1<> \"$f\" || exit 1; ok $(size \"$f\")";
 
-static const char length_script[] = "cd \"$1\" && [ -f \"./$2\" ] && ok $(size \"./$2\")";
+/* None is there when the connection broke before the first byte. */
+static const char length_script[] =
+	"cd \"$1\" || exit 1; if [ -e \"./$2\" ]; then ok $(size \"./$2\"); else ok 0; fi";
 
 /*
  * $1 directory, $2 name until now, $3 last name, $4 length, $5 bytes of the head and the digest of
@@ -193,7 +196,7 @@ static int recover(struct sink *s, int rc, struct err *err)
 	struct sink_ssh *f = s->ssh;
 
 	f->state = FAILED;
-	for (unsigned int try = 0; shell_again(f->sh, try, SHELL_TRIES, rc, err); try++) {
+	for (unsigned int try = 0; shell_again(f->sh, try, f->sh->retry_s, rc, err); try++) {
 		rc = resume(s, err);
 		if (!rc)
 			return 0;
@@ -201,27 +204,14 @@ static int recover(struct sink *s, int rc, struct err *err)
 	return rc;
 }
 
-static int ssh_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset,
-			struct err *err)
+/* So little at a time that all of it is kept which may have to be sent again. */
+static int send_piece(struct sink *s, const uint8_t *buf, size_t size, struct err *err)
 {
 	struct sink_ssh *f = s->ssh;
 	struct err why = {0};
 	int rc;
 
-	if (offset != s->sent)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "byte %" PRIu64 " is next, byte %" PRIu64 " cannot be written",
-			       s->sent, offset);
-	if (f->state == FAILED)
-		return err_set(err, ERR_SYS, "the connection failed before");
-	if (f->state == SEALED)
-		return err_set(err, ERR_UNSUPPORTED, "the dump has its end already");
-	if (!offset)
-		f->front = size;
-	else
-		digest_update(&f->digest, buf, size);
-	keep_bytes(f, buf, size, offset);
-	// The place is taken, whatever becomes of it.
+	keep_bytes(f, buf, size, s->sent);
 	s->sent += size;
 	rc = child_write(&f->child, buf, size, shell_patience(f->sh, f->sh->stall_s), &why);
 	if (!rc)
@@ -230,6 +220,32 @@ static int ssh_write_at(struct sink *s, const void *buf, size_t size, uint64_t o
 	rc = recover(s, rc, &why);
 	if (rc && err)
 		*err = why;
+	return rc;
+}
+
+static int ssh_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset,
+			struct err *err)
+{
+	struct sink_ssh *f = s->ssh;
+	int rc = 0;
+
+	if (offset != s->sent)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "byte %" PRIu64 " is next, byte %" PRIu64 " cannot be written",
+			       s->sent, offset);
+	if (f->state == SEALED)
+		return err_set(err, ERR_UNSUPPORTED, "the dump has its end already");
+	if (!offset)
+		f->front = size;
+	else
+		digest_update(&f->digest, buf, size);
+	if (f->state == FAILED)
+		rc = err_set(err, ERR_SYS, "the connection failed before");
+	for (size_t done = 0; done < size && !rc; done += PIECE)
+		rc = send_piece(s, (const uint8_t *)buf + done,
+				size - done < PIECE ? size - done : PIECE, err);
+	// The place is taken, whatever became of it.
+	s->sent = offset + size;
 	return rc;
 }
 
@@ -284,7 +300,7 @@ static int ssh_drain(struct sink *s, struct err *err)
 
 	if (f->state != FAILED)
 		return 0;
-	rc = shell_persist(f->sh, &step, KEEP_TRIES, reply, err);
+	rc = shell_persist(f->sh, &step, f->sh->retry_s / KEEP_SHARE, reply, err);
 	if (!rc)
 		rc = ask_length(f, &there, err);
 	if (rc)
@@ -307,8 +323,8 @@ static int ssh_reserve(struct sink *s, uint64_t start, uint64_t end, struct err 
 
 	if (start >= end)
 		return 0;
-	number(size, end - start);
-	return shell_persist(s->ssh->sh, &step, SHELL_TRIES, reply, err);
+	number(size, end - start + SPARE_SIZE);
+	return shell_persist(s->ssh->sh, &step, s->ssh->sh->retry_s, reply, err);
 }
 
 static int ssh_resize(struct sink *s, uint64_t size, struct err *err)
@@ -382,7 +398,7 @@ static int ssh_commit(struct sink *s, struct err *err)
 	number(size, s->sent);
 	digest_text(&digest, sum);
 	snprintf(check, sizeof(check), "%zu %s", f->nhead, sum);
-	rc = shell_persist(f->sh, &step, COMMIT_TRIES, reply, err);
+	rc = shell_persist(f->sh, &step, f->sh->retry_s, reply, err);
 	if (!rc)
 		f->temp[0] = '\0';
 	return rc;
@@ -405,7 +421,7 @@ static int ssh_keep(struct sink *s, struct err *err)
 	if (rc)
 		return rc;
 	number(size, s->sent);
-	rc = shell_persist(f->sh, &step, KEEP_TRIES, reply, err);
+	rc = shell_persist(f->sh, &step, f->sh->retry_s / KEEP_SHARE, reply, err);
 	if (!rc)
 		f->temp[0] = '\0';
 	return rc;
@@ -429,7 +445,7 @@ static int ssh_restart(struct sink *s, struct err *err)
 	f->nhead = 0;
 	s->sent = 0;
 	digest_init(&f->digest, f->sh->digest);
-	rc = shell_persist(f->sh, &step, KEEP_TRIES, reply, err);
+	rc = shell_persist(f->sh, &step, f->sh->retry_s / KEEP_SHARE, reply, err);
 	if (!rc)
 		rc = start_at(f, 0, err);
 	if (!rc)

@@ -18,8 +18,9 @@
 #include "vmcore/config.h"
 
 enum {
-	OPEN_TRIES = 4,
-	SMALL_TRIES = 5,
+	/* Parts of the patience for the dump: with its log the next target may do better. */
+	OPEN_SHARE = 12,
+	SMALL_SHARE = 2,
 	SUM_SIZE = 64 << 10,
 	CHECK_MAX = 32 + DIGEST_TEXT_MAX,
 };
@@ -92,7 +93,7 @@ static int greet(struct target *t, struct err *err)
 	struct shell *sh = &((struct target_ssh *)t->state)->shell;
 	struct shell_step step = {.what = "login", .script = hello_script, .words = {path_of(t)}};
 	char reply[SHELL_REPLY_MAX], how[8], sum[8], host[TARGET_HOST_MAX] = "";
-	int rc = shell_persist(sh, &step, OPEN_TRIES, reply, err);
+	int rc = shell_persist(sh, &step, sh->retry_s / OPEN_SHARE, reply, err);
 
 	if (rc)
 		return rc;
@@ -120,6 +121,7 @@ static int ssh_open(struct target *t, struct err *err)
 	if (!rc) {
 		shell_init(&f->shell, &conf, t->log);
 		f->shell.end_ms = t->end_ms;
+		f->shell.retry_s = t->config->network_timeout;
 		if (t->config->stall_time)
 			f->shell.stall_s = t->config->stall_time;
 		t->state = f;
@@ -154,7 +156,7 @@ static int ssh_make_dir(struct target *t, const char *name, struct err *err)
 		    snprintf(f->dir, sizeof(f->dir), "%s/%s", path_of(t), full) >=
 			    (int)sizeof(f->dir))
 			return err_set(err, ERR_LIMIT, "%s: name too long", name);
-		rc = shell_persist(&f->shell, &step, SMALL_TRIES, reply, err);
+		rc = shell_persist(&f->shell, &step, f->shell.retry_s / SMALL_SHARE, reply, err);
 		if (rc)
 			return rc;
 		if (strcmp(reply, "made") == 0)
@@ -219,7 +221,7 @@ static int ssh_small_commit(struct target *t, const char *name, int fd, struct e
 		rc = sum_up(fd, st.st_size, f->shell.digest, check, err);
 	}
 	if (!rc)
-		rc = shell_persist(&f->shell, &step, SMALL_TRIES, reply, err);
+		rc = shell_persist(&f->shell, &step, f->shell.retry_s / SMALL_SHARE, reply, err);
 	close(fd);
 	return rc;
 }

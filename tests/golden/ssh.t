@@ -1,0 +1,311 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# ssh: dumps through a real sshd on the loopback: the same pages as a local dump, whatever shell
+# is there and whenever the connection dies; and one clear line where there is no way.
+
+# What check calls is not seen to be called.
+# shellcheck disable=SC2317
+set -u
+# shellcheck source=tests/golden/lib.sh
+. "$(dirname "$0")/lib.sh"
+golden_needs lifeboat-collect tests/tools/mkkernel tests/oracle/kdumpcmp
+sshd=$(PATH=$PATH:/sbin:/usr/sbin command -v sshd) || bail 'sshd is installed: scripts/deps'
+cd "$work" || exit 1
+mkkernel "$golden/order/worth.kernel" core
+trap 'stop_sshd; umount small 2> /dev/null; rm -rf "$work"' EXIT
+
+# ---- the far side ----
+
+start_sshd()
+{
+	local tries
+	for tries in 1 2 3 4 5 6 7 8 9 10; do
+		[[ -n ${port:-} && $tries = 1 ]] || port=$((20000 + RANDOM % 20000))
+		sed "s/@port@/$port/" sshd_config.in > sshd_config
+		"$sshd" -D -e -f "$work/sshd_config" > sshd.log 2>&1 &
+		sshd_pid=$!
+		for _ in $(seq 50); do
+			grep -q '^Server listening' sshd.log && return
+			kill -0 "$sshd_pid" 2> /dev/null || break
+			sleep 0.1
+		done
+		stop_sshd
+	done
+	bail "sshd listens: $(tail -n 1 sshd.log)"
+}
+
+stop_sshd()
+{
+	[[ -z ${sshd_pid:-} ]] || kill "$sshd_pid" 2> /dev/null
+	[[ -z ${sshd_pid:-} ]] || wait "$sshd_pid" 2> /dev/null
+	sshd_pid=
+}
+
+[[ $(id -u) != 0 ]] || mkdir -p /run/sshd
+for key in hostkey otherkey id stranger; do
+	ssh-keygen -q -t ed25519 -N '' -C '' -f "$key" || bail 'a key can be made'
+done
+cp "$golden/ssh/far" far
+chmod 755 "$work" far
+cat > sshd_config.in << END
+Port @port@
+ListenAddress 127.0.0.1
+HostKey $work/hostkey
+PidFile none
+AuthorizedKeysFile $work/authorized_keys
+StrictModes no
+UsePAM no
+PermitRootLogin yes
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+MaxStartups 100
+END
+allow()
+{
+	printf 'restrict,command="%s/far" %s\n' "$work" "$(cat "$1.pub")" > authorized_keys
+}
+# known HOSTKEY
+known()
+{
+	printf '[127.0.0.1]:%s %s\n' "$port" "$(cat "$1.pub")" > known_hosts
+}
+allow id
+start_sshd
+known hostkey
+: > orders
+
+# A path that no careless script survives. The collector's side has it as it stands.
+path="$work/far dir/it's \"here\"; \$(touch $work/owned) & *"
+conf()
+{
+	printf '%s\n' "ssh $(id -un)@127.0.0.1:$port" "sshkey $work/id" "path $path" \
+		"ssh_hostkeys $work/known_hosts" 'network_timeout 8' \
+		'core_collector lifeboat-collect -d 0 --codec none' "$@" > conf
+}
+conf
+
+# The dump, and where it lies.
+run_ssh()
+{
+	rm -rf 'far dir' commands
+	run --config conf core
+	dir=$(echo "$path"/*)
+}
+
+"$collect" -d 0 --codec none core local > said 2>&1 || bail "a local dump: $(cat said)"
+size=$(stat -c %s local)
+
+whole()
+{
+	[[ -e $dir/vmcore && ! -e $dir/vmcore-incomplete && ! -e $dir/vmcore-incomplete.room ]] &&
+		"$kdumpcmp" local "$dir/vmcore"
+}
+
+# All that was made there is its owner's alone, and nothing is left over.
+private()
+{
+	[[ -z $(find 'far dir' -type f ! -perm 0600) && -z $(find 'far dir' -type d ! -perm 0700) &&
+		-z $(find 'far dir' -name '*.part' -o -name '.lb*') ]]
+}
+
+# member NAME VALUE: of the manifest over there.
+member()
+{
+	grep -q "\"$1\": \"\{0,1\}$2" "$dir/manifest.json"
+}
+
+complete_by_ssh()
+{
+	ended 0 "$1"
+	ok "$1: page for page the local dump" whole
+	ok "$1: the manifest says complete" member status complete
+}
+
+# ---- whatever is over there ----
+
+run_ssh
+complete_by_ssh 'Debian'
+ok 'only its owner can read anything' private
+ok 'a path with blanks and quotes is a path' gone owned
+ok 'its size is what the manifest says' member bytes "$(stat -c %s "$dir/vmcore")"
+digests_hold()
+{
+	local what offset bytes
+	for what in index data; do
+		offset=$(grep -o "\"${what}_offset\": [0-9]*" "$dir/manifest.json")
+		bytes=$(grep -o "\"${what}_bytes\": [0-9]*" "$dir/manifest.json")
+		tail -c +$((${offset##* } + 1)) "$dir/vmcore" | head -c "${bytes##* }" |
+			xxhsum -H1 | grep -q "^$(grep "\"$what\": " "$dir/manifest.json" |
+				cut -d '"' -f 4)" || return 1
+	done
+}
+ok 'the digests of the manifest are those of the file' digests_hold
+ok 'the directory has the name of this machine there' test "${dir##*/127.0.0.1-}" != "$dir"
+
+# read_by NAME COMMAND...
+ok 'our own reader takes the stream layout' "$collect" -f -d 0 "$dir/vmcore" again
+ok 'and finds all pages' "$kdumpcmp" local again
+ok 'libkdumpfile reads the same' test \
+	"$("$out/tests/oracle/kdumpfile_hash" local)" = "$("$out/tests/oracle/kdumpfile_hash" "$dir/vmcore")"
+
+# Another system: only what is in one directory, under a shell of its kind.
+for system in busybox bash; do
+	mkdir "$system"
+	for program in cat cksum cut dd df echo ls mkdir mv rm sh sha256sum sync tail test; do
+		ln -s "$(command -v $program)" "$system/$program"
+		[[ $system != busybox ]] || ln -sf "$(command -v busybox)" "$system/$program"
+	done
+	[[ $system != bash ]] || ln -sf "$(command -v bash)" bash/sh
+	echo "$work/$system" > path
+	run_ssh
+	complete_by_ssh "$system"
+done
+# A sync that takes no file, too: dd can do what is needed for a file, but not for a directory.
+rm bash/sha256sum bash/sync
+printf '#!/bin/sh\n[ $# = 0 ] && exec %s\n' "$(command -v sync)" > bash/sync
+chmod 755 bash/sync
+run_ssh
+complete_by_ssh 'no sha256sum'
+rm bash/cksum
+run_ssh
+ended 1 'neither sha256sum nor cksum'
+ok 'is told' says 'neither sha256sum nor cksum'
+rm path
+
+# ---- connections that die ----
+
+# with_order TEXT ORDER...: complete all the same.
+with_order()
+{
+	local text=$1
+	shift
+	printf '%s\n' "$@" > orders
+	run_ssh
+	complete_by_ssh "$text"
+	ok "$text: it happened" test ! -s orders
+}
+for percent in 10 50 95; do
+	with_order "dead at $percent %" "stream cut $((size * percent / 100))"
+	ok 'it went on where it broke' says 'going on at byte [1-9]'
+done
+with_order 'dead twice' "stream cut $((size / 3))" "stream cut $((size / 3))"
+with_order 'dead before the first byte' 'stream before'
+with_order 'dead at its last byte' 'stream unheard'
+with_order 'dead before the commit' 'commit before'
+with_order 'dead behind the commit' 'commit unheard'
+with_order 'dead behind a small file' 'small unheard'
+with_order 'dead before the length is known' "stream cut $((size / 2))" 'length before'
+
+# The other machine lost power: of what was written, part is gone.
+partial()
+{
+	[[ ! -e $dir/vmcore ]] && "$kdumpcmp" --check --holes "$dir/vmcore-incomplete" &&
+		[[ $(stat -c %s "$dir/vmcore-incomplete") -gt 1000000 ]]
+}
+printf 'stream lose %d %d\n' $((size / 2)) $((size / 4)) > orders
+run_ssh
+ended 3 'what had arrived is gone'
+ok 'the line says so' says 'were lost with the connection'
+ok 'a dump with a valid index is kept, called incomplete' partial
+ok 'the manifest says incomplete' member status incomplete
+ok 'the first pages are in it' "$kdumpcmp" --pfn 0x300 "$dir/vmcore-incomplete"
+
+# Nobody listens for three seconds.
+printf 'stream cut %d\n' $((size / 2)) > orders
+cut_off()
+{
+	until [[ -e commands ]] && grep -q 'seek=' commands; do sleep 0.1; done
+	kill "$sshd_pid"
+	sleep 3
+	exec "$sshd" -D -e -f "$work/sshd_config" > sshd.log 2>&1
+}
+rm -f commands
+cut_off &
+restarted=$!
+run_ssh
+kill "$restarted"
+wait "$restarted" "$sshd_pid" 2> /dev/null
+complete_by_ssh 'a machine that comes back'
+ok 'it was away' says 'nothing listens there'
+start_sshd
+known hostkey
+conf
+
+# ---- disk full ----
+
+printf 'stream limit %d\n' $((size / 1024 / 2)) > orders
+run_ssh
+ended 3 'no room for the dump'
+ok 'full is the word' says 'disk is full|not allowed there'
+ok 'an incomplete dump is kept' partial
+mounted()
+{
+	mkdir -p small && mount -t tmpfs -o size="$1" tmpfs small
+}
+if [[ $(id -u) = 0 ]] && mounted $((size / 1024 / 2))k 2> /dev/null; then
+	path=$work/small/it
+	conf
+	run --config conf core
+	dir=$(echo small/it/*)
+	ended 3 'a full tmpfs'
+	ok 'a full tmpfs: the dump is kept' partial
+	ok 'a full tmpfs: there is room for the manifest' member status incomplete
+	ok 'a full tmpfs: and for the log' test -s "$dir/collect.log"
+	umount small
+	path="$work/far dir/it's \"here\"; \$(touch $work/owned) & *"
+fi
+# A smaller level is tried when there is one.
+conf 'core_collector lifeboat-collect -d 0,31 --codec none'
+printf 'stream limit %d\n' $((size / 1024 * 9 / 10)) > orders
+run_ssh
+ended 0 'with a second level'
+ok 'it is tried' says 'trying dump level 31'
+ok 'and whole' "$kdumpcmp" --check "$dir/vmcore"
+conf
+
+# ---- bytes that change over there ----
+
+echo "commit flip $((size / 2))" > orders
+run_ssh
+ended 3 'a byte is another one there'
+ok 'the digest tells' says 'has digest'
+ok 'it is not called complete' test ! -e "$dir/vmcore"
+
+# ---- no way ----
+
+# refused TEXT PATTERN
+refused()
+{
+	run_ssh
+	ended 1 "$1"
+	ok "$1: one line says why and what to do" says "$2"
+	ok "$1: nothing was made there" test ! -e 'far dir'
+}
+known otherkey
+refused 'another host key' 'host key is not the one that was pinned.*propagate'
+: > known_hosts
+refused 'no host key' 'host key is not pinned.*propagate'
+known hostkey
+allow stranger
+refused 'a key that is refused' 'refuses the key.*propagate'
+allow id
+sed -i '2d' conf
+echo "sshkey $work/nosuchkey" >> conf
+refused 'a key that is not there' 'refuses the key|cannot be used'
+conf
+sed -i '1s/.*/ssh nobody@no-such-host.invalid/' conf
+refused 'a name without an address' 'its name has no address'
+conf
+mkdir 'far dir'
+chmod 500 'far dir'
+sed -i "s|^path .*|path /proc/no/such|" conf
+run --config conf core
+ended 1 'a path that cannot be made'
+ok 'is told' says 'mkdir'
+rmdir 'far dir'
+conf
+stop_sshd
+refused 'nothing listens' 'nothing listens there'
+
+finish
