@@ -18,6 +18,7 @@ struct err;
 struct context {
 	const char *root; /* before every path; "" */
 	const char *config; /* path of the configuration, below root */
+	bool yes; /* questions are answered so */
 	bool config_said; /* named by the user: then it must be there */
 	FILE *out; /* answers */
 	FILE *diag; /* notes that are no failure */
@@ -39,6 +40,7 @@ command_run command_load;
 command_run command_mark_clean;
 command_run command_receipts;
 command_run command_savecore;
+command_run command_propagate;
 command_run command_reload;
 command_run command_status;
 command_run command_unload;

@@ -34,6 +34,8 @@ static const struct command commands[] = {
 	 true},
 	{"savecore", "take a dump from a raw device: [--keep] [DEVICE [DIRECTORY]]",
 	 command_savecore, true},
+	{"propagate", "set up key and host key of ssh targets, and try to log in; --yes: trust it",
+	 command_propagate, false},
 	{"mark-clean", "this boot ends in order: for the service that runs at shutdown",
 	 command_mark_clean, false},
 	{"config", "print the configuration as it was understood", command_config, false},
@@ -43,7 +45,7 @@ static const struct command commands[] = {
 
 static void usage(FILE *out)
 {
-	fprintf(out, "Usage: lifeboat [--config FILE] COMMAND [WORD]...\n"
+	fprintf(out, "Usage: lifeboat [--config FILE] [--yes] COMMAND [WORD]...\n"
 		     "Keep a capture kernel ready, to save the memory of this one if it dies.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-10s  %s\n", commands[i].name, commands[i].summary);
@@ -117,6 +119,9 @@ int main(int argc, char **argv)
 			ctx.words = argv + i;
 			ctx.nwords = argc - i;
 			break;
+		} else if (strcmp(argv[i], "--yes") == 0) {
+			ctx.yes = true;
+			continue;
 		} else if (command) {
 			return wrong("one word too many: ", argv[i]);
 		} else {

@@ -9,7 +9,7 @@
 set -u
 # shellcheck source=tests/golden/lib.sh
 . "$(dirname "$0")/lib.sh"
-golden_needs lifeboat-collect tests/tools/mkkernel tests/oracle/kdumpcmp
+golden_needs lifeboat lifeboat-collect tests/tools/mkkernel tests/oracle/kdumpcmp
 sshd=$(PATH=$PATH:/sbin:/usr/sbin command -v sshd) || bail 'sshd is installed: scripts/deps'
 cd "$work" || exit 1
 mkkernel "$golden/order/worth.kernel" core
@@ -53,7 +53,7 @@ Port @port@
 ListenAddress 127.0.0.1
 HostKey $work/hostkey
 PidFile none
-AuthorizedKeysFile $work/authorized_keys
+AuthorizedKeysFile $work/authorized_keys $work/home/.ssh/authorized_keys
 StrictModes no
 UsePAM no
 PermitRootLogin yes
@@ -257,7 +257,7 @@ if [[ $(id -u) = 0 ]] && mounted $((size / 1024 / 2))k 2> /dev/null; then
 fi
 # A smaller level is tried when there is one.
 conf 'core_collector lifeboat-collect -d 0,31 --codec none'
-printf 'stream limit %d\n' $((size / 1024 * 9 / 10)) > orders
+printf 'stream limit %d\n' $((size * 9 / 10 / 1024)) > orders
 run_ssh
 ended 0 'with a second level'
 ok 'it is tried' says 'trying dump level 31'
@@ -305,6 +305,99 @@ ended 1 'a path that cannot be made'
 ok 'is told' says 'mkdir'
 rmdir 'far dir'
 conf
+
+# ---- lifeboat propagate ----
+
+propagate()
+{
+	"$out/lifeboat" --config "$work/conf" "$@" propagate > said 2>&1 < answer
+	code=$?
+}
+sed -i "s|^sshkey .*|sshkey $work/new/key|; s|^ssh_hostkeys .*|ssh_hostkeys $work/new/hosts|" conf
+mkdir -p home me
+export HOME=$work/me
+echo no > answer
+propagate
+ended 2 'a host key that is not confirmed'
+ok 'its fingerprint was shown' grep -qF "$(ssh-keygen -lf hostkey.pub | cut -d ' ' -f 2)" said
+ok 'it is not pinned' gone new/hosts
+ok 'a key was made, for its owner alone' test "$(stat -c %a new/key)" = 600
+
+# The administrator has another key, in an agent, that is known over there.
+allow id
+eval "$(ssh-agent -s)" > /dev/null
+ssh-add -q id
+echo yes > answer
+propagate
+ended 0 'key, host key and login are set up'
+ok 'the host key is pinned' grep -qF "$(cut -d ' ' -f 1,2 hostkey.pub)" new/hosts
+ok 'the public key is there' grep -qF "$(cut -d ' ' -f 2 new/key.pub)" home/.ssh/authorized_keys
+ok 'the path can be written to' says 'can be written to'
+ssh-agent -k > /dev/null
+unset SSH_AUTH_SOCK SSH_AGENT_PID
+: > answer
+propagate
+ended 0 'again, nobody is asked'
+ok 'and nothing changes' test "$(wc -l < home/.ssh/authorized_keys)" = 1
+run_ssh
+complete_by_ssh 'a dump with what was set up'
+
+sed "s|^\(\S*\) .*|\1 $(cat otherkey.pub)|; 1q" new/hosts > hosts && mv hosts new/hosts
+propagate
+ended 2 'a host key that changed'
+ok 'is told with the way out' says 'not the one that was pinned.*--yes'
+propagate --yes
+ended 0 'with --yes'
+ok 'the new one is pinned, and only that' test "$(grep -cF "$(cut -d ' ' -f 2 otherkey.pub)" new/hosts)" = 0
+run_ssh
+ended 0 'and serves'
+
+# ---- the initrd ----
+
+mkinitrd()
+{
+	initrd/lifeboat-mkinitrd -c "$work/conf" --modules-dir "$work/modules" \
+		--lifeboat "$out/lifeboat" --collector "$out/lifeboat-collect" \
+		--init initrd/init --compress zstd -o "$work/initrd.img" > "$work/said" 2>&1
+	code=$?
+}
+mkdir modules
+: > modules/modules.dep
+top=$(dirname "$(dirname "$golden")")
+cd "$top" || exit 1
+mkinitrd
+cd "$work" || exit 1
+ended 0 'an initrd with ssh'
+ok 'it has at most 6 MB' test "$(stat -c %s initrd.img)" -le 6000000
+ok 'only its owner can read it' test "$(stat -c %a initrd.img)" = 600
+mkdir root
+(cd root && zstd -dcq ../initrd.img | cpio -idm --quiet) || bail 'the initrd can be unpacked'
+ok 'it has the key, for root only' test "$(stat -c %a "root$work/new/key")" = 600
+ok 'it has the host key' cmp new/hosts "root$work/new/hosts"
+ok 'root is somebody there' grep -q '^root:x:0:0:' root/etc/passwd
+has_libraries()
+{
+	local loader
+	loader=$(echo root/lib64/ld-linux-*)
+	! LC_ALL=C "$loader" --inhibit-cache --library-path "$(echo root/lib/*-linux-gnu)" \
+		--list root/bin/ssh | grep '=> /'
+}
+ok 'ssh has all its libraries there' has_libraries
+mv new/hosts hosts
+cd "$top" || exit 1
+mkinitrd
+cd "$work" || exit 1
+ended 1 'no host key'
+ok 'is told with what to do' says 'has no host key of .*propagate'
+mv hosts new/hosts
+mv new/key key
+cd "$top" || exit 1
+mkinitrd
+cd "$work" || exit 1
+ended 1 'no key'
+ok 'is told with what to do' says 'there is no key .*propagate'
+conf
+
 stop_sshd
 refused 'nothing listens' 'nothing listens there'
 

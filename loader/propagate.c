@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * lifeboat propagate: makes sure that the collector will be able to log in to each ssh target, as
+ * kdumpctl propagate does: a key of its own, the host key pinned, the public key installed over
+ * there, and a try with the very options that the collector uses. What is done already stays.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "loader/command.h"
+#include "vmcore/ssh.h"
+
+enum {
+	TOOL_MS = 30000,
+	TEXT_MAX = 16 << 10, /* of host keys; one has about 100 bytes, of RSA 750 */
+	COMMAND_MAX = 8 << 10,
+};
+
+/* One ssh target, and what is needed to reach it. */
+struct target {
+	const struct context *ctx;
+	const struct config_target *conf;
+	struct ssh_conf ssh;
+	char name[SSH_NAME_MAX]; /* as known_hosts calls it */
+	char port[16];
+	char scanned[TEXT_MAX]; /* its host keys: "type key" a line */
+};
+
+#define SAY(t, ...)                                               \
+	do {                                                      \
+		fprintf((t)->ctx->out, "%s: ", (t)->conf->where); \
+		fprintf((t)->ctx->out, __VA_ARGS__);              \
+		fputc('\n', (t)->ctx->out);                       \
+	} while (0)
+
+/* Runs a program of openssh: its answer in @out, its exit code in @code_ret. */
+static int run_tool(const char *const argv[], const char *input, char *out, size_t room,
+		    int *code_ret, struct err *err)
+{
+	struct child c;
+	size_t n = 0;
+	ssize_t got;
+	int rc = child_start(&c, argv, err);
+
+	if (rc == ERR_NOTFOUND)
+		return err_set(err, rc, "there is no %s here; install openssh-client", argv[0]);
+	if (rc)
+		return rc;
+	if (input)
+		rc = child_write(&c, input, strlen(input), TOOL_MS, err);
+	child_close_in(&c);
+	while (!rc && (got = child_read(&c, out + n, room - 1 - n, TOOL_MS, err)) != 0) {
+		if (got < 0)
+			rc = got;
+		else
+			n += got;
+		if (n + 1 >= room)
+			rc = err_set(err, ERR_LIMIT, "%s says more than %zu bytes", argv[0], room);
+	}
+	out[n] = '\0';
+	if (!rc)
+		rc = child_wait(&c, TOOL_MS, err);
+	*code_ret = rc ? -1 : child_code(&c);
+	child_end(&c);
+	if (rc)
+		err_prepend(err, "%s", argv[0]);
+	return rc;
+}
+
+/* Appends @text to a file, which is made with @mode, and makes that durable. */
+static int append_file(const char *path, const char *text, mode_t mode, bool anew, struct err *err)
+{
+	CLEANUP_CLOSE int fd =
+		open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (anew ? O_TRUNC : O_APPEND), mode);
+	int rc;
+
+	if (fd < 0)
+		return err_sys(err, "%s", path);
+	rc = io_write(fd, text, strlen(text), err);
+	if (!rc && fsync(fd))
+		rc = err_sys(err, "fsync");
+	if (rc)
+		err_prepend(err, "%s", path);
+	return rc;
+}
+
+/* The directories above @path, for root alone. */
+static int make_parents(const char *path, struct err *err)
+{
+	char part[SSH_PATH_MAX];
+
+	snprintf(part, sizeof(part), "%s", path);
+	for (char *s = strchr(part + 1, '/'); s; s = strchr(s + 1, '/')) {
+		*s = '\0';
+		if (mkdir(part, 0700) && errno != EEXIST)
+			return err_sys(err, "%s", part);
+		*s = '/';
+	}
+	return 0;
+}
+
+/* ---- the key ---- */
+
+static int make_key(struct target *t, struct err *err)
+{
+	const char *argv[] = {"ssh-keygen", "-q",	"-t", "ed25519",  "-N", "",
+			      "-C",	    "lifeboat", "-f", t->ssh.key, NULL};
+	char out[512];
+	int code;
+	int rc = make_parents(t->ssh.key, err);
+
+	if (!rc)
+		rc = run_tool(argv, NULL, out, sizeof(out), &code, err);
+	if (!rc && code)
+		rc = err_set(err, ERR_SYS, "%s: ssh-keygen could not make it", t->ssh.key);
+	if (!rc)
+		SAY(t, "key %s made", t->ssh.key);
+	return rc;
+}
+
+/* The public half, from the private one: the file beside it may be missing, or another's. */
+static int public_key(struct target *t, char *ret, size_t room, struct err *err)
+{
+	const char *argv[] = {"ssh-keygen", "-y", "-P", "", "-f", t->ssh.key, NULL};
+	char path[SSH_PATH_MAX + 8];
+	int code;
+	int rc = run_tool(argv, NULL, ret, room, &code, err);
+
+	if (rc)
+		return rc;
+	if (code || !strchr(ret, ' '))
+		return err_set(err, ERR_USAGE,
+			       "%s cannot be used: it must be a private key without a passphrase, "
+			       "readable by its owner only",
+			       t->ssh.key);
+	snprintf(path, sizeof(path), "%s.pub", t->ssh.key);
+	if (!access(path, F_OK))
+		return 0;
+	return append_file(path, ret, 0644, true, err);
+}
+
+/* ---- the host key ---- */
+
+/* Fills t->scanned with what answers there: "type key" lines. */
+static int scan_host(struct target *t, struct err *err)
+{
+	const char *argv[] = {"ssh-keyscan",	"-T", "10", "-p", t->port, "--",
+			      t->ssh.dest.host, NULL};
+	char out[TEXT_MAX];
+	size_t n = 0;
+	char *save;
+	int code;
+	int rc = run_tool(argv, NULL, out, sizeof(out), &code, err);
+
+	if (rc)
+		return rc;
+	t->scanned[0] = '\0';
+	for (char *line = strtok_r(out, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *key = strchr(line, ' ');
+
+		if (line[0] != '#' && key)
+			n += snprintf(t->scanned + n, sizeof(t->scanned) - n, "%s\n", key + 1);
+	}
+	if (n)
+		return 0;
+	return err_set(err, ERR_BROKEN,
+		       "no host key from %s; is it up, is sshd running, is the port right?",
+		       t->name);
+}
+
+/* Entries of the host in a known_hosts file (NULL: the user's own); "" when there are none. */
+static int find_known(struct target *t, const char *file, char *ret, size_t room, struct err *err)
+{
+	const char *argv[] = {"ssh-keygen", "-F", t->name, file ? "-f" : NULL, file, NULL};
+	int code;
+	int rc;
+
+	ret[0] = '\0';
+	if (file && access(file, F_OK))
+		return 0;
+	rc = run_tool(argv, NULL, ret, room, &code, err);
+	// It ends with 1 where the host, or the file, is not there.
+	if (!rc && code)
+		ret[0] = '\0';
+	return rc;
+}
+
+/* Is one of the scanned keys among @entries? */
+static bool is_known(const struct target *t, const char *entries)
+{
+	for (const char *line = t->scanned; *line; line += strcspn(line, "\n") + 1) {
+		char key[TEXT_MAX];
+
+		snprintf(key, sizeof(key), "%.*s", (int)strcspn(line, "\n"), line);
+		if (strstr(entries, key))
+			return true;
+	}
+	return false;
+}
+
+static int show_fingerprints(struct target *t, struct err *err)
+{
+	const char *argv[] = {"ssh-keygen", "-l", "-f", "-", NULL};
+	char out[4096], *save;
+	int code;
+	int rc = run_tool(argv, t->scanned, out, sizeof(out), &code, err);
+
+	for (char *line = strtok_r(out, "\n", &save); !rc && line;
+	     line = strtok_r(NULL, "\n", &save))
+		SAY(t, "host key %s", line);
+	return rc;
+}
+
+/* Does the administrator say yes? */
+static bool confirmed(struct target *t)
+{
+	char answer[16] = "";
+
+	if (t->ctx->yes)
+		return true;
+	fprintf(t->ctx->out,
+		"%s: compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` "
+		"there. Trust it? [yes/no] ",
+		t->conf->where);
+	fflush(t->ctx->out);
+	return fgets(answer, sizeof(answer), stdin) && strcmp(answer, "yes\n") == 0;
+}
+
+/* Pins the scanned keys, and nothing else, for this host. */
+static int pin(struct target *t, bool instead, struct err *err)
+{
+	const char *argv[] = {"ssh-keygen", "-R", t->name, "-f", t->ssh.hostkeys, NULL};
+	char text[2 * TEXT_MAX], out[1024];
+	size_t n = 0;
+	int code;
+	int rc = make_parents(t->ssh.hostkeys, err);
+
+	if (!rc && instead)
+		rc = run_tool(argv, NULL, out, sizeof(out), &code, err);
+	if (rc)
+		return rc;
+	for (const char *line = t->scanned; *line && n < sizeof(text);
+	     line += strcspn(line, "\n") + 1)
+		n += snprintf(text + n, sizeof(text) - n, "%s %.*s\n", t->name,
+			      (int)strcspn(line, "\n"), line);
+	if (n >= sizeof(text))
+		return err_set(err, ERR_LIMIT, "%s: too many host keys", t->name);
+	rc = append_file(t->ssh.hostkeys, text, 0600, false, err);
+	if (!rc)
+		SAY(t, "host key pinned in %s", t->ssh.hostkeys);
+	return rc;
+}
+
+static int pin_host(struct target *t, struct err *err)
+{
+	char pinned[TEXT_MAX], own[TEXT_MAX];
+	int rc = scan_host(t, err);
+
+	if (!rc)
+		rc = find_known(t, t->ssh.hostkeys, pinned, sizeof(pinned), err);
+	if (!rc)
+		rc = find_known(t, NULL, own, sizeof(own), err);
+	if (rc || is_known(t, pinned))
+		return rc;
+	rc = show_fingerprints(t, err);
+	if (rc)
+		return rc;
+	if (pinned[0] && !t->ctx->yes)
+		return err_set(err, ERR_USAGE,
+			       "%s: the host key is not the one that was pinned: another machine "
+			       "answers, or it was installed anew; if that is right, say --yes",
+			       t->conf->where);
+	if (!is_known(t, own) && !confirmed(t))
+		return err_set(err, ERR_USAGE, "%s: the host key was not confirmed",
+			       t->conf->where);
+	return pin(t, pinned[0], err);
+}
+
+/* ---- the login ---- */
+
+static const char test_script[] =
+	"exec sh -c 'umask 077; mkdir -p \"$1\" && cd \"$1\" && echo > ./.lifeboat.$$ && "
+	"rm ./.lifeboat.$$ && echo lifeboat can write' lifeboat ";
+
+/* Logs in as the collector does, and writes to the path. */
+static int try_login(struct target *t, struct err *err)
+{
+	char command[COMMAND_MAX], path[SSH_QUOTED_MAX], out[512] = "";
+	size_t n = 0;
+	ssize_t got = 0;
+	struct child c;
+	int rc = ssh_quote(t->conf->path, path, sizeof(path), err);
+
+	if (rc)
+		return rc;
+	snprintf(command, sizeof(command), "%s%s", test_script, path);
+	rc = ssh_start(&c, &t->ssh, command, err);
+	if (rc)
+		return rc;
+	child_close_in(&c);
+	while (n + 1 < sizeof(out) &&
+	       (got = child_read(&c, out + n, sizeof(out) - 1 - n, TOOL_MS, err)) > 0)
+		n += got;
+	out[n] = '\0';
+	rc = got < 0 ? got : child_wait(&c, TOOL_MS, err);
+	child_end(&c);
+	if (rc || child_code(&c) != 0)
+		return ssh_explain(&c, &t->ssh, rc ? ERR_BROKEN : ERR_SYS, err);
+	if (!strstr(out, "lifeboat can write"))
+		return err_set(err, ERR_SYS, "%s: its login shell does not run commands",
+			       t->conf->where);
+	SAY(t, "logged in, %s can be written to", t->conf->path);
+	return 0;
+}
+
+/* With the user's own means: other keys, an agent, a password that ssh asks for. */
+static int install_key(struct target *t, struct err *err)
+{
+	char hosts[SSH_PATH_MAX + 32], user[REMOTE_USER_MAX + REMOTE_HOST_MAX],
+		pub[SSH_PATH_MAX + 8];
+	const char *argv[] = {"ssh-copy-id", "-f",
+			      "-i",	     pub,
+			      "-p",	     t->port,
+			      "-o",	     hosts,
+			      "-o",	     "GlobalKnownHostsFile=/dev/null",
+			      "-o",	     "StrictHostKeyChecking=yes",
+			      user,	     NULL};
+	const char *home = getenv("HOME");
+	char ssh_dir[SSH_PATH_MAX];
+	pid_t pid;
+	int status;
+
+	snprintf(hosts, sizeof(hosts), "UserKnownHostsFile=\"%s\"", t->ssh.hostkeys);
+	snprintf(user, sizeof(user), "%s@%s", t->ssh.dest.user, t->ssh.dest.host);
+	snprintf(pub, sizeof(pub), "%s.pub", t->ssh.key);
+	// ssh-copy-id wants a directory for temporary files, and does not make it.
+	if (home && snprintf(ssh_dir, sizeof(ssh_dir), "%s/.ssh", home) < (int)sizeof(ssh_dir))
+		mkdir(ssh_dir, 0700);
+	SAY(t, "installing the public key; its password may be asked for");
+	fflush(t->ctx->out);
+	errno = posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)argv, environ);
+	if (errno)
+		return err_sys(err, "ssh-copy-id");
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(err, "ssh-copy-id");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	return err_set(err, ERR_SYS,
+		       "the public key could not be installed; put this line into "
+		       "~%s/.ssh/authorized_keys on %s yourself, then run this again: see %s",
+		       t->ssh.dest.user, t->ssh.dest.host, pub);
+}
+
+static int fill_target(struct target *t, const struct context *ctx, const struct config *c,
+		       const struct config_target *conf, struct err *err)
+{
+	int rc;
+
+	*t = (struct target){.ctx = ctx, .conf = conf};
+	rc = remote_parse_ssh(&t->ssh.dest, conf->where, err);
+	if (rc)
+		return rc;
+	snprintf(t->ssh.key, sizeof(t->ssh.key), "%s",
+		 conf->sshkey[0] ? conf->sshkey : SSH_KEY_DEFAULT);
+	snprintf(t->ssh.hostkeys, sizeof(t->ssh.hostkeys), "%s",
+		 c->ssh_hostkeys[0] ? c->ssh_hostkeys : SSH_HOSTKEYS_DEFAULT);
+	snprintf(t->port, sizeof(t->port), "%u", t->ssh.dest.port ? t->ssh.dest.port : SSH_PORT);
+	ssh_known_name(&t->ssh.dest, t->name);
+	return 0;
+}
+
+static int propagate(struct target *t, struct err *err)
+{
+	char key[TEXT_MAX];
+	struct err why = {0};
+	int rc = 0;
+
+	if (access(t->ssh.key, F_OK))
+		rc = make_key(t, err);
+	if (!rc)
+		rc = public_key(t, key, sizeof(key), err);
+	if (!rc)
+		rc = pin_host(t, err);
+	if (rc)
+		return rc;
+	// lifeboat-receive takes no commands: what it needs over there is in lifeboat-receive(8).
+	if (t->conf->method == CONFIG_METHOD_RECEIVE) {
+		SAY(t, "for lifeboat-receive, the key is: %.*s", (int)strcspn(key, "\n"), key);
+		return 0;
+	}
+	if (!try_login(t, &why))
+		return 0;
+	if (!strstr(why.msg, "refuses the key")) {
+		if (err)
+			*err = why;
+		return why.code;
+	}
+	rc = install_key(t, err);
+	return rc ? rc : try_login(t, err);
+}
+
+int command_propagate(const struct context *ctx, struct err *err)
+{
+	CLEANUP_FREE struct config *c = malloc(sizeof(*c));
+	CLEANUP_FREE struct target *t = malloc(sizeof(*t));
+	size_t found = 0;
+	int rc;
+
+	if (!c || !t)
+		return err_set(err, ERR_NOMEM, "no memory for the configuration");
+	rc = command_read_config(ctx, "propagate", c, err);
+	for (size_t i = 0; !rc && i < c->ntargets; i++) {
+		if (c->targets[i].kind != CONFIG_TARGET_SSH)
+			continue;
+		found++;
+		rc = fill_target(t, ctx, c, &c->targets[i], err);
+		if (!rc)
+			rc = propagate(t, err);
+	}
+	if (!rc && !found)
+		rc = err_set(err, ERR_USAGE, "%s names no ssh target", ctx->config);
+	return rc;
+}
