@@ -179,6 +179,23 @@ static int open_sink(struct capture *c, const struct dumpopts *o, struct sink *s
 	return rc;
 }
 
+/*
+ * A format that the target cannot hold was told when it was loaded; now a dump in another one beats
+ * none. Over ssh a plain dump needs no -F, which is there because makedumpfile needs it.
+ */
+static void choose_format(struct capture *c, struct dumpopts *o)
+{
+	enum config_target_kind kind = c->target.conf->kind;
+	struct err why = {0};
+
+	if (kind == CONFIG_TARGET_SSH && o->format != DUMP_FORMAT_KDUMP)
+		err_set(&why, ERR_UNSUPPORTED, "over ssh a dump is a plain file at once");
+	else if (!dumpopts_check(o, kind == CONFIG_TARGET_RAW, &why))
+		return;
+	log_line(c->log, LOG_ERROR, "warning: %s; writing kdump-compressed", why.msg);
+	o->format = DUMP_FORMAT_KDUMP;
+}
+
 static int save_dump(struct capture *c, struct err *err)
 {
 	struct dumpopts opts = c->config->collect;
@@ -195,13 +212,7 @@ static int save_dump(struct capture *c, struct err *err)
 
 	if (!opts.threads)
 		opts.threads = c->cpus.online;
-	rc = dumpopts_check(&opts, c->target.conf->kind == CONFIG_TARGET_RAW, err);
-
-	// Told when it was loaded; now a dump in another format beats none.
-	if (rc) {
-		log_line(c->log, LOG_ERROR, "warning: %s; writing kdump-compressed", err->msg);
-		opts.format = DUMP_FORMAT_KDUMP;
-	}
+	choose_format(c, &opts);
 	rc = open_sink(c, &opts, &sink, err);
 	if (rc)
 		return rc;

@@ -149,6 +149,12 @@ ok 'and finds all pages' "$kdumpcmp" local again
 ok 'libkdumpfile reads the same' test \
 	"$("$out/tests/oracle/kdumpfile_hash" local)" = "$("$out/tests/oracle/kdumpfile_hash" "$dir/vmcore")"
 
+# As kdump.conf has it: makedumpfile needs -F there.
+conf 'core_collector makedumpfile -F -l -d 0'
+run_ssh
+complete_by_ssh 'core_collector with -F'
+conf
+
 # Another system: only what is in one directory, under a shell of its kind.
 for system in busybox bash; do
 	mkdir "$system"
