@@ -3,37 +3,13 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
-#ifdef __aarch64__
-#include <asm/hwcap.h>
-#include <sys/auxv.h>
-#endif
-
-enum {
-	CPUID_7_EBX_SHA = 1 << 29,
-};
 
 /* Of POSIX cksum: x^32 + x^26 + x^23 + ... + 1, the highest bit first. */
 #define CRC_POLYNOMIAL 0x04c11db7U
 
-static bool cpu_has_sha(void)
+enum digest_kind digest_choose(bool cksum_there)
 {
-#ifdef __x86_64__
-	unsigned int a, b, c, d;
-
-	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & CPUID_7_EBX_SHA;
-#elif defined(__aarch64__)
-	return getauxval(AT_HWCAP) & HWCAP_SHA2;
-#else
-	return false;
-#endif
-}
-
-enum digest_kind digest_choose(bool sha256_there)
-{
-	return sha256_there && cpu_has_sha() ? DIGEST_SHA256 : DIGEST_CKSUM;
+	return cksum_there ? DIGEST_CKSUM : DIGEST_SHA256;
 }
 
 const char *digest_name(enum digest_kind kind)

@@ -30,11 +30,11 @@ struct digest {
 };
 
 /*
- * What costs this CPU less than packing does: SHA-256 only where it has instructions for it,
- * else a CRC. What it has to find is a disk or a memory that lost something: on the way each
- * packet has a MAC already.
+ * With which to check, given whether cksum(1) is there: it costs both sides a tenth of what SHA-256
+ * does, and what it has to find is a disk or a memory that lost something; on the way each packet
+ * has a MAC already. Some small systems have sha256sum only.
  */
-enum digest_kind digest_choose(bool sha256_there);
+enum digest_kind digest_choose(bool cksum_there);
 
 /* "sha256", "cksum" */
 const char *digest_name(enum digest_kind kind);

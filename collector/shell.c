@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -36,6 +37,14 @@ static const char prelude[] =
 	"size() { set -- $(ls -ln \"$1\"); echo \"$5\"; }; "
 	"ok() { echo \"$N ok $*\"; }; N=$0; ";
 
+/* The next connection is another one, whatever becomes of the last. */
+static void next_connection(struct shell *sh)
+{
+	if (sh->dir[0])
+		snprintf(sh->conf.control, sizeof(sh->conf.control), "%s/%u", sh->dir,
+			 ++sh->broken);
+}
+
 void shell_init(struct shell *sh, const struct ssh_conf *conf, struct log *log)
 {
 	uint64_t r;
@@ -49,7 +58,24 @@ void shell_init(struct shell *sh, const struct ssh_conf *conf, struct log *log)
 		clock_gettime(CLOCK_REALTIME, &ts);
 		r = (uint64_t)ts.tv_sec << 32 ^ ts.tv_nsec ^ (uint64_t)getpid() << 20;
 	}
+	strcpy(sh->dir, "/tmp/lifeboat.XXXXXX");
+	if (!mkdtemp(sh->dir))
+		sh->dir[0] = '\0';
+	next_connection(sh);
 	snprintf(sh->nonce, sizeof(sh->nonce), "lb%016llx", (unsigned long long)r);
+}
+
+void shell_deinit(struct shell *sh)
+{
+	ssh_unshare(&sh->conf);
+	// What a killed client left behind in it has no further use.
+	for (unsigned int i = 0; sh->dir[0] && i <= sh->broken; i++) {
+		snprintf(sh->conf.control, sizeof(sh->conf.control), "%s/%u", sh->dir, i);
+		unlink(sh->conf.control);
+	}
+	if (sh->dir[0])
+		rmdir(sh->dir);
+	sh->dir[0] = '\0';
 }
 
 int shell_patience(const struct shell *sh, unsigned int seconds)
@@ -98,8 +124,10 @@ int shell_failed(struct shell *sh, struct child *c, int rc, struct err *err)
 	if (rc == ERR_NODATA)
 		child_wait(c, shell_patience(sh, END_MS / 1000), NULL);
 	child_end(c);
-	return ssh_explain(c, &sh->conf, rc == ERR_LIMIT || rc == ERR_NODATA ? ERR_BROKEN : rc,
-			   err);
+	rc = ssh_explain(c, &sh->conf, rc == ERR_LIMIT || rc == ERR_NODATA ? ERR_BROKEN : rc, err);
+	if (rc == ERR_BROKEN)
+		next_connection(sh);
+	return rc;
 }
 
 /* All that comes back until the end; what does not fit is only read. */
@@ -155,7 +183,7 @@ int shell_finish(struct shell *sh, struct child *c, const struct shell_step *ste
 	if (rc)
 		return shell_failed(sh, c, rc, err);
 	if (child_code(c) != 0)
-		return ssh_explain(c, &sh->conf, ERR_SYS, err);
+		return shell_failed(sh, c, ERR_SYS, err);
 	if (find_reply(sh, answer, reply))
 		return 0;
 	err_set(err, ERR_CORRUPT,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * shell: steps on another machine, each a small script for the POSIX shell there, over a
- * connection of its own. A step is done when the script says so with a word that was made for
+ * shell: steps on another machine, each a small script for the POSIX shell there, a session of
+ * its own. They share a connection until it breaks, then the next one. A step is done when the script says so with a word that was made for
  * this dump: that a connection ended well proves nothing.
  *
  * Scripts are constants without single quotes and backslashes, since the login shell that reads
@@ -32,6 +32,8 @@ struct shell {
 	uint64_t end_ms; /* of log_now_ms(): no wait goes on beyond it; 0: none */
 	unsigned int retry_s; /* so long in all a connection that fails is tried again */
 	unsigned int stall_s; /* so long without a byte of progress and a connection is given up */
+	char dir[32]; /* of the socket by which steps share a connection; "": they do not */
+	unsigned int broken; /* connections until now */
 	char nonce[20];
 	char sync[8]; /* how a file is made durable there: "file", "dd", "all" */
 	enum digest_kind digest; /* with what both sides can check bytes */
@@ -49,6 +51,9 @@ struct shell_step {
 
 /* Makes the word; no connection yet. @conf is copied. */
 void shell_init(struct shell *sh, const struct ssh_conf *conf, struct log *log);
+
+/* Ends the connection that steps share. */
+void shell_deinit(struct shell *sh);
 
 /*
  * Does a step, once. What the script says behind the word and "ok" is in @reply. Errors are those

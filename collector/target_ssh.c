@@ -40,8 +40,8 @@ static const char hello_script[] =
 	"if dd if=/dev/null of=\"$p\" conv=notrunc,fsync 2> /dev/null; then s=dd; fi; "
 	"if sync \"$p\" 2> /dev/null && sync --version > /dev/null 2>&1; then s=file; fi; "
 	"rm -f \"$p\" || exit 1; d=none; "
-	"if echo | sha256sum > /dev/null 2>&1; then d=sha256; "
-	"elif echo | cksum > /dev/null 2>&1; then d=cksum; fi; "
+	"if echo | cksum > /dev/null 2>&1; then d=cksum; "
+	"elif echo | sha256sum > /dev/null 2>&1; then d=sha256; fi; "
 	"ok $s $d ${SSH_CONNECTION%% *}";
 
 /* 0: made. The directory above is synced too, or the new name may be lost. */
@@ -102,9 +102,9 @@ static int greet(struct target *t, struct err *err)
 		return err_set(err, ERR_CORRUPT, "login: its answer is '%.64s'", reply);
 	if (strcmp(sum, "none") == 0)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "it has neither sha256sum nor cksum to check a dump with");
+			       "it has neither cksum nor sha256sum to check a dump with");
 	memcpy(sh->sync, how, sizeof(sh->sync));
-	sh->digest = digest_choose(strcmp(sum, "sha256") == 0);
+	sh->digest = digest_choose(strcmp(sum, "cksum") == 0);
 	memcpy(t->host, host, sizeof(t->host));
 	return 0;
 }
@@ -128,6 +128,7 @@ static int ssh_open(struct target *t, struct err *err)
 		rc = greet(t, err);
 	}
 	if (rc) {
+		shell_deinit(&f->shell);
 		t->state = NULL;
 		free(f);
 		return rc;
@@ -268,8 +269,11 @@ static int ssh_space(struct target *t, struct target_space *ret, struct err *err
 
 static int ssh_close(struct target *t, struct err *err)
 {
+	struct target_ssh *f = t->state;
+
 	(void)err;
-	free(t->state);
+	shell_deinit(&f->shell);
+	free(f);
 	t->state = NULL;
 	return 0;
 }

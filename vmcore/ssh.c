@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #ifdef __aarch64__
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -14,6 +15,7 @@
 
 enum {
 	CODE_OF_SSH = 255, // ssh(1): an error occurred, and it was not the command's
+	UNSHARE_MS = 3000,
 	OPTION_MAX = SSH_PATH_MAX + 32,
 };
 
@@ -77,7 +79,8 @@ int ssh_quote(const char *text, char *buf, size_t room, struct err *err)
 struct args {
 	const char *words[SSH_ARGS_MAX];
 	size_t n;
-	char port[16], timeout[48], alive[48], count[48];
+	char port[16], timeout[48], alive[48], count[48], share[48];
+	char control[SSH_CONTROL_MAX + 16];
 	char hostkeys[OPTION_MAX];
 };
 
@@ -107,8 +110,6 @@ static const char *const options[] = {
 	"PreferredAuthentications=publickey",
 	"PasswordAuthentication=no",
 	"KbdInteractiveAuthentication=no",
-	"ControlMaster=no",
-	"ControlPath=none",
 	"ProxyCommand=none",
 	"PermitLocalCommand=no",
 	"ClearAllForwardings=yes",
@@ -133,6 +134,21 @@ static const char *hostkeys_of(const struct ssh_conf *conf)
 	return conf->hostkeys[0] ? conf->hostkeys : SSH_HOSTKEYS_DEFAULT;
 }
 
+/* Values that are given first are those that count. */
+static void add_control(struct args *a, const struct ssh_conf *conf)
+{
+	if (!conf->control[0]) {
+		add_option(a, "ControlMaster=no");
+		add_option(a, "ControlPath=none");
+		return;
+	}
+	snprintf(a->control, sizeof(a->control), "ControlPath=%s", conf->control);
+	snprintf(a->share, sizeof(a->share), "ControlPersist=%d", SSH_SHARE_S);
+	add_option(a, "ControlMaster=auto");
+	add_option(a, a->control);
+	add_option(a, a->share);
+}
+
 static void fill_args(struct args *a, const struct ssh_conf *conf, const char *command)
 {
 	unsigned int connect = conf->connect_s ? conf->connect_s : SSH_CONNECT_S;
@@ -146,6 +162,7 @@ static void fill_args(struct args *a, const struct ssh_conf *conf, const char *c
 	add(a, "ssh");
 	add(a, "-F");
 	add(a, "/dev/null");
+	add_control(a, conf);
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		add_option(a, options[i]);
 	add_option(a, a->hostkeys);
@@ -180,6 +197,18 @@ int ssh_start(struct child *c, const struct ssh_conf *conf, const char *command,
 	return rc;
 }
 
+void ssh_unshare(const struct ssh_conf *conf)
+{
+	const char *argv[] = {"ssh",  "-F", "/dev/null",     "-S", conf->control, "-O",
+			      "exit", "--", conf->dest.host, NULL};
+	struct child c;
+
+	if (!conf->control[0] || access(conf->control, F_OK) || child_start(&c, argv, NULL))
+		return;
+	child_wait(&c, UNSHARE_MS, NULL);
+	child_end(&c);
+}
+
 /* What the client says, in the order in which it is looked for, and what to do about it. */
 struct cause {
 	const char *said;
@@ -206,7 +235,8 @@ static const struct cause causes[] = {
 	 "nothing listens there; is sshd running, is the port right?"},
 	{"No route to host", ERR_BROKEN, "there is no way to it; check network and address"},
 	{"Network is unreachable", ERR_BROKEN, "the network is not up, or has no route to it"},
-	{"Connection timed out", ERR_BROKEN, "it does not answer; is it up, is a firewall between?"},
+	{"Connection timed out", ERR_BROKEN,
+	 "it does not answer; is it up, is a firewall between?"},
 	{"Operation timed out", ERR_BROKEN, "it does not answer; is it up, is a firewall between?"},
 	{"no matching", ERR_USAGE, "it has no cipher or key exchange in common with this client"},
 	{"No user exists for uid", ERR_USAGE, "there is no /etc/passwd here that names this user"},

@@ -25,6 +25,8 @@ enum {
 	SSH_PATH_MAX = 1024,
 	SSH_ARGS_MAX = 80, /* words of the client's command line */
 	SSH_QUOTED_MAX = 4 * SSH_PATH_MAX + 3, /* a path as ssh_quote() makes it */
+	SSH_CONTROL_MAX = 80, /* an address has room for 107, and ssh adds 17 */
+	SSH_SHARE_S = 30,
 	SSH_CONNECT_S = 15, /* to connect, by default */
 	SSH_ALIVE_S = 5, /* a silent connection is asked for a sign of life so often ... */
 	SSH_ALIVE_COUNT = 6, /* ... and given up after so many without an answer */
@@ -35,6 +37,12 @@ struct ssh_conf {
 	char key[SSH_PATH_MAX]; /* private key; "": SSH_KEY_DEFAULT */
 	char hostkeys[SSH_PATH_MAX]; /* known_hosts; "": SSH_HOSTKEYS_DEFAULT */
 	unsigned int connect_s; /* 0: SSH_CONNECT_S */
+	/*
+	 * Path of a socket by which later clients share the connection of the first, which lives on
+	 * for SSH_SHARE_S without any: a handshake costs more than most commands. "": each has its
+	 * own. Whoever finds it broken goes on with another path.
+	 */
+	char control[SSH_CONTROL_MAX];
 };
 
 /* "[host]:port" as known_hosts has it, or the host alone where the port is 22. */
@@ -53,6 +61,9 @@ int ssh_quote(const char *text, char *buf, size_t room, struct err *err);
  * when something comes, or by ssh_explain().
  */
 int ssh_start(struct child *c, const struct ssh_conf *conf, const char *command, struct err *err);
+
+/* Ends the connection that clients of @conf share, if there is one. */
+void ssh_unshare(const struct ssh_conf *conf);
 
 /*
  * Why the client failed, as one line with what to do, from what it said and its exit code. To be

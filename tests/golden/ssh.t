@@ -168,15 +168,15 @@ for system in busybox bash; do
 	complete_by_ssh "$system"
 done
 # A sync that takes no file, too: dd can do what is needed for a file, but not for a directory.
-rm bash/sha256sum bash/sync
+rm bash/cksum bash/sync
 printf '#!/bin/sh\n[ $# = 0 ] && exec %s\n' "$(command -v sync)" > bash/sync
 chmod 755 bash/sync
 run_ssh
-complete_by_ssh 'no sha256sum'
-rm bash/cksum
+complete_by_ssh 'no cksum'
+rm bash/sha256sum
 run_ssh
-ended 1 'neither sha256sum nor cksum'
-ok 'is told' says 'neither sha256sum nor cksum'
+ended 1 'neither cksum nor sha256sum'
+ok 'is told' says 'neither cksum nor sha256sum'
 rm path
 
 # ---- connections that die ----

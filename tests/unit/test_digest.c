@@ -72,7 +72,8 @@ static void test_pieces(void **state)
 static void test_choice(void **state)
 {
 	(void)state;
-	assert_int_equal(digest_choose(false), DIGEST_CKSUM);
+	assert_int_equal(digest_choose(true), DIGEST_CKSUM);
+	assert_int_equal(digest_choose(false), DIGEST_SHA256);
 	assert_string_equal(digest_name(DIGEST_CKSUM), "cksum");
 	assert_string_equal(digest_name(DIGEST_SHA256), "sha256");
 }
