@@ -23,6 +23,7 @@ enum {
 };
 
 enum state {
+	NEW, /* no byte was sent, and no connection made */
 	LIVE, /* a connection takes bytes */
 	SEALED, /* all of them are over there, which was acknowledged */
 	FAILED, /* nothing takes bytes any more */
@@ -32,6 +33,7 @@ struct sink_ssh {
 	struct shell *sh;
 	enum state state;
 	struct child child; /* of the connection that takes bytes */
+	uint64_t room; /* bytes of the index */
 	uint64_t arrived; /* bytes that are surely there; UINT64_MAX: all that were sent */
 	uint64_t front; /* bytes of the first write, which the head replaces */
 	struct digest digest; /* of all behind them */
@@ -43,12 +45,16 @@ struct sink_ssh {
 };
 
 /*
- * $3, where it goes on. cat is told its place by a dd that copies nothing: they share the
+ * $3, where it goes on; $4, bytes that the index will need: where the file system cannot allocate
+ * ahead, writing zeros does the same. cat is told its place by a dd that copies nothing: they share the
  * descriptor. Opened with <>, the file keeps what it has, and a shell that is still there from
  * before can do no harm with what it has.
  */
 static const char stream_script[] =
-	"cd \"$1\" || exit 1; f=./$2; if [ $3 = 0 ]; then rm -f \"$f\" || exit 1; fi; "
+	"cd \"$1\" || exit 1; f=./$2; r=$f.room; if [ $3 = 0 ]; then rm -f \"$f\" || exit 1; "
+	"fallocate -l $4 \"$r\" 2> /dev/null || "
+	"dd if=/dev/zero of=\"$r\" bs=65536 count=$(($4 / 65536 + 1)) 2> /dev/null || "
+	"{ rm -f \"$r\"; echo \"No space left on device for the index\" >&2; exit 1; }; fi; "
 	"{ if [ $3 -gt 0 ]; then dd bs=1 seek=$3 count=0 conv=notrunc 2> /dev/null < /dev/null; "
 	"fi && cat; } 1<> \"$f\" || exit 1; ok $(size \"$f\")";
 
@@ -80,12 +86,6 @@ static const char keep_script[] =
 	"cat 1<> \"$f\" || exit 1; n=$(size \"$f\"); "
 	"[ \"$n\" = $4 ] || { echo \"the dump has $n bytes there, not $4\" >&2; exit 1; }; "
 	"fs \"$f\" || exit 1; rm -f \"$f.room\"; ds . || exit 1; ok kept";
-
-/* Where the file system cannot allocate ahead, writing zeros does the same. */
-static const char reserve_script[] =
-	"cd \"$1\" || exit 1; r=./$2.room; fallocate -l $3 \"$r\" 2> /dev/null || "
-	"dd if=/dev/zero of=\"$r\" bs=65536 count=$(($3 / 65536 + 1)) 2> /dev/null || "
-	"{ rm -f \"$r\"; echo \"No space left on device for the index\" >&2; exit 1; }; ok room";
 
 static const char remove_script[] = "cd \"$1\" && rm -f \"./$2\" \"./$2.room\" && ok gone";
 static const char unreserve_script[] = "cd \"$1\" && rm -f \"./$2.room\" && ok gone";
@@ -133,14 +133,15 @@ static void keep_bytes(struct sink_ssh *f, const uint8_t *buf, size_t size, uint
 
 static int start_at(struct sink_ssh *f, uint64_t offset, struct err *err)
 {
-	char where[NUMBER_MAX];
+	char where[NUMBER_MAX], room[NUMBER_MAX];
 	struct shell_step step = {
 		.what = "dump",
 		.script = stream_script,
-		.words = {f->dir, f->temp, where},
+		.words = {f->dir, f->temp, where, room},
 	};
 
 	number(where, offset);
+	number(room, f->room + SPARE_SIZE);
 	return shell_start(f->sh, &f->child, &step, err);
 }
 
@@ -209,8 +210,11 @@ static int send_piece(struct sink *s, const uint8_t *buf, size_t size, struct er
 {
 	struct sink_ssh *f = s->ssh;
 	struct err why = {0};
-	int rc;
+	int rc = f->state == NEW ? start_at(f, s->sent, err) : 0;
 
+	if (rc)
+		return rc;
+	f->state = LIVE;
 	keep_bytes(f, buf, size, s->sent);
 	s->sent += size;
 	rc = child_write(&f->child, buf, size, shell_patience(f->sh, f->sh->stall_s), &why);
@@ -314,17 +318,9 @@ static int ssh_drain(struct sink *s, struct err *err)
 
 static int ssh_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err)
 {
-	char size[NUMBER_MAX], reply[SHELL_REPLY_MAX];
-	struct shell_step step = {
-		.what = "room for the index",
-		.script = reserve_script,
-		.words = {s->ssh->dir, s->ssh->temp, size},
-	};
-
-	if (start >= end)
-		return 0;
-	number(size, end - start + SPARE_SIZE);
-	return shell_persist(s->ssh->sh, &step, s->ssh->sh->retry_s, reply, err);
+	(void)err;
+	s->ssh->room = end > start ? end - start : 0;
+	return 0;
 }
 
 static int ssh_resize(struct sink *s, uint64_t size, struct err *err)
@@ -427,30 +423,19 @@ static int ssh_keep(struct sink *s, struct err *err)
 	return rc;
 }
 
-/* A new file: what may still be on its way to the old one does not reach it. */
+/* A new file of that name: what may still be on its way to the old one does not reach it. */
 static int ssh_restart(struct sink *s, struct err *err)
 {
 	struct sink_ssh *f = s->ssh;
-	struct shell_step step = {
-		.what = "incomplete dump",
-		.script = remove_script,
-		.words = {f->dir, f->temp},
-	};
-	char reply[SHELL_REPLY_MAX];
-	int rc;
 
+	(void)err;
 	child_end(&f->child);
-	f->state = FAILED;
+	f->state = NEW;
 	f->arrived = UINT64_MAX;
 	f->nhead = 0;
 	s->sent = 0;
 	digest_init(&f->digest, f->sh->digest);
-	rc = shell_persist(f->sh, &step, f->sh->retry_s / KEEP_SHARE, reply, err);
-	if (!rc)
-		rc = start_at(f, 0, err);
-	if (!rc)
-		f->state = LIVE;
-	return rc;
+	return 0;
 }
 
 static void ssh_close(struct sink *s)
@@ -465,7 +450,7 @@ static void ssh_close(struct sink *s)
 
 	child_end(&f->child);
 	// Neither committed nor kept: of no use to anybody. Whether it is gone is not worth a wait.
-	if (f->temp[0] && f->state != FAILED)
+	if (f->temp[0] && f->state != FAILED && f->state != NEW)
 		shell_run(f->sh, &step, reply, NULL);
 	free(f->kept);
 	free(f);
@@ -495,7 +480,6 @@ int sink_ssh_open(struct sink *s, struct shell *sh, const char *dir, const char 
 		  const char *temp, struct err *err)
 {
 	struct sink_ssh *f = calloc(1, sizeof(*f));
-	int rc;
 
 	*s = (struct sink){.fd = -1};
 	if (!f)
@@ -510,13 +494,9 @@ int sink_ssh_open(struct sink *s, struct shell *sh, const char *dir, const char 
 	    snprintf(s->path, sizeof(s->path), "%s:%s/%s", sh->conf.dest.host, dir, name) >=
 		    (int)sizeof(s->path) ||
 	    snprintf(s->temp, sizeof(s->temp), "%s:%s/%s", sh->conf.dest.host, dir, temp) >=
-		    (int)sizeof(s->temp))
-		rc = err_set(err, ERR_LIMIT, "%s/%s: name too long", dir, name);
-	else
-		rc = start_at(f, 0, err);
-	if (rc) {
+		    (int)sizeof(s->temp)) {
 		free(f);
-		return rc;
+		return err_set(err, ERR_LIMIT, "%s/%s: name too long", dir, name);
 	}
 	s->ops = &ssh_ops;
 	s->ssh = f;

@@ -25,7 +25,7 @@ enum {
 
 /*
  * A file @name in directory @dir of the far side, called @temp until it is committed, mode 0600.
- * @sh is borrowed. The connection is made at once.
+ * @sh is borrowed. Its first bytes make the file.
  */
 int sink_ssh_open(struct sink *s, struct shell *sh, const char *dir, const char *name,
 		  const char *temp, struct err *err);

@@ -191,17 +191,14 @@ with_order()
 	complete_by_ssh "$text"
 	ok "$text: it happened" test ! -s orders
 }
-for percent in 10 50 95; do
-	with_order "dead at $percent %" "stream cut $((size * percent / 100))"
-	ok 'it went on where it broke' says 'going on at byte [1-9]'
-done
-with_order 'dead twice' "stream cut $((size / 3))" "stream cut $((size / 3))"
-with_order 'dead before the first byte' 'stream before'
-with_order 'dead at its last byte' 'stream unheard'
-with_order 'dead before the commit' 'commit before'
-with_order 'dead behind the commit' 'commit unheard'
-with_order 'dead behind a small file' 'small unheard'
-with_order 'dead before the length is known' "stream cut $((size / 2))" 'length before'
+with_order 'dead at 10 %, and an answer to a small file lost' "stream cut $((size / 10))" 'small unheard'
+ok 'it went on where it broke' says 'going on at byte [1-9]'
+with_order 'dead at 50 %, and before the length is known' "stream cut $((size / 2))" 'length before'
+ok 'it went on where it broke' says 'going on at byte [1-9]'
+with_order 'dead at 95 %, and before the commit' "stream cut $((size * 95 / 100))" 'commit before'
+ok 'it went on where it broke' says 'going on at byte [1-9]'
+with_order 'dead twice, at once and at the last byte, and an answer to the commit lost' \
+	'stream before' 'stream unheard' 'commit unheard'
 
 # The other machine lost power: of what was written, part is gone.
 partial()
