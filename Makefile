@@ -55,7 +55,7 @@ endif
 
 # Libraries of codecs and formats, linked from their static archives into the programs.
 LIBS_vmcore := -ldeflate -lz -llzo2 -lzstd
-LIBS_collector := -lblkid -lxxhash -lnettle
+LIBS_collector := -lblkid -lxxhash
 LIBS_loader := -ljson-c -lblkid -lxxhash
 
 ifeq ($(V),1)

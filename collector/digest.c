@@ -73,17 +73,17 @@ void digest_update(struct digest *d, const void *buf, size_t size)
 {
 	d->size += size;
 	if (d->kind == DIGEST_SHA256)
-		sha256_update(&d->sha256, size, buf);
+		sha256_update(&d->sha256, buf, size);
 	else
 		d->crc = crc_update(d, d->crc, buf, size);
 }
 
 void digest_text(struct digest *d, char ret[static DIGEST_TEXT_MAX])
 {
-	uint8_t sum[SHA256_DIGEST_SIZE];
+	uint8_t sum[SHA256_SIZE];
 
 	if (d->kind == DIGEST_SHA256) {
-		sha256_digest(&d->sha256, sizeof(sum), sum);
+		sha256_final(&d->sha256, sum);
 		for (size_t i = 0; i < sizeof(sum); i++)
 			snprintf(ret + 2 * i, 3, "%02x", sum[i]);
 		return;

@@ -6,10 +6,11 @@
 #ifndef COLLECTOR_DIGEST_H
 #define COLLECTOR_DIGEST_H
 
-#include <nettle/sha2.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/sha256.h"
 
 enum digest_kind {
 	DIGEST_CKSUM, /* the CRC of POSIX cksum(1); the length is part of it */
@@ -17,7 +18,7 @@ enum digest_kind {
 };
 
 enum {
-	DIGEST_TEXT_MAX = 2 * SHA256_DIGEST_SIZE + 1,
+	DIGEST_TEXT_MAX = 2 * SHA256_SIZE + 1,
 	DIGEST_CRC_TABLES = 8, /* bytes that are taken at once */
 };
 
@@ -25,7 +26,7 @@ struct digest {
 	enum digest_kind kind;
 	uint64_t size;
 	uint32_t crc;
-	struct sha256_ctx sha256;
+	struct sha256 sha256;
 	uint32_t tables[DIGEST_CRC_TABLES][256];
 };
 
