@@ -45,12 +45,17 @@ static void next_connection(struct shell *sh)
 			 ++sh->broken);
 }
 
-void shell_init(struct shell *sh, const struct ssh_conf *conf, struct log *log)
+void shell_init(struct shell *sh, const struct ssh_conf *conf, const uint64_t *end_ms,
+		struct log *log)
 {
 	uint64_t r;
 
-	*sh = (struct shell){
-		.conf = *conf, .log = log, .retry_s = RETRY_S, .stall_s = STALL_S, .sync = "all"};
+	*sh = (struct shell){.conf = *conf,
+			     .end_ms = end_ms,
+			     .log = log,
+			     .retry_s = RETRY_S,
+			     .stall_s = STALL_S,
+			     .sync = "all"};
 	// It has to differ from what an earlier dump or a login script says; it is no secret.
 	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != sizeof(r)) {
 		struct timespec ts;
@@ -82,10 +87,10 @@ int shell_patience(const struct shell *sh, unsigned int seconds)
 {
 	uint64_t ms = (uint64_t)seconds * 1000, now = log_now_ms();
 
-	if (sh->end_ms && now >= sh->end_ms)
+	if (*sh->end_ms && now >= *sh->end_ms)
 		return 1;
-	if (sh->end_ms && sh->end_ms - now < ms)
-		ms = sh->end_ms - now;
+	if (*sh->end_ms && *sh->end_ms - now < ms)
+		ms = *sh->end_ms - now;
 	return ms < INT_MAX ? ms : INT_MAX;
 }
 
@@ -248,7 +253,7 @@ bool shell_again(struct shell *sh, unsigned int try, unsigned int seconds, int r
 		pauses += pause_of(i);
 	if (rc != ERR_BROKEN || pauses > seconds)
 		return false;
-	if (sh->end_ms && log_now_ms() + pause_of(try) * 1000ULL >= sh->end_ms)
+	if (*sh->end_ms && log_now_ms() + pause_of(try) * 1000ULL >= *sh->end_ms)
 		return false;
 	log_line(sh->log, LOG_ERROR, "warning: %s; trying again in %u s", why->msg, pause_of(try));
 	sleep(pause_of(try));

@@ -29,7 +29,7 @@ enum {
 struct shell {
 	struct ssh_conf conf;
 	struct log *log; /* borrowed */
-	uint64_t end_ms; /* of log_now_ms(): no wait goes on beyond it; 0: none */
+	const uint64_t *end_ms; /* of log_now_ms(), borrowed: no wait goes on beyond it; 0: none */
 	unsigned int retry_s; /* so long in all a connection that fails is tried again */
 	unsigned int stall_s; /* so long without a byte of progress and a connection is given up */
 	char dir[32]; /* of the socket by which steps share a connection; "": they do not */
@@ -50,7 +50,8 @@ struct shell_step {
 };
 
 /* Makes the word; no connection yet. @conf is copied. */
-void shell_init(struct shell *sh, const struct ssh_conf *conf, struct log *log);
+void shell_init(struct shell *sh, const struct ssh_conf *conf, const uint64_t *end_ms,
+		struct log *log);
 
 /* Ends the connection that steps share. */
 void shell_deinit(struct shell *sh);

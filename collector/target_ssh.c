@@ -119,8 +119,7 @@ static int ssh_open(struct target *t, struct err *err)
 		return err_set(err, ERR_NOMEM, "no memory to begin with");
 	rc = fill_conf(t, &conf, err);
 	if (!rc) {
-		shell_init(&f->shell, &conf, t->log);
-		f->shell.end_ms = t->end_ms;
+		shell_init(&f->shell, &conf, &t->end_ms, t->log);
 		f->shell.retry_s = t->config->network_timeout;
 		if (t->config->stall_time)
 			f->shell.stall_s = t->config->stall_time;
