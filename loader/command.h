@@ -27,6 +27,7 @@ struct context {
 	char *const *words; /* what stands behind the command */
 	size_t nwords;
 	void (*syslog)(int priority, const char *text); /* the system's log */
+	bool generic; /* --generic: for another machine than this one */
 };
 
 /*
@@ -41,6 +42,7 @@ command_run command_mark_clean;
 command_run command_receipts;
 command_run command_savecore;
 command_run command_propagate;
+command_run command_network;
 command_run command_reload;
 command_run command_status;
 command_run command_unload;

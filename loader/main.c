@@ -39,6 +39,8 @@ static const struct command commands[] = {
 	{"mark-clean", "this boot ends in order: for the service that runs at shutdown",
 	 command_mark_clean, false},
 	{"config", "print the configuration as it was understood", command_config, false},
+	{"network", "print how the capture kernel will reach the targets, or HOST...",
+	 command_network, true},
 	{"version", "print the version", command_version, false},
 	{"help", "print this text", command_help, false},
 };
@@ -115,13 +117,16 @@ int main(int argc, char **argv)
 			if (++i == argc)
 				return wrong("--config needs a file", "");
 			ctx.config = argv[i];
+		} else if (strcmp(argv[i], "--generic") == 0) {
+			ctx.generic = true;
+			continue;
+		} else if (strcmp(argv[i], "--yes") == 0) {
+			ctx.yes = true;
+			continue;
 		} else if (command && command->takes_words) {
 			ctx.words = argv + i;
 			ctx.nwords = argc - i;
 			break;
-		} else if (strcmp(argv[i], "--yes") == 0) {
-			ctx.yes = true;
-			continue;
 		} else if (command) {
 			return wrong("one word too many: ", argv[i]);
 		} else {
