@@ -22,6 +22,8 @@
 #include "collector/log.h"
 #include "collector/manifest.h"
 #include "collector/mini.h"
+#include "collector/netlease.h"
+#include "collector/netup.h"
 #include "collector/output.h"
 #include "collector/plan.h"
 #include "collector/rearrange.h"
@@ -30,6 +32,7 @@
 #include "vmcore/config.h"
 #include "vmcore/dumpopts.h"
 #include "vmcore/kmem.h"
+#include "vmcore/netconf.h"
 #include "vmcore/sigbus.h"
 #include "vmcore/xlat.h"
 
@@ -279,6 +282,27 @@ static int run_by_config(const struct dumpopts *o, struct log *log)
 	return rc;
 }
 
+/* --network FILE: what the capture kernel does for a target that needs it, alone. */
+static int run_network(const struct dumpopts *o, struct log *log)
+{
+	CLEANUP_FREE struct config *c = calloc(1, sizeof(*c));
+	struct netup_request r = {.file = o->network, .log = log};
+	struct err err = {0};
+
+	if (!c)
+		return EXIT_FAILED;
+	config_default(c);
+	config_load(c, o->config ? o->config : CONFIG_FILE, false, NULL);
+	r.limit_ms = (uint64_t)c->network_timeout * 1000;
+	// Of any other description the names are nobody's.
+	if (strcmp(o->network, NETCONF_FILE) == 0)
+		r.etc = "/etc";
+	if (!netup_run(&r, &err))
+		return EXIT_COMPLETE;
+	log_line(log, LOG_ERROR, "%s", err.msg);
+	return err.code == ERR_USAGE ? EXIT_CONFIG : EXIT_FAILED;
+}
+
 static size_t operands_wanted(const struct dumpopts *o)
 {
 	if (o->dry_run || o->vtop || o->rearrange ||
@@ -298,6 +322,8 @@ static int run(const struct dumpopts *o, struct log *log)
 			puts("lifeboat-collect " LIFEBOAT_VERSION);
 		return fflush(stdout) ? EXIT_FAILED : EXIT_COMPLETE;
 	}
+	if (o->network)
+		return run_network(o, log);
 	if (o->act >= 0 || o->appliance || o->config || !o->noperands)
 		return o->noperands > 1 ? usage(log, "with a configuration there is no OUTPUT")
 					: run_by_config(o, log);
@@ -330,6 +356,9 @@ int main(int argc, char **argv)
 	struct err err = {0};
 
 	hold_standard_fds();
+	// udhcpc runs this program to hand a lease over.
+	if (argc > 1 && getenv(NETLEASE_FILE_VARIABLE))
+		return netlease_take(argv[1]);
 	if (!log)
 		return EXIT_FAILED;
 	log_init(log, STDERR_FILENO, LOG_PROGRESS | LOG_COMMON | LOG_ERROR);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "collector/log.h"
+#include "collector/netup.h"
 #include "vmcore/config.h"
 
 enum {
@@ -162,9 +163,22 @@ int target_init(struct target *t, const struct config *config, const struct conf
 		       err);
 }
 
+/* What another machine keeps is reached by a network that is up. */
+static int need_network(struct target *t, struct err *err)
+{
+	uint64_t patience = target_patience(t, t->config->network_timeout);
+
+	if (t->conf->kind != CONFIG_TARGET_SSH && t->conf->kind != CONFIG_TARGET_NFS)
+		return 0;
+	return netup_ensure(patience, t->log, err);
+}
+
 int target_open(struct target *t, struct err *err)
 {
-	int rc = t->ops->open(t, err);
+	int rc = need_network(t, err);
+
+	if (!rc)
+		rc = t->ops->open(t, err);
 
 	t->opened = !rc;
 	return name_it(t, rc, err);

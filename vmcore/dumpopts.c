@@ -23,6 +23,7 @@ enum opt {
 	OPT_HELP,
 	OPT_LEVEL,
 	OPT_MEMORY,
+	OPT_NETWORK,
 	OPT_MESSAGE_LEVEL,
 	OPT_MINI,
 	OPT_ORDERED,
@@ -103,6 +104,7 @@ static const struct row rows[] = {
 	{0, "format", true, OPT_FORMAT, NULL},
 	{0, "memory", true, OPT_MEMORY, NULL},
 	{0, "mini", false, OPT_MINI, NULL},
+	{0, "network", true, OPT_NETWORK, NULL},
 	{0, "ordered", false, OPT_ORDERED, NULL},
 	{0, "record", false, OPT_RECORD, NULL},
 	{0, "threads", true, OPT_THREADS, NULL},
@@ -291,6 +293,9 @@ static int take_cli(struct scan *s, const struct row *row, const char *opt, cons
 		return 0;
 	case OPT_CONFIG:
 		s->o.config = value;
+		return 0;
+	case OPT_NETWORK:
+		s->o.network = value;
 		return 0;
 	case OPT_HELP:
 		s->o.show_help = true;
@@ -591,6 +596,7 @@ const char *dumpopts_help(void)
 	       "       lifeboat-collect --mini | --record [OPTIONS] INPUT OUTPUT\n"
 	       "       lifeboat-collect -R OUTPUT < FLATTENED\n"
 	       "       lifeboat-collect [OPTIONS] --appliance\n"
+	       "       lifeboat-collect --network FILE\n"
 	       "Filter, compress and save the memory of a dead kernel.\n"
 	       "\n"
 	       "What to keep and how, as in makedumpfile(8):\n"
@@ -627,6 +633,7 @@ const char *dumpopts_help(void)
 	       "  --config FILE         read FILE instead of /etc/lifeboat.conf\n"
 	       "  --appliance           the capture kernel's own run, by the configuration\n"
 	       "  --act CODE            only carry out the action for that exit code\n"
+	       "  --network FILE        only bring the network up, as FILE describes it\n"
 	       "  -h, --help            this text\n"
 	       "  -v, --version         the version\n"
 	       "\n"
