@@ -144,3 +144,20 @@ void json_hex64(struct json *j, const char *key, uint64_t value)
 	snprintf(text, sizeof(text), "%016" PRIx64, value);
 	json_string(j, key, text);
 }
+
+void json_members(struct json *j, const char *object)
+{
+	const char *end = strrchr(object, '}');
+
+	if (!end)
+		return;
+	while (end > object + 1 && (end[-1] == '\n' || end[-1] == '\t'))
+		end--;
+	object++;
+	if (object == end)
+		return;
+	if (!j->first)
+		put(j, ",", 1);
+	put(j, object, end - object);
+	j->first = false;
+}

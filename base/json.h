@@ -36,4 +36,7 @@ void json_ms(struct json *j, const char *key, uint64_t ms);
 /* A 64-bit word as a string of 16 hexadecimal digits: JSON numbers end at 2^53. */
 void json_hex64(struct json *j, const char *key, uint64_t value);
 
+/* The members of @object, a text that was made with these functions; of "" there are none. */
+void json_members(struct json *j, const char *object);
+
 #endif
