@@ -11,8 +11,6 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/io.h"
-#include "collector/action.h"
 #include "collector/cpus.h"
 #include "collector/dmesg.h"
 #include "collector/dump.h"
@@ -22,6 +20,7 @@
 #include "collector/plan.h"
 #include "collector/sink.h"
 #include "collector/target.h"
+#include "collector/watch.h"
 #include "vmcore/config.h"
 #include "vmcore/kmem.h"
 #include "vmcore/vmcore.h"
@@ -34,30 +33,66 @@
 #define LOG_NAME       "collect.log"
 /* Users' scripts know a dump on a local disk by this name. */
 #define LOCAL_HOST "127.0.0.1"
+/* The codec of a second try: of those that any reader knows it costs least. */
+#define CHEAP_CODEC "lzo"
 
 enum {
 	SPARE_SIZE = MANIFEST_SIZE_MAX + LOG_KEPT_MAX,
+	LEVEL_LEAST = 31,
 };
 
 struct capture {
-	const struct config *config;
+	const struct capture_job *job;
 	struct log *log;
+	struct watch *watch;
 	struct input in;
 	struct target target;
+	struct attempt *now; // this attempt, in the job
 	int spare; // holds room for manifest and log where the dump fills the target, or -1
-	bool dmesg_saved;
+	struct dumpopts opts; // as configured, or less
 	struct cpus cpus;
 	struct plan plan;
+	struct dump dump;
 	struct manifest m;
+	char manifest_text[MANIFEST_TEXT_MAX];
 	uint64_t start_ms, stage_start_ms;
+	enum manifest_stage stage;
 };
 
-static void stage(struct capture *c, enum manifest_stage s)
+/* Ends a stage, and begins the next. */
+static void stage(struct capture *c, enum manifest_stage next)
 {
 	uint64_t now = log_now_ms();
 
-	c->m.stage_ms[s] += now - c->stage_start_ms;
+	c->m.stage_ms[c->stage] += now - c->stage_start_ms;
 	c->stage_start_ms = now;
+	c->stage = next;
+	watch_stage(c->watch, next);
+}
+
+/* What is safe on the target is told to who watches before anything else is begun. */
+static void set_tier(struct capture *c, enum tier tier, enum tier_state state)
+{
+	c->now->tiers[tier] = state;
+	watch_tier(c->watch, tier, state);
+}
+
+static enum manifest_status status_of(const enum tier_state *tiers)
+{
+	if (tiers[TIER_DUMP] == TIER_COMMITTED)
+		return MANIFEST_COMPLETE;
+	if (tiers[TIER_DUMP] == TIER_INCOMPLETE)
+		return MANIFEST_INCOMPLETE;
+	if (tiers[TIER_MINI] == TIER_COMMITTED)
+		return MANIFEST_MINI;
+	return tiers[TIER_DMESG] == TIER_COMMITTED ? MANIFEST_DMESG : MANIFEST_FAILED;
+}
+
+static void set_status(struct capture *c)
+{
+	c->now->status = c->m.status = status_of(c->now->tiers);
+	if (c->watch)
+		c->watch->status = c->m.status;
 }
 
 /* The first failure is the reason; those that follow from it are only logged. */
@@ -68,9 +103,24 @@ static void failed(struct capture *c, const struct err *err)
 		snprintf(c->m.reason, sizeof(c->m.reason), "%s", err->msg);
 }
 
-static int open_core(struct capture *c, const char *path, struct err *err)
+/*
+ * The manifest as far as it is known, for who comes after this process. Its size is 0 while it
+ * is being written.
+ */
+static void leave_body(struct capture *c)
+{
+	size_t len;
+
+	c->m.total_ms = log_now_ms() - c->start_ms;
+	c->watch->body_size = 0;
+	len = manifest_body(&c->m, c->watch->body, sizeof(c->watch->body));
+	c->watch->body_size = len;
+}
+
+static int open_core(struct capture *c, struct err *err)
 {
 	const struct kmem *km = &c->in.km;
+	const char *path = c->job->input;
 	int rc = input_open(&c->in, &path, 1, c->log, err);
 
 	if (rc)
@@ -81,18 +131,39 @@ static int open_core(struct capture *c, const char *path, struct err *err)
 	return 0;
 }
 
+/* Tells what the directory of this crash is called; what was in another one does not count. */
+static void name_dir(struct capture *c)
+{
+	const char *slash = strrchr(c->target.dir, '/');
+
+	snprintf(c->now->dir, sizeof(c->now->dir), "%.*s", (int)sizeof(c->now->dir) - 1,
+		 slash ? slash + 1 : c->target.dir);
+	snprintf(c->watch->dir, sizeof(c->watch->dir), "%s", c->now->dir);
+	for (int t = 0; t < TIERS; t++)
+		set_tier(c, t, TIER_NONE);
+	set_status(c);
+}
+
 /* 127.0.0.1-2026-11-21-03:44:59: made anew for each crash. */
 static int make_crash_dir(struct capture *c, struct err *err)
 {
+	struct target *t = &c->target;
 	time_t when = c->in.km.crashtime ? (time_t)c->in.km.crashtime : time(NULL);
 	char stamp[32], name[TARGET_HOST_MAX + 40];
 	struct tm tm;
+	int rc;
 
+	// Of a second try: what is there is added to.
+	if (c->now->dir[0] && t->ops->use_dir)
+		return t->ops->use_dir(t, c->now->dir, err);
 	if (!gmtime_r(&when, &tm) || !strftime(stamp, sizeof(stamp), "%Y-%m-%d-%H:%M:%S", &tm))
 		snprintf(stamp, sizeof(stamp), "%" PRIu64, c->in.km.crashtime);
-	snprintf(name, sizeof(name), "%s-%s", c->target.host[0] ? c->target.host : LOCAL_HOST,
-		 stamp);
-	return c->target.ops->make_dir(&c->target, name, err);
+	snprintf(name, sizeof(name), "%s-%s", t->host[0] ? t->host : LOCAL_HOST, stamp);
+	rc = t->ops->make_dir(t, name, err);
+	if (rc)
+		return rc;
+	name_dir(c);
+	return 0;
 }
 
 /*
@@ -136,7 +207,6 @@ static int save_dmesg(struct capture *c, struct err *err)
 	snprintf(c->m.panic, sizeof(c->m.panic), "%s", dmesg.panic);
 	if (rc || done)
 		return rc ? rc : done;
-	c->dmesg_saved = true;
 	log_line(c->log, LOG_COMMON,
 		 "log saved: %" PRIu64 " records, %" PRIu64 " bytes, %" PRIu64 " lost; %s",
 		 dmesg.stats.records, dmesg.stats.bytes, dmesg.stats.lost,
@@ -151,7 +221,7 @@ static void dmesg_to_console(struct capture *c)
 	struct err err = {0};
 
 	// Where it cannot be found, it cannot be printed either, and that has been said.
-	if (c->dmesg_saved || !c->in.km.vi || !c->in.km.xlat)
+	if (!c->in.km.vi || !c->in.km.xlat)
 		return;
 	log_line(c->log, LOG_ERROR, "the log could not be saved; it follows");
 	if (dmesg_write_tail(&c->in.km, c->log->fd, &dmesg, &err))
@@ -159,6 +229,40 @@ static void dmesg_to_console(struct capture *c)
 	log_line(c->log, LOG_ERROR, "end of the log");
 	if (!c->m.panic[0])
 		snprintf(c->m.panic, sizeof(c->m.panic), "%s", dmesg.panic);
+}
+
+/*
+ * One of the small tiers, unless it is safe already, or somebody died of it. Without it the dump
+ * is taken all the same, which holds all of them.
+ */
+static void save_tier(struct capture *c, enum tier tier, enum manifest_stage next,
+		      int (*save)(struct capture *c, struct err *err))
+{
+	struct err err = {0};
+	int rc;
+
+	if (c->now->tiers[tier] == TIER_COMMITTED)
+		return;
+	if (c->job->step.skip & 1U << tier) {
+		log_line(c->log, LOG_ERROR, "warning: %s is left out: an earlier try ended in it",
+			 manifest_tier_name(tier));
+		return;
+	}
+	stage(c, next);
+	set_tier(c, tier, TIER_BEGUN);
+	rc = save(c, &err);
+	if (rc) {
+		log_line(c->log, LOG_ERROR, "warning: %s", err.msg);
+		if (rc == ERR_STOPPED)
+			watch_resume(c->watch);
+	}
+	c->watch->dmesg = c->m.dmesg;
+	snprintf(c->watch->panic, sizeof(c->watch->panic), "%s", c->m.panic);
+	set_tier(c, tier, rc ? TIER_FAILED : TIER_COMMITTED);
+	if (!rc)
+		watch_acknowledged_all(c->watch);
+	set_status(c);
+	leave_body(c);
 }
 
 static const char *dump_name(const struct dumpopts *o)
@@ -171,8 +275,11 @@ static int open_sink(struct capture *c, const struct dumpopts *o, struct sink *s
 {
 	int rc = c->target.ops->open_sink(&c->target, dump_name(o), DUMP_TEMP_NAME, sink, err);
 
-	if (rc || o->format != DUMP_FORMAT_FLATTENED)
+	if (rc)
 		return rc;
+	sink->watch = c->watch;
+	if (o->format != DUMP_FORMAT_FLATTENED)
+		return 0;
 	rc = sink_flatten(sink, err);
 	if (rc)
 		sink_close(sink);
@@ -196,34 +303,52 @@ static void choose_format(struct capture *c, struct dumpopts *o)
 	o->format = DUMP_FORMAT_KDUMP;
 }
 
+/* What the configuration wants, or what is left of it on this rung of the ladder. */
+static void choose_options(struct capture *c)
+{
+	const struct step *step = &c->job->step;
+	struct dumpopts *o = &c->opts;
+
+	*o = c->job->config->collect;
+	if (c->job->memory)
+		o->memory = c->job->memory;
+	choose_format(c, o);
+	if (step->rung == COURSE_LESS) {
+		o->levels[0] = LEVEL_LEAST;
+		o->nlevels = 1;
+		snprintf(o->codec, sizeof(o->codec), CHEAP_CODEC);
+		o->codec_level = 0;
+	}
+	if (step->rung == COURSE_LESS || step->memory_step)
+		o->threads = 1;
+}
+
 static int save_dump(struct capture *c, struct err *err)
 {
-	struct dumpopts opts = c->config->collect;
 	struct sink sink;
-	struct dump d = {
-		.km = &c->in.km,
-		.opts = &opts,
-		.log = c->log,
-		.sink = &sink,
-		.plan = &c->plan,
-		.m = &c->m,
-	};
 	int rc;
 
-	if (!opts.threads)
-		opts.threads = c->cpus.online;
-	choose_format(c, &opts);
-	rc = open_sink(c, &opts, &sink, err);
+	rc = open_sink(c, &c->opts, &sink, err);
 	if (rc)
 		return rc;
-	rc = dump_run(&d, err);
+	set_tier(c, TIER_DUMP, TIER_BEGUN);
+	set_status(c);
+	c->dump.sink = &sink;
+	rc = dump_run(&c->dump, err);
+	c->stage = c->watch->stage;
+	c->stage_start_ms = log_now_ms();
 	sink_close(&sink);
-	c->m.file = c->m.status == MANIFEST_COMPLETE	 ? dump_name(&opts)
+	if (!c->dump.planned)
+		c->m.plan = NULL;
+	set_tier(c, TIER_DUMP,
+		 c->m.status == MANIFEST_COMPLETE     ? TIER_COMMITTED
+		 : c->m.status == MANIFEST_INCOMPLETE ? TIER_INCOMPLETE
+						      : TIER_FAILED);
+	c->m.file = c->m.status == MANIFEST_COMPLETE	 ? dump_name(&c->opts)
 		    : c->m.status == MANIFEST_INCOMPLETE ? DUMP_TEMP_NAME
 							 : "";
-	dump_report(&d);
-	if (!d.planned)
-		c->m.plan = NULL;
+	set_status(c);
+	dump_report(&c->dump);
 	return rc;
 }
 
@@ -235,17 +360,12 @@ static void save_text(struct capture *c, const char *name, const char *text, siz
 		log_line(c->log, LOG_ERROR, "%s/%s: %s", c->target.dir, name, err.msg);
 }
 
-static void save_manifest(struct capture *c)
+static void save_manifest(struct capture *c, const struct manifest_head *head, const char *body)
 {
-	CLEANUP_FREE char *buf = malloc(MANIFEST_SIZE_MAX);
-	size_t len;
+	size_t len = manifest_text(head, body, c->manifest_text, sizeof(c->manifest_text));
 
-	if (!buf)
-		return;
-	c->m.total_ms = log_now_ms() - c->start_ms;
-	len = manifest_text(&c->m, buf, MANIFEST_SIZE_MAX);
-	if (len && c->target.dir[0])
-		save_text(c, MANIFEST_NAME, buf, len);
+	if (len)
+		save_text(c, MANIFEST_NAME, c->manifest_text, len);
 }
 
 /*
@@ -256,100 +376,193 @@ static void save_manifest(struct capture *c)
  */
 static void bring_up_cpus(struct capture *c)
 {
-	cpus_start(&c->cpus, "");
-	cpus_wait(&c->cpus);
-	log_line(c->log, LOG_COMMON, "%s", c->cpus.text);
+	if (c->job->bring_up_cpus) {
+		cpus_start(&c->cpus, "");
+		cpus_wait(&c->cpus);
+		log_line(c->log, LOG_COMMON, "%s", c->cpus.text);
+	}
 	stage(c, STAGE_PLAN);
+	if (!c->opts.threads)
+		c->opts.threads = c->cpus.online;
 }
 
-/* Target, log, dump: stops at what makes the rest impossible. */
-static int save_all(struct capture *c, struct err *err)
+/* The target, and the directory of this crash on it. */
+static int open_target(struct capture *c, struct err *err)
 {
-	int rc = target_init(&c->target, c->config, &c->config->targets[0], c->log, err);
+	const struct config *config = c->job->config;
+	int rc =
+		target_init(&c->target, config, &config->targets[c->job->step.target], c->log, err);
 
-	if (!rc)
-		rc = target_open(&c->target, err);
-	stage(c, STAGE_TARGET);
 	if (rc)
 		return rc;
-	if (c->target.ops->make_dir) {
+	c->target.watch = c->watch;
+	c->target.end_ms = c->job->end_ms;
+	rc = target_open(&c->target, err);
+	if (!rc && c->target.ops->make_dir)
 		rc = make_crash_dir(c, err);
-		if (rc)
-			return rc;
-		// No log is no reason not to take the dump, which holds it too.
-		if (save_dmesg(c, err))
-			log_line(c->log, LOG_ERROR, "warning: %s", err->msg);
-		else
-			c->m.status = MANIFEST_DMESG;
-		stage(c, STAGE_DMESG);
-	}
+	return rc;
+}
+
+/* Stops at what makes the rest impossible. */
+static int save_all(struct capture *c, struct err *err)
+{
+	int rc;
+
+	stage(c, STAGE_TARGET);
+	rc = open_target(c, err);
+	if (rc)
+		return rc;
+	leave_body(c);
+	choose_options(c);
+	if (c->target.ops->make_dir)
+		save_tier(c, TIER_DMESG, STAGE_DMESG, save_dmesg);
+	stage(c, STAGE_PLAN);
 	bring_up_cpus(c);
+	c->dump = (struct dump){
+		.km = &c->in.km,
+		.opts = &c->opts,
+		.log = c->log,
+		.plan = &c->plan,
+		.m = &c->m,
+		.watch = c->watch,
+	};
+	if (c->job->step.rung == COURSE_TIERS)
+		return 0;
 	if (c->target.dir[0])
 		hold_spare(c);
 	return save_dump(c, err);
 }
 
-static void let_go(struct capture *c)
+/* Everything is told here, and nothing of it is touched again. */
+static void leave_result(struct capture *c, int rc)
 {
+	struct watch *w = c->watch;
+
+	snprintf(w->reason, sizeof(w->reason), "%s", c->m.reason);
+	leave_body(c);
+	w->code = rc;
+	w->ended_in = c->stage;
+	w->ended = true;
+}
+
+static void say_result(struct capture *c)
+{
+	const char *what = "no dump was saved";
+
+	if (c->m.status == MANIFEST_COMPLETE) {
+		log_line(c->log, LOG_COMMON, "committed %s",
+			 c->target.dir[0] ? c->target.dir : c->target.device);
+		return;
+	}
+	if (c->m.status == MANIFEST_INCOMPLETE)
+		what = "what was saved is in " DUMP_TEMP_NAME;
+	else if (c->m.status == MANIFEST_MINI)
+		what = "no dump but the mini-core was saved";
+	log_line(c->log, LOG_ERROR, "%s: %s", manifest_status_name(c->m.status), what);
+}
+
+static void let_go(struct capture *c, int rc)
+{
+	struct attempt *now = c->now;
+	struct manifest_head head = {
+		.status = c->m.status,
+		.reason = c->m.reason,
+		.tiers = now->tiers,
+		.attempts = c->job->attempts,
+		.nattempts = c->job->nattempts,
+	};
 	struct err err = {0};
 
 	release_spare(c);
+	leave_result(c, rc);
+	stage(c, STAGE_COMMIT);
+	now->outcome = course_outcome(rc, now->status, c->watch->ended_in);
+	now->stage = c->watch->ended_in;
+	now->ms = log_now_ms() - c->start_ms;
+	now->bytes = c->watch->written;
+	snprintf(now->reason, sizeof(now->reason), "%s", c->m.reason);
 	if (c->target.dir[0]) {
-		save_manifest(c);
+		save_manifest(c, &head, c->watch->body_size ? c->watch->body : "");
 		save_text(c, LOG_NAME, c->log->kept, c->log->used);
 	}
 	// Everything was fsynced by name. What of the file system itself is still dirty is synced on
 	// the way down, where there is a limit to waiting (action_run()).
-	if (target_close(&c->target, &err))
+	if (target_close(&c->target, &err)) {
 		failed(c, &err);
-}
-
-static int exit_code(const struct capture *c)
-{
-	switch (c->m.status) {
-	case MANIFEST_COMPLETE:
-		return EXIT_COMPLETE;
-	case MANIFEST_INCOMPLETE:
-		return EXIT_INCOMPLETE;
-	case MANIFEST_DMESG:
-	case MANIFEST_FAILED:
-		break;
+		snprintf(c->watch->reason, sizeof(c->watch->reason), "%s", c->m.reason);
 	}
-	return EXIT_FAILED;
 }
 
-int capture_run(const struct config *config, const char *input, struct log *log)
+static struct capture *begin(const struct capture_job *job)
 {
-	CLEANUP_FREE struct capture *c = calloc(1, sizeof(*c));
+	struct capture *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		log_line(job->log, LOG_ERROR, "no memory to begin with");
+		return NULL;
+	}
+	c->job = job;
+	c->log = job->log;
+	c->watch = job->watch;
+	c->now = &job->attempts[job->nattempts - 1];
+	c->cpus.online = sysconf(_SC_NPROCESSORS_ONLN);
+	c->spare = -1;
+	c->start_ms = c->stage_start_ms = log_now_ms();
+	c->m.status = c->now->status;
+	if (job->before) {
+		c->m.dmesg = job->before->dmesg;
+		snprintf(c->m.panic, sizeof(c->m.panic), "%s", job->before->panic);
+	}
+	return c;
+}
+
+int capture_run(const struct capture_job *job)
+{
+	struct capture *c = begin(job);
 	struct err err = {0};
 	int rc;
 
-	if (!c) {
-		log_line(log, LOG_ERROR, "no memory to begin with");
-		return EXIT_FAILED;
-	}
-	c->config = config;
-	c->log = log;
-	c->spare = -1;
-	c->start_ms = c->stage_start_ms = log_now_ms();
-	rc = open_core(c, input, &err);
-	stage(c, STAGE_OPEN);
-	if (!rc)
+	if (!c)
+		return ERR_NOMEM;
+	rc = open_core(c, &err);
+	if (!rc && job->step.rung == COURSE_CONSOLE) {
+		stage(c, STAGE_DMESG);
+		dmesg_to_console(c);
+	} else if (!rc)
 		rc = save_all(c, &err);
 	if (rc)
 		failed(c, &err);
-	dmesg_to_console(c);
-	if (c->m.status == MANIFEST_COMPLETE)
-		log_line(log, LOG_COMMON, "committed %s",
-			 c->target.dir[0] ? c->target.dir : c->target.device);
-	else
-		log_line(log, LOG_ERROR, "%s: %s", manifest_status_name(c->m.status),
-			 c->m.status == MANIFEST_INCOMPLETE ? "what was saved is in " DUMP_TEMP_NAME
-							    : "no dump was saved");
-	let_go(c);
-	rc = exit_code(c);
-	if (c->m.plan)
+	if (job->step.rung != COURSE_CONSOLE)
+		say_result(c);
+	let_go(c, rc);
+	if (c->dump.planned)
 		plan_deinit(&c->plan);
 	input_close(&c->in);
+	free(c);
+	return rc;
+}
+
+int capture_report(const struct capture_job *job, const struct manifest_head *head,
+		   const char *body, const char *dir)
+{
+	struct capture *c = begin(job);
+	struct err err = {0};
+	int rc;
+
+	if (!c)
+		return ERR_NOMEM;
+	stage(c, STAGE_TARGET);
+	snprintf(c->now->dir, sizeof(c->now->dir), "%s", dir);
+	rc = open_target(c, &err);
+	stage(c, STAGE_COMMIT);
+	if (!rc) {
+		save_manifest(c, head, body);
+		save_text(c, LOG_NAME, c->log->kept, c->log->used);
+	}
+	if (!rc)
+		rc = target_close(&c->target, &err);
+	if (rc)
+		log_line(c->log, LOG_ERROR, "warning: the last manifest: %s", err.msg);
+	free(c);
 	return rc;
 }

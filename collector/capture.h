@@ -1,18 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * capture: the collector's run by its configuration: the log first, then the dump, then the
- * manifest and the collector's own log, each made durable before the next begins.
+ * capture: one attempt to save a crash on one target: the panic record, the log, the mini-core,
+ * the dump, then the manifest and the collector's own log, each made durable before the next
+ * begins. It is the work of a process of its own, which captain.h starts and watches: what this
+ * one does may hang or die.
  */
 #ifndef COLLECTOR_CAPTURE_H
 #define COLLECTOR_CAPTURE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/course.h"
+
 struct config;
 struct log;
+struct watch;
+
+struct capture_job {
+	const struct config *config;
+	const char *input; /* /proc/vmcore */
+	struct log *log; /* shared with the supervisor */
+	struct watch *watch; /* the same: the result is left here */
+	struct step step; /* what is to be done */
+	uint64_t memory; /* bytes, of a budget that was halved; 0: as configured */
+	uint64_t end_ms; /* of log_now_ms(): no wait goes on beyond it; 0: none */
+	const struct watch *before; /* of the last attempt on this target, NULL: there was none */
+	bool bring_up_cpus; /* nobody has tried yet */
+	bool first; /* the first attempt of all */
+	/* Of all attempts, with this one at the end: filled by this process in its own copy. */
+	struct attempt *attempts;
+	size_t nattempts;
+};
+
+/* Does it. 0 or a code of base/err.h, with the reason in the watch, where all the rest is, too. */
+int capture_run(const struct capture_job *job);
 
 /*
- * Captures @input (/proc/vmcore) as @config says. Returns an exit code (action.h). Whatever
- * fails, what can still be saved is: with no target left the log goes to the console.
+ * Writes manifest and log anew in the crash directory @head is about, with what became known
+ * since: @body is its manifest_body(), or "". @target and @dir say which one.
  */
-int capture_run(const struct config *config, const char *input, struct log *log);
+int capture_report(const struct capture_job *job, const struct manifest_head *head,
+		   const char *body, const char *dir);
 
 #endif

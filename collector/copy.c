@@ -79,6 +79,8 @@ static void *copy_thread(void *arg)
 			if (!rc)
 				s->copy->done += size;
 		}
+		if (!rc && s->copy->check)
+			rc = s->copy->check(s->copy->ctx, &why);
 		if (rc && !s->rc) {
 			s->rc = rc;
 			if (s->err)

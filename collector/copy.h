@@ -17,6 +17,7 @@ struct copy {
 	struct sink *sink;
 	unsigned int workers;
 	void (*tick)(void *ctx, uint64_t bytes); /* after each chunk; may be NULL */
+	int (*check)(void *ctx, struct err *err); /* after each chunk: an error ends it; or NULL */
 	void *ctx;
 	uint64_t done; /* filled: bytes of the file dealt with */
 };

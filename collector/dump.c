@@ -18,6 +18,7 @@
 #include "collector/predict.h"
 #include "collector/progress.h"
 #include "collector/sink.h"
+#include "collector/watch.h"
 #include "collector/writer.h"
 #include "vmcore/codec.h"
 #include "vmcore/dumpopts.h"
@@ -52,6 +53,7 @@ struct flow {
 	size_t nparts;
 	struct part *now; /* whose pages are on their way */
 	struct progress progress;
+	struct watch *watch;
 	uint64_t before; /* pages of the parts before */
 };
 
@@ -92,7 +94,10 @@ static int choose_codec(struct dump *d, struct err *err)
 static int write_block(void *ctx, const struct block *block, struct err *err)
 {
 	struct flow *f = ctx;
+	int rc = watch_check(f->watch, err);
 
+	if (rc)
+		return rc;
 	return f->format->writer->write_block(f->now->writer, block, err);
 }
 
@@ -100,6 +105,7 @@ static void tick(void *ctx, const struct pipeline_stats *stats)
 {
 	struct flow *f = ctx;
 
+	watch_saved(f->watch, (f->before + stats->pages) * f->progress.page_size);
 	progress_show(&f->progress, f->before + stats->pages);
 }
 
@@ -117,6 +123,7 @@ static int make_plan(struct dump *d, unsigned int level, struct err *err)
 	};
 	int rc;
 
+	watch_stage(d->watch, STAGE_PLAN);
 	if (d->planned)
 		plan_deinit(d->plan);
 	d->planned = false;
@@ -276,6 +283,7 @@ static int commit(struct dump *d, struct flow *f, struct err *err)
 	uint64_t start = log_now_ms();
 	int rc;
 
+	watch_stage(d->watch, STAGE_COMMIT);
 	if (f->format->writer && d->m->pages.pages != d->plan->kept_pages)
 		return err_set(err, ERR_CORRUPT,
 			       "%" PRIu64 " pages were written, %" PRIu64 " were planned",
@@ -307,6 +315,7 @@ static void keep_incomplete(struct dump *d, struct flow *f)
 
 	if (!d->m->pages.pages)
 		return;
+	watch_stage(d->watch, STAGE_COMMIT);
 	if (f->format->writer)
 		rc = finish_parts(d, f, false, &why);
 	// Blocks were handed over, but the sink lost all of them.
@@ -328,7 +337,15 @@ static void copy_tick(void *ctx, uint64_t bytes)
 {
 	struct flow *f = ctx;
 
+	watch_saved(f->watch, bytes);
 	progress_show(&f->progress, bytes / f->progress.page_size);
+}
+
+static int copy_check(void *ctx, struct err *err)
+{
+	const struct flow *f = ctx;
+
+	return watch_check(f->watch, err);
 }
 
 /* The file as it is: what a page is does not matter. */
@@ -340,6 +357,7 @@ static int copy_input(struct dump *d, struct flow *f, struct err *err)
 		.sink = d->sink,
 		.workers = d->budget.threads,
 		.tick = copy_tick,
+		.check = copy_check,
 		.ctx = f,
 	};
 	int rc;
@@ -389,13 +407,14 @@ static int predict(struct dump *d, struct err *err)
 /* One try at one level; @planned: for which the plan was made before. */
 static int try_level(struct dump *d, unsigned int level, bool planned, bool last, struct err *err)
 {
-	struct flow f = {.format = format_of(d->opts)};
+	struct flow f = {.format = format_of(d->opts), .watch = d->watch};
 	uint64_t start;
 	int rc = planned ? 0 : make_plan(d, level, err);
 
 	if (rc || d->opts->dry_run)
 		return rc ? rc : predict(d, err);
 	start = log_now_ms();
+	watch_stage(d->watch, STAGE_PAGES);
 	d->m->format = formats[d->opts->format].name;
 	rc = make_parts(d, &f, err);
 	if (!rc)
@@ -457,6 +476,7 @@ static void make_budget(struct dump *d)
 	char text[BUDGET_TEXT_MAX];
 
 	budget_make(&d->budget, &need);
+	watch_memory(d->watch, d->budget.total);
 	budget_text(&d->budget, text);
 	log_line(d->log, LOG_COMMON, "%s", text);
 }

@@ -19,6 +19,7 @@ struct kmem;
 struct log;
 struct plan;
 struct sink;
+struct watch;
 
 struct dump {
 	const struct kmem *km;
@@ -29,6 +30,7 @@ struct dump {
 	struct plan *plan; /* storage of the caller; valid after dump_run() when planned */
 	bool planned;
 	struct budget budget; /* made by dump_plan() */
+	struct watch *watch; /* is told how far it came, and may ask for an end; NULL: nobody */
 	struct manifest *m; /* filled: status, reason, plan, pages, result, stage times */
 };
 

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "collector/action.h"
-#include "collector/capture.h"
+#include "collector/captain.h"
 #include "collector/dmesg.h"
 #include "collector/dump.h"
 #include "collector/hooks.h"
@@ -278,7 +278,7 @@ static int run_by_config(const struct dumpopts *o, struct log *log)
 		return EXIT_CONFIG;
 	if (o->appliance && !dump_is_wanted(c, log))
 		return EXIT_REFUSED;
-	rc = capture_run(c, o->noperands ? o->operands[0] : PROC_VMCORE, log);
+	rc = captain_run(c, o->noperands ? o->operands[0] : PROC_VMCORE, o->appliance, log);
 	return rc;
 }
 

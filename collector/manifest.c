@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "collector/course.h"
 #include "collector/pageclass.h"
 #include "collector/plan.h"
 #include "vmcore/codec.h"
@@ -19,6 +20,7 @@
 enum {
 	MANIFEST_VERSION = 1,
 	PROC_MAX = 64 << 10,
+	ATTEMPT_REASON_MAX = 256, /* of the reason of one attempt among many */
 };
 
 const char *manifest_status_name(enum manifest_status status)
@@ -28,10 +30,52 @@ const char *manifest_status_name(enum manifest_status status)
 		return "failed";
 	case MANIFEST_DMESG:
 		return "dmesg-only";
+	case MANIFEST_MINI:
+		return "mini-core";
 	case MANIFEST_INCOMPLETE:
 		return "incomplete";
 	case MANIFEST_COMPLETE:
 		return "complete";
+	}
+	return "?";
+}
+
+const char *manifest_stage_name(enum manifest_stage stage)
+{
+	static const char *const names[STAGES] = {
+		[STAGE_OPEN] = "open",	 [STAGE_TARGET] = "target", [STAGE_RECORD] = "record",
+		[STAGE_DMESG] = "dmesg", [STAGE_MINI] = "mini",	    [STAGE_PLAN] = "plan",
+		[STAGE_PAGES] = "pages", [STAGE_COMMIT] = "commit",
+	};
+
+	return stage < STAGES ? names[stage] : "?";
+}
+
+const char *manifest_tier_name(enum tier tier)
+{
+	static const char *const names[TIERS] = {
+		[TIER_RECORD] = "record",
+		[TIER_DMESG] = "dmesg",
+		[TIER_MINI] = "mini",
+		[TIER_DUMP] = "dump",
+	};
+
+	return tier < TIERS ? names[tier] : "?";
+}
+
+const char *manifest_tier_state_name(enum tier_state state)
+{
+	switch (state) {
+	case TIER_NONE:
+		return "none";
+	case TIER_BEGUN:
+		return "begun";
+	case TIER_FAILED:
+		return "failed";
+	case TIER_INCOMPLETE:
+		return "incomplete";
+	case TIER_COMMITTED:
+		return "committed";
 	}
 	return "?";
 }
@@ -162,14 +206,9 @@ static void put_pages(struct json *j, const struct manifest *m)
 
 static void put_seconds(struct json *j, const struct manifest *m)
 {
-	static const char *const names[STAGES] = {
-		[STAGE_OPEN] = "open", [STAGE_TARGET] = "target", [STAGE_DMESG] = "dmesg",
-		[STAGE_PLAN] = "plan", [STAGE_PAGES] = "pages",	  [STAGE_COMMIT] = "commit",
-	};
-
 	json_object(j, "seconds");
 	for (int s = 0; s < STAGES; s++)
-		json_ms(j, names[s], m->stage_ms[s]);
+		json_ms(j, manifest_stage_name(s), m->stage_ms[s]);
 	json_ms(j, "total", m->total_ms);
 	if (m->km && m->km->crashtime && m->commit_time >= m->km->crashtime)
 		json_u64(j, "panic_to_commit", m->commit_time - m->km->crashtime);
@@ -193,16 +232,12 @@ static void put_capture(struct json *j, const struct manifest *m)
 	json_object_end(j);
 }
 
-size_t manifest_text(const struct manifest *m, char *buf, size_t room)
+size_t manifest_body(const struct manifest *m, char *buf, size_t room)
 {
 	struct json j;
 
 	json_init(&j, buf, room);
 	json_object(&j, NULL);
-	json_u64(&j, "manifest_version", MANIFEST_VERSION);
-	json_string(&j, "tool", "lifeboat-collect " LIFEBOAT_VERSION);
-	json_string(&j, "status", manifest_status_name(m->status));
-	json_string(&j, "reason", m->reason);
 	put_crash(&j, m);
 	if (m->plan) {
 		put_dump(&j, m);
@@ -220,6 +255,52 @@ size_t manifest_text(const struct manifest *m, char *buf, size_t room)
 	for (size_t i = 0; m->plan && i < m->plan->nnotes; i++)
 		json_string(&j, NULL, m->plan->notes[i]);
 	json_array_end(&j);
+	json_object_end(&j);
+	return j.overflow ? 0 : j.used;
+}
+
+static void put_tiers(struct json *j, const enum tier_state *tiers)
+{
+	json_object(j, "tiers");
+	for (int t = 0; t < TIERS; t++)
+		json_string(j, manifest_tier_name(t), manifest_tier_state_name(tiers[t]));
+	json_object_end(j);
+}
+
+static void put_attempt(struct json *j, const struct attempt *a)
+{
+	char reason[ATTEMPT_REASON_MAX];
+
+	snprintf(reason, sizeof(reason), "%.*s", ATTEMPT_REASON_MAX - 1, a->reason);
+	json_object(j, NULL);
+	json_string(j, "target", a->name);
+	json_string(j, "directory", a->dir);
+	json_string(j, "what", course_rung_name(a->rung));
+	json_string(j, "outcome", outcome_name(a->outcome));
+	json_string(j, "status", manifest_status_name(a->status));
+	json_string(j, "stage", manifest_stage_name(a->stage));
+	json_string(j, "reason", reason);
+	json_ms(j, "seconds", a->ms);
+	json_u64(j, "bytes", a->bytes);
+	json_object_end(j);
+}
+
+size_t manifest_text(const struct manifest_head *h, const char *body, char *buf, size_t room)
+{
+	struct json j;
+
+	json_init(&j, buf, room);
+	json_object(&j, NULL);
+	json_u64(&j, "manifest_version", MANIFEST_VERSION);
+	json_string(&j, "tool", "lifeboat-collect " LIFEBOAT_VERSION);
+	json_string(&j, "status", manifest_status_name(h->status));
+	json_string(&j, "reason", h->reason);
+	put_tiers(&j, h->tiers);
+	json_array(&j, "attempts");
+	for (size_t i = 0; i < h->nattempts; i++)
+		put_attempt(&j, &h->attempts[i]);
+	json_array_end(&j);
+	json_members(&j, body);
 	json_object_end(&j);
 	return j.overflow ? 0 : j.used;
 }

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "collector/disk.h"
+#include "collector/watch.h"
 
 int sink_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset, struct err *err)
 {
@@ -17,6 +18,8 @@ int sink_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset,
 
 	if (rc)
 		err_prepend(err, "%s", s->temp);
+	else
+		watch_written(s->watch, size);
 	return rc;
 }
 
@@ -58,6 +61,8 @@ int sink_stream_at(struct sink *s, const void *buf, size_t size, uint64_t offset
 	rc = s->ops->stream_at(s, buf, size, offset, err);
 	if (rc)
 		err_prepend(err, "%s", s->temp);
+	else
+		watch_written(s->watch, size);
 	return rc;
 }
 
@@ -93,19 +98,27 @@ int sink_resize(struct sink *s, uint64_t size, struct err *err)
 	return rc;
 }
 
+/* What made all that was written safe. */
+static int acknowledged(struct sink *s, int rc)
+{
+	if (!rc)
+		watch_acknowledged_all(s->watch);
+	return rc;
+}
+
 int sink_sync(struct sink *s, struct err *err)
 {
-	return s->ops->sync(s, err);
+	return acknowledged(s, s->ops->sync(s, err));
 }
 
 int sink_commit(struct sink *s, struct err *err)
 {
-	return s->ops->commit(s, err);
+	return acknowledged(s, s->ops->commit(s, err));
 }
 
 int sink_keep(struct sink *s, struct err *err)
 {
-	return s->ops->keep(s, err);
+	return acknowledged(s, s->ops->keep(s, err));
 }
 
 int sink_restart(struct sink *s, struct err *err)

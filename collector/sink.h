@@ -14,6 +14,7 @@
 struct disk;
 struct err;
 struct sink;
+struct watch;
 
 struct sink_ops {
 	const char *name; /* "file", "raw", "pipe", "flat", "ssh" */
@@ -56,6 +57,7 @@ struct sink {
 	const struct sink_ops *base;
 	struct sink_flat *flat;
 	struct sink_ssh *ssh; /* of a file on another machine, owned */
+	struct watch *watch; /* borrowed: is told what was written; NULL, the default: nobody */
 };
 
 /*

@@ -17,6 +17,7 @@ struct err;
 struct log;
 struct sink;
 struct target;
+struct watch;
 
 enum {
 	TARGET_PATH_MAX = 2048,
@@ -42,6 +43,13 @@ struct target_ops {
 	int (*make_dir)(struct target *t, const char *name, struct err *err);
 
 	/*
+	 * Fills t->dir with the directory of that crash that an earlier process made, called @name
+	 * there: the last part of the t->dir it had. ERR_SYS or ERR_NOTFOUND when it is gone. NULL:
+	 * cannot be; a second try makes another.
+	 */
+	int (*use_dir)(struct target *t, const char *name, struct err *err);
+
+	/*
 	 * A small file of that directory, 0600: the caller writes to *@fd_ret and commits it, which
 	 * closes the descriptor in any case. What was not committed may be there in part.
 	 */
@@ -65,6 +73,7 @@ struct target {
 	const struct config *config; /* borrowed */
 	const struct config_target *conf; /* row of it, borrowed */
 	struct log *log; /* borrowed */
+	struct watch *watch; /* borrowed; who waits long looks into it now and then; may be NULL */
 	uint64_t end_ms; /* of log_now_ms(): no wait goes on beyond it; 0: limits of its own only */
 	char device[TARGET_PATH_MAX]; /* "" when nothing had to be found */
 	char base[TARGET_PATH_MAX]; /* where crash directories go; "" for a raw device */

@@ -21,6 +21,8 @@ static int mount_device(struct target *t, struct err *err)
 
 	if (rc)
 		return rc;
+	// What somebody left there who was killed: the same file system cannot be mounted on itself.
+	umount2(MOUNT_POINT, MNT_DETACH | UMOUNT_NOFOLLOW);
 	if (mount(t->device, MOUNT_POINT, t->conf->fstype,
 		  MS_NOATIME | MS_NODEV | MS_NOSUID | MS_NOEXEC, "")) {
 		// What a device says whose medium is write-protected.
@@ -98,6 +100,18 @@ static int dir_make_dir(struct target *t, const char *name, struct err *err)
 		       TARGET_SAME_NAME_MAX);
 }
 
+static int dir_use_dir(struct target *t, const char *name, struct err *err)
+{
+	char path[TARGET_PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%s", t->base, name) >= (int)sizeof(path))
+		return err_set(err, ERR_LIMIT, "%s: name too long", t->base);
+	if (access(path, W_OK | X_OK))
+		return err_sys(err, "%s", path);
+	memcpy(t->dir, path, sizeof(t->dir));
+	return 0;
+}
+
 static int dir_small_create(struct target *t, const char *name, int *fd_ret, struct err *err)
 {
 	return sink_small_create(t->dir, name, fd_ret, err);
@@ -148,6 +162,7 @@ const struct target_ops target_dir = {
 	.name = "dir",
 	.open = dir_open,
 	.make_dir = dir_make_dir,
+	.use_dir = dir_use_dir,
 	.small_create = dir_small_create,
 	.small_commit = dir_small_commit,
 	.small_remove = dir_small_remove,

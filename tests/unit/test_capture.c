@@ -18,7 +18,7 @@
 
 #include "base/err.h"
 #include "collector/action.h"
-#include "collector/capture.h"
+#include "collector/captain.h"
 #include "collector/log.h"
 #include "collector/sink.h"
 #include "collector/target.h"
@@ -82,7 +82,7 @@ static int capture(const struct place *p, const char *kernel, const char *path)
 	config_default(config);
 	snprintf(config->targets[0].path, sizeof(config->targets[0].path), "%s%s", p->dir, path);
 	log_init(log, -1, LOG_COMMON | LOG_ERROR);
-	rc = capture_run(config, core, log);
+	rc = captain_run(config, core, false, log);
 	close(fd);
 	free(log);
 	free(config);

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "collector/bitmap.h"
+#include "collector/course.h"
 #include "collector/log.h"
 #include "collector/manifest.h"
 #include "collector/order.h"
@@ -456,16 +457,26 @@ static void test_json(void **state)
 /* A manifest whose every string is the worst there can be fits. */
 static void test_manifest(void **state)
 {
-	static char text[MANIFEST_SIZE_MAX];
-	struct manifest m = {.status = MANIFEST_INCOMPLETE};
+	static char text[MANIFEST_TEXT_MAX], body[MANIFEST_SIZE_MAX], reason[MANIFEST_REASON_MAX];
+	static struct attempt attempts[COURSE_ATTEMPTS_MAX];
+	enum tier_state tiers[TIERS] = {[TIER_DMESG] = TIER_COMMITTED, [TIER_DUMP] = TIER_BEGUN};
+	struct manifest_head head = {.status = MANIFEST_INCOMPLETE, .reason = "", .tiers = tiers};
+	struct manifest m = {0};
 	struct kmem km = {.crashtime = UINT64_MAX};
 	struct plan plan = {.model = "sparsemem_extreme", .nnotes = PLAN_NOTES_MAX};
 
 	(void)state;
-	assert_true(manifest_text(&m, text, sizeof(text)) > 0);
+	assert_true(manifest_body(&m, body, sizeof(body)) > 0);
+	assert_true(manifest_text(&head, body, text, sizeof(text)) > 0);
 	assert_non_null(strstr(text, "\"status\": \"incomplete\""));
+	assert_non_null(strstr(text, "\"dmesg\": \"committed\""));
+	assert_non_null(strstr(text, "\"dump\": \"begun\""));
+	assert_non_null(strstr(text, "\"attempts\": [],\n\t\"crash\": {"));
 	assert_null(strstr(text, "\"digest\""));
-	memset(m.reason, 0xff, sizeof(m.reason) - 1);
+	// Without what a worker knows there is still how it came out.
+	assert_true(manifest_text(&head, "", text, sizeof(text)) > 0);
+	assert_null(strstr(text, "\"crash\""));
+	assert_string_equal(text + strlen(text) - 5, "[]\n}\n");
 	memset(m.panic, 1, sizeof(m.panic) - 1);
 	memset(km.uts.release, 2, KMEM_UTS_LEN - 1);
 	memset(km.uts.version, 2, KMEM_UTS_LEN - 1);
@@ -478,10 +489,19 @@ static void test_manifest(void **state)
 	m.plan = &plan;
 	m.total_ms = UINT64_MAX;
 	m.commit_time = 1700000001;
-	assert_true(manifest_text(&m, text, sizeof(text)) > 16 << 10);
+	assert_true(manifest_body(&m, body, sizeof(body)) > 12 << 10);
+	memset(reason, 0xff, sizeof(reason) - 1);
+	head.reason = reason;
+	memset(attempts, 0xff, sizeof(attempts));
+	for (size_t i = 0; i < COURSE_ATTEMPTS_MAX; i++)
+		attempts[i].name[63] = attempts[i].dir[127] =
+			attempts[i].reason[MANIFEST_REASON_MAX - 1] = '\0';
+	head.attempts = attempts;
+	head.nattempts = COURSE_ATTEMPTS_MAX;
+	assert_true(manifest_text(&head, body, text, sizeof(text)) > 64 << 10);
 	assert_non_null(strstr(text, "\"free\": 18446744073709551615"));
 	assert_null(strstr(text, "panic_to_commit"));
-	assert_int_equal(manifest_text(&m, text, 1000), 0);
+	assert_int_equal(manifest_text(&head, body, text, 1000), 0);
 	assert_true(manifest_peak_kib() > 0);
 }
 

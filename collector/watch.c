@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/watch.h"
+
+#include <sys/mman.h>
+
+#include "base/err.h"
+
+void *watch_share(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void watch_unshare(void *memory, size_t size)
+{
+	if (memory)
+		munmap(memory, size);
+}
+
+void watch_stage(struct watch *w, enum manifest_stage stage)
+{
+	if (w)
+		w->stage = stage;
+}
+
+void watch_tier(struct watch *w, enum tier tier, enum tier_state state)
+{
+	if (w)
+		w->tiers[tier] = state;
+}
+
+void watch_written(struct watch *w, uint64_t bytes)
+{
+	if (w)
+		w->written += bytes;
+}
+
+void watch_acknowledged_all(struct watch *w)
+{
+	if (w)
+		w->acknowledged = w->written;
+}
+
+void watch_acknowledged(struct watch *w, uint64_t bytes)
+{
+	if (w)
+		w->acknowledged = bytes;
+}
+
+void watch_saved(struct watch *w, uint64_t bytes)
+{
+	if (w)
+		w->saved = bytes;
+}
+
+void watch_beat(struct watch *w)
+{
+	if (w)
+		w->beats++;
+}
+
+void watch_memory(struct watch *w, uint64_t bytes)
+{
+	if (w)
+		w->memory = bytes;
+}
+
+void watch_ask(struct watch *w, enum watch_stop stop, enum verdict_why why)
+{
+	w->why = why;
+	w->stop = stop;
+}
+
+int watch_check(struct watch *w, struct err *err)
+{
+	if (!w || w->stop == WATCH_GO_ON)
+		return 0;
+	return err_set(err, ERR_STOPPED, "%s", verdict_why_name(w->why));
+}
+
+void watch_resume(struct watch *w)
+{
+	uint32_t tier = WATCH_STOP_TIER;
+
+	// Not if meanwhile it is all that shall end.
+	if (w)
+		atomic_compare_exchange_strong(&w->stop, &tier, WATCH_GO_ON);
+}
