@@ -355,6 +355,7 @@ static void try_step(struct captain *c, const struct step *step)
 		.step = *step,
 		.memory = memory,
 		.before = before ? watch_of(c, before) : NULL,
+		.appliance = c->appliance,
 		.bring_up_cpus = c->n == 1,
 		.first = c->n == 1,
 		.attempts = c->attempts,

@@ -17,7 +17,10 @@
 #include "collector/input.h"
 #include "collector/log.h"
 #include "collector/manifest.h"
+#include "collector/mini.h"
 #include "collector/plan.h"
+#include "collector/pstore.h"
+#include "collector/record.h"
 #include "collector/sink.h"
 #include "collector/target.h"
 #include "collector/watch.h"
@@ -51,6 +54,8 @@ struct capture {
 	int spare; // holds room for manifest and log where the dump fills the target, or -1
 	struct dumpopts opts; // as configured, or less
 	struct cpus cpus;
+	struct record record;
+	struct mini mini; // of this attempt
 	struct plan plan;
 	struct dump dump;
 	struct manifest m;
@@ -131,6 +136,36 @@ static int open_core(struct capture *c, struct err *err)
 	return 0;
 }
 
+/* Somebody died of it before, or it is to be done. */
+static bool is_skipped(const struct capture *c, enum tier tier)
+{
+	return c->job->step.skip & 1U << tier;
+}
+
+/*
+ * The panic record, before any target is touched. The first of all attempts puts it where no
+ * target is needed: on the console, and in pstore. @trouble: why the vmcore cannot be opened.
+ */
+static void make_record(struct capture *c, const char *trouble)
+{
+	struct pstore pstore;
+	struct err err = {0};
+
+	if (is_skipped(c, TIER_RECORD))
+		return;
+	stage(c, STAGE_RECORD);
+	record_make(&c->record, trouble ? NULL : &c->in.km, trouble);
+	snprintf(c->m.panic, sizeof(c->m.panic), "%s", c->record.panic);
+	if (!c->job->first || !c->job->appliance)
+		return;
+	record_print(&c->record, c->log);
+	if (!pstore_put("", c->record.text, c->record.size, &pstore, &err))
+		log_line(c->log, LOG_COMMON, "panic record: pstore (%s) keeps it%s", pstore.backend,
+			 pstore.now ? "" : " when the machine goes down in order");
+	else if (err.code != ERR_NOTFOUND)
+		log_line(c->log, LOG_ERROR, "warning: panic record: %s", err.msg);
+}
+
 /* Tells what the directory of this crash is called; what was in another one does not count. */
 static void name_dir(struct capture *c)
 {
@@ -187,6 +222,11 @@ static void release_spare(struct capture *c)
 	c->spare = -1;
 }
 
+static int save_record(struct capture *c, struct err *err)
+{
+	return target_put(&c->target, RECORD_NAME, c->record.text, c->record.size, err);
+}
+
 static int save_dmesg(struct capture *c, struct err *err)
 {
 	struct target *t = &c->target;
@@ -204,7 +244,8 @@ static int save_dmesg(struct capture *c, struct err *err)
 	if (rc && !dmesg.stats.bytes)
 		t->ops->small_remove(t, DMESG_NAME);
 	c->m.dmesg = dmesg.stats;
-	snprintf(c->m.panic, sizeof(c->m.panic), "%s", dmesg.panic);
+	if (dmesg.panic[0])
+		snprintf(c->m.panic, sizeof(c->m.panic), "%s", dmesg.panic);
 	if (rc || done)
 		return rc ? rc : done;
 	log_line(c->log, LOG_COMMON,
@@ -241,9 +282,9 @@ static void save_tier(struct capture *c, enum tier tier, enum manifest_stage nex
 	struct err err = {0};
 	int rc;
 
-	if (c->now->tiers[tier] == TIER_COMMITTED)
+	if (c->now->tiers[tier] == TIER_COMMITTED || c->now->tiers[tier] == TIER_REMOVED)
 		return;
-	if (c->job->step.skip & 1U << tier) {
+	if (is_skipped(c, tier)) {
 		log_line(c->log, LOG_ERROR, "warning: %s is left out: an earlier try ended in it",
 			 manifest_tier_name(tier));
 		return;
@@ -268,6 +309,33 @@ static void save_tier(struct capture *c, enum tier tier, enum manifest_stage nex
 static const char *dump_name(const struct dumpopts *o)
 {
 	return o->format == DUMP_FORMAT_FLATTENED ? FLAT_NAME : DUMP_NAME;
+}
+
+static int save_mini(struct capture *c, struct err *err)
+{
+	struct target *t = &c->target;
+	struct sink sink;
+	int rc = t->ops->open_sink(t, MINI_NAME, MINI_TEMP_NAME, &sink, err);
+
+	if (rc)
+		return rc;
+	sink.watch = c->watch;
+	rc = mini_run(&c->dump, &sink, &c->mini, err);
+	sink_close(&sink);
+	if (rc)
+		return rc;
+	log_line(c->log, LOG_COMMON, "mini-core saved: %" PRIu64 " pages, %" PRIu64 " bytes",
+		 c->mini.pages, c->mini.bytes);
+	return 0;
+}
+
+/* All that is in it is in the dump, too. */
+static void remove_mini(struct capture *c)
+{
+	if (c->now->tiers[TIER_MINI] != TIER_COMMITTED)
+		return;
+	c->target.ops->small_remove(&c->target, MINI_NAME);
+	set_tier(c, TIER_MINI, TIER_REMOVED);
 }
 
 static int open_sink(struct capture *c, const struct dumpopts *o, struct sink *sink,
@@ -323,12 +391,11 @@ static void choose_options(struct capture *c)
 		o->threads = 1;
 }
 
-static int save_dump(struct capture *c, struct err *err)
+static int try_dump(struct capture *c, struct err *err)
 {
 	struct sink sink;
-	int rc;
+	int rc = open_sink(c, &c->opts, &sink, err);
 
-	rc = open_sink(c, &c->opts, &sink, err);
 	if (rc)
 		return rc;
 	set_tier(c, TIER_DUMP, TIER_BEGUN);
@@ -347,9 +414,33 @@ static int save_dump(struct capture *c, struct err *err)
 	c->m.file = c->m.status == MANIFEST_COMPLETE	 ? dump_name(&c->opts)
 		    : c->m.status == MANIFEST_INCOMPLETE ? DUMP_TEMP_NAME
 							 : "";
+	if (!rc)
+		remove_mini(c);
 	set_status(c);
 	dump_report(&c->dump);
 	return rc;
+}
+
+/* A full target: would what is missing have room in the place of the mini-core? */
+static bool mini_is_in_the_way(const struct capture *c)
+{
+	uint64_t done = c->m.pages.pages;
+
+	return c->now->tiers[TIER_MINI] == TIER_COMMITTED && c->mini.bytes && c->m.plan && done &&
+	       (double)c->m.result.size * (c->m.plan->kept_pages - done) / done < c->mini.bytes;
+}
+
+static int save_dump(struct capture *c, struct err *err)
+{
+	int rc = try_dump(c, err);
+
+	if (rc != ERR_NOSPC || !mini_is_in_the_way(c))
+		return rc;
+	log_line(c->log, LOG_ERROR, "%s; once more, without the mini-core", err->msg);
+	remove_mini(c);
+	c->opts.levels[0] = c->opts.levels[c->opts.nlevels - 1];
+	c->opts.nlevels = 1;
+	return try_dump(c, err);
 }
 
 static void save_text(struct capture *c, const char *name, const char *text, size_t len)
@@ -414,8 +505,10 @@ static int save_all(struct capture *c, struct err *err)
 		return rc;
 	leave_body(c);
 	choose_options(c);
-	if (c->target.ops->make_dir)
+	if (c->target.ops->make_dir) {
+		save_tier(c, TIER_RECORD, STAGE_RECORD, save_record);
 		save_tier(c, TIER_DMESG, STAGE_DMESG, save_dmesg);
+	}
 	stage(c, STAGE_PLAN);
 	bring_up_cpus(c);
 	c->dump = (struct dump){
@@ -426,6 +519,9 @@ static int save_all(struct capture *c, struct err *err)
 		.m = &c->m,
 		.watch = c->watch,
 	};
+	if (c->target.ops->make_dir)
+		save_tier(c, TIER_MINI, STAGE_MINI, save_mini);
+	stage(c, STAGE_PLAN);
 	if (c->job->step.rung == COURSE_TIERS)
 		return 0;
 	if (c->target.dir[0])
@@ -525,6 +621,9 @@ int capture_run(const struct capture_job *job)
 	if (!c)
 		return ERR_NOMEM;
 	rc = open_core(c, &err);
+	make_record(c, rc ? err.msg : NULL);
+	if (rc)
+		stage(c, STAGE_OPEN);
 	if (!rc && job->step.rung == COURSE_CONSOLE) {
 		stage(c, STAGE_DMESG);
 		dmesg_to_console(c);

@@ -27,6 +27,7 @@ struct capture_job {
 	uint64_t memory; /* bytes, of a budget that was halved; 0: as configured */
 	uint64_t end_ms; /* of log_now_ms(): no wait goes on beyond it; 0: none */
 	const struct watch *before; /* of the last attempt on this target, NULL: there was none */
+	bool appliance; /* the machine is ours: its console and its pstore, too */
 	bool bring_up_cpus; /* nobody has tried yet */
 	bool first; /* the first attempt of all */
 	/* Of all attempts, with this one at the end: filled by this process in its own copy. */

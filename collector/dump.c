@@ -109,9 +109,16 @@ static void tick(void *ctx, const struct pipeline_stats *stats)
 	progress_show(&f->progress, f->before + stats->pages);
 }
 
+static void enter(const struct dump *d, enum manifest_stage stage)
+{
+	if (!d->within)
+		watch_stage(d->watch, stage);
+}
+
 static int make_plan(struct dump *d, unsigned int level, struct err *err)
 {
 	uint64_t start = log_now_ms();
+	enum manifest_stage before = watch_stage_now(d->watch);
 	unsigned int threads = d->budget.threads;
 	struct plan_wish wish = {
 		.level = level,
@@ -123,7 +130,7 @@ static int make_plan(struct dump *d, unsigned int level, struct err *err)
 	};
 	int rc;
 
-	watch_stage(d->watch, STAGE_PLAN);
+	enter(d, STAGE_PLAN);
 	if (d->planned)
 		plan_deinit(d->plan);
 	d->planned = false;
@@ -131,6 +138,8 @@ static int make_plan(struct dump *d, unsigned int level, struct err *err)
 		 threads == 1 ? "" : "s");
 	rc = plan_init_wish(d->plan, d->km, &wish, err);
 	d->m->stage_ms[STAGE_PLAN] += log_now_ms() - start;
+	// It may have been made for a mini-core.
+	enter(d, before);
 	if (rc) {
 		err_prepend(err, "plan");
 		return rc;
@@ -283,7 +292,7 @@ static int commit(struct dump *d, struct flow *f, struct err *err)
 	uint64_t start = log_now_ms();
 	int rc;
 
-	watch_stage(d->watch, STAGE_COMMIT);
+	enter(d, STAGE_COMMIT);
 	if (f->format->writer && d->m->pages.pages != d->plan->kept_pages)
 		return err_set(err, ERR_CORRUPT,
 			       "%" PRIu64 " pages were written, %" PRIu64 " were planned",
@@ -315,7 +324,7 @@ static void keep_incomplete(struct dump *d, struct flow *f)
 
 	if (!d->m->pages.pages)
 		return;
-	watch_stage(d->watch, STAGE_COMMIT);
+	enter(d, STAGE_COMMIT);
 	if (f->format->writer)
 		rc = finish_parts(d, f, false, &why);
 	// Blocks were handed over, but the sink lost all of them.
@@ -414,7 +423,8 @@ static int try_level(struct dump *d, unsigned int level, bool planned, bool last
 	if (rc || d->opts->dry_run)
 		return rc ? rc : predict(d, err);
 	start = log_now_ms();
-	watch_stage(d->watch, STAGE_PAGES);
+	watch_saved(d->watch, 0);
+	enter(d, STAGE_PAGES);
 	d->m->format = formats[d->opts->format].name;
 	rc = make_parts(d, &f, err);
 	if (!rc)

@@ -31,6 +31,7 @@ struct dump {
 	bool planned;
 	struct budget budget; /* made by dump_plan() */
 	struct watch *watch; /* is told how far it came, and may ask for an end; NULL: nobody */
+	bool within; /* a stage that the caller told the watch: none is told here */
 	struct manifest *m; /* filled: status, reason, plan, pages, result, stage times */
 };
 

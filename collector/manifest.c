@@ -76,6 +76,8 @@ const char *manifest_tier_state_name(enum tier_state state)
 		return "incomplete";
 	case TIER_COMMITTED:
 		return "committed";
+	case TIER_REMOVED:
+		return "removed";
 	}
 	return "?";
 }

@@ -60,6 +60,7 @@ enum tier_state {
 	TIER_FAILED,
 	TIER_INCOMPLETE, /* of the dump: usable, not whole */
 	TIER_COMMITTED, /* durable on the target */
+	TIER_REMOVED, /* it was, and gave way to what holds all of it */
 };
 
 /* How it came out: known to whoever started the capture, even of one that was killed. */

@@ -184,6 +184,8 @@ static int write_mini(struct work *w, const struct dump *base, struct sink *sink
 		.plan = &w->plan,
 		.planned = true,
 		.budget = base->budget,
+		.watch = base->watch,
+		.within = true,
 		.m = &w->m,
 	};
 	w->m.plan = &w->plan;

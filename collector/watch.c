@@ -24,6 +24,11 @@ void watch_stage(struct watch *w, enum manifest_stage stage)
 		w->stage = stage;
 }
 
+enum manifest_stage watch_stage_now(const struct watch *w)
+{
+	return w ? w->stage : STAGE_OPEN;
+}
+
 void watch_tier(struct watch *w, enum tier tier, enum tier_state state)
 {
 	if (w)

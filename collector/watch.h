@@ -65,6 +65,7 @@ void watch_unshare(void *memory, size_t size);
 /* All of these take NULL for @w: nobody watches. */
 
 void watch_stage(struct watch *w, enum manifest_stage stage);
+enum manifest_stage watch_stage_now(const struct watch *w);
 void watch_tier(struct watch *w, enum tier tier, enum tier_state state);
 
 /* Bytes given to the target, and bytes of it that are safe there now: all, or @bytes in total. */
