@@ -474,6 +474,15 @@ static void say_attempts(const struct captain *c)
 	}
 }
 
+static bool needs_network(const struct config *f)
+{
+	for (size_t t = 0; t < f->ntargets; t++)
+		if (f->targets[t].kind == CONFIG_TARGET_NFS ||
+		    f->targets[t].kind == CONFIG_TARGET_SSH)
+			return true;
+	return false;
+}
+
 static void set_limits(struct captain *c)
 {
 	const struct config *f = c->config;
@@ -484,8 +493,11 @@ static void set_limits(struct captain *c)
 		.tier_limit = f->tier_limit,
 		.stall_time = f->stall_time,
 		.stall_rate = f->stall_rate,
-		.device_timeout = f->device_timeout,
+		.open_timeout = f->device_timeout,
 	};
+
+	if (needs_network(f))
+		conf.open_timeout += f->network_timeout;
 
 	limits_make(&c->limits, &conf);
 	c->end = c->limits.end;

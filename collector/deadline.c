@@ -16,7 +16,7 @@ void limits_make(struct limits *l, const struct deadline_conf *c)
 			l->grace = c->capture_deadline * 1000ULL / DEADLINE_PARTS;
 	}
 	// It keeps to its own limit, and names the devices then; this is for when it does not.
-	l->open = c->device_timeout * 1000ULL + (l->stall_time ? l->stall_time : l->grace);
+	l->open = c->open_timeout * 1000ULL + (l->stall_time ? l->stall_time : l->grace);
 	if (l->target && l->target + l->grace < l->open)
 		l->open = l->target + l->grace;
 }

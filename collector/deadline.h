@@ -37,7 +37,8 @@ enum {
 /* Config, seconds, to limits; @start: when the collector began. */
 struct deadline_conf {
 	uint64_t start;
-	unsigned int capture_deadline, target_limit, tier_limit, stall_time, device_timeout;
+	unsigned int capture_deadline, target_limit, tier_limit, stall_time;
+	unsigned int open_timeout; /* device_timeout, and network_timeout where one is needed */
 	uint64_t stall_rate;
 };
 void limits_make(struct limits *l, const struct deadline_conf *conf);

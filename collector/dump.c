@@ -486,7 +486,7 @@ static void make_budget(struct dump *d)
 	char text[BUDGET_TEXT_MAX];
 
 	budget_make(&d->budget, &need);
-	watch_memory(d->watch, d->budget.total);
+	watch_memory(d->watch, d->budget.used < d->budget.total ? d->budget.used : d->budget.total);
 	budget_text(&d->budget, text);
 	log_line(d->log, LOG_COMMON, "%s", text);
 }

@@ -37,7 +37,7 @@ struct watch {
 	_Atomic uint64_t acknowledged; /* of those, known to be safe there */
 	_Atomic uint64_t saved; /* bytes of memory whose pages were written */
 	_Atomic uint64_t beats; /* signs of life of a target that takes no bytes just now */
-	_Atomic uint64_t memory; /* the budget, bytes; 0: not made yet */
+	_Atomic uint64_t memory; /* bytes that the budget comes to; 0: not made yet */
 	_Atomic uint32_t stage; /* enum manifest_stage */
 	_Atomic uint32_t tiers[TIERS]; /* enum tier_state */
 	_Atomic uint32_t why; /* enum verdict_why, of the request that follows */
@@ -76,7 +76,7 @@ void watch_acknowledged(struct watch *w, uint64_t bytes);
 /* Bytes of memory done so far. */
 void watch_saved(struct watch *w, uint64_t bytes);
 
-/* The budget of the dump, bytes. */
+/* Bytes that the budget of the dump comes to. */
 void watch_memory(struct watch *w, uint64_t bytes);
 
 /* The other end was heard of, such as a keep-alive while it checks what it got. */

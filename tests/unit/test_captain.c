@@ -348,6 +348,8 @@ static void test_killed(void **state)
 	assert_false(is_there(p, 0, "vmcore-incomplete"));
 	check_says(p, 0, "manifest.json", "\"workers\": 1");
 	check_says(p, 0, "collect.log", "with half the memory");
+	check_says(p, 0, "collect.log", " KiB free; ");
+	check_says(p, 0, "collect.log", " KiB, as told; ");
 }
 
 static void test_crashed(void **state)

@@ -210,7 +210,7 @@ static void test_make(void **state)
 		.tier_limit = 60,
 		.stall_time = 60,
 		.stall_rate = 65536,
-		.device_timeout = 30,
+		.open_timeout = 30,
 	};
 	struct limits l;
 
