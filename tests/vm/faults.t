@@ -84,6 +84,8 @@ errors()
 		-e '^memory [0-9]+ pages, kept ' -e '^not in the input: ' -e '^saving [0-9]+ of [0-9]+ pages ' \
 		-e '^[0-9]+ bytes in ' -e '^committed ' -e '^(final|failure)_action: ' \
 		-e '^(failed|dmesg-only): no dump was saved$' \
+		-e '^mini-core: no dump but the mini-core was saved$' -e '^mini-core saved: ' \
+		-e '^panic record: ' -e '^next: ' -e '^attempt [0-9]+: ' -e "^watchdog '" \
 		-e '^incomplete: what was saved is in vmcore-incomplete$' \
 		-e '^the log could not be saved; it follows$' -e '^end of the log$'
 }
@@ -321,7 +323,9 @@ case_disk_full()
 	ok 'pages are lost, and it says so' grep -qE 'lost [1-9]' "$dir/check.txt"
 	log_on_disk
 	ok 'the log of the run is there, too' grep -q 'No space left' "$(saved collect.log)"
-	traces vmcore-incomplete
+	# It took the room of the first classes of pages of the dump, which are the same.
+	ok 'the mini-core is there, too' manifest_says '.tiers.mini == "committed"'
+	traces vmcore-mini
 }
 
 case_ladder()
