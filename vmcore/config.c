@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "base/number.h"
 #include "vmcore/remote.h"
 
 enum {
@@ -361,25 +362,11 @@ static int take_action(struct parse *p, const struct key *key, const char *value
 	return wrong(p, p->line, err, "%s: expected %s, found '%.64s'", key->name, names, value);
 }
 
-/* A decimal number up to @max. */
-static bool read_number(const char *value, unsigned int max, unsigned int *ret)
-{
-	unsigned int v = 0;
-	size_t n = strspn(value, "0123456789");
-
-	for (size_t i = 0; i < n && v <= max; i++)
-		v = v * 10 + (value[i] - '0');
-	if (!n || value[n] || v > max)
-		return false;
-	*ret = v;
-	return true;
-}
-
 static int take_cpus(struct parse *p, const struct key *key, const char *value, struct err *err)
 {
 	unsigned int v = 0;
 
-	if (strcmp(value, "auto") != 0 && (!read_number(value, CAPTURE_CPUS_MAX, &v) || !v))
+	if (strcmp(value, "auto") != 0 && (!number_read(value, CAPTURE_CPUS_MAX, &v) || !v))
 		return wrong(p, p->line, err,
 			     "%s: expected auto or a number from 1 to %d, found '%.64s'", key->name,
 			     CAPTURE_CPUS_MAX, value);
@@ -391,43 +378,18 @@ static int take_number(struct parse *p, const struct key *key, const char *value
 {
 	unsigned int v = 0;
 
-	if (!read_number(value, key->max, &v) || v < key->min)
+	if (!number_read(value, key->max, &v) || v < key->min)
 		return wrong(p, p->line, err, "%s: expected %s from %u to %u, found '%.64s'",
 			     key->name, key->unit, key->min, key->max, value);
 	*(unsigned int *)((char *)p->c + key->offset) = v;
 	return 0;
 }
 
-/* Digits, then nothing or a letter: powers of 1024. */
-static bool read_size(const char *value, uint64_t *ret)
-{
-	static const char units[] = "KMGT";
-	size_t n = strspn(value, "0123456789");
-	const char *unit = NULL;
-	unsigned int shift = 0;
-	uint64_t v = 0;
-
-	if (!n || n > 15)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		v = v * 10 + (value[i] - '0');
-	if (value[n]) {
-		unit = strchr(units, value[n]);
-		if (!unit || value[n + 1])
-			return false;
-		shift = 10 * (unit - units + 1);
-	}
-	if (v > UINT64_MAX >> shift)
-		return false;
-	*ret = v << shift;
-	return true;
-}
-
 static int take_size(struct parse *p, const struct key *key, const char *value, struct err *err)
 {
 	uint64_t *ret = (uint64_t *)((char *)p->c + key->offset);
 
-	if (read_size(value, ret))
+	if (number_size(value, ret))
 		return 0;
 	return wrong(p, p->line, err,
 		     "%s: expected a number of bytes, or one with K, M, G or T behind it, found "
@@ -447,8 +409,8 @@ static int take_crash_loop(struct parse *p, const struct key *key, const char *v
 		word[len] = '\0';
 		value += len;
 		value += strspn(value, " \t");
-		if (read_number(word, COUNT_MAX, &count) &&
-		    (*value ? read_number(value, DEADLINE_MAX, &seconds) : !count) &&
+		if (number_read(word, COUNT_MAX, &count) &&
+		    (*value ? number_read(value, DEADLINE_MAX, &seconds) : !count) &&
 		    !count == !seconds) {
 			p->c->crash_loop_count = count;
 			p->c->crash_loop_seconds = seconds;
@@ -522,7 +484,7 @@ static int take_target_option(struct parse *p, char *word, struct fallback *f, s
 		f->method_said = true;
 		return 0;
 	}
-	if (strcmp(word, "limit") == 0 && read_number(value, DEADLINE_MAX, &f->target.limit)) {
+	if (strcmp(word, "limit") == 0 && number_read(value, DEADLINE_MAX, &f->target.limit)) {
 		f->limit_said = true;
 		return 0;
 	}
