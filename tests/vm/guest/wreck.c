@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * wreck: what no shell can do to a capture kernel.
+ *
+ *   wreck init   lets process 1 die of a fault of its own, since it takes no signal
+ *   wreck hog    takes all memory, and what is given back as long as it lives
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	PIECE = 1 << 20,
+};
+
+static int wreck_init(void)
+{
+	struct user_regs_struct regs;
+	int status;
+
+	if (ptrace(PTRACE_ATTACH, 1, NULL, NULL) || waitpid(1, &status, __WALL) != 1 ||
+	    ptrace(PTRACE_GETREGS, 1, NULL, &regs)) {
+		perror("wreck: init");
+		return 1;
+	}
+	regs.rip = 0;
+	regs.orig_rax = -1; // or the system call that it waits in would be started anew
+	if (ptrace(PTRACE_SETREGS, 1, NULL, &regs) || ptrace(PTRACE_DETACH, 1, NULL, NULL)) {
+		perror("wreck: init");
+		return 1;
+	}
+	return 0;
+}
+
+/* Each piece by a child, so that the killer of those who have too much is called again and again. */
+static void hog(void)
+{
+	for (;;) {
+		pid_t pid = fork();
+
+		if (pid < 0) {
+			usleep(10000);
+			continue;
+		}
+		while (!pid) {
+			char *piece = malloc(PIECE);
+
+			if (piece)
+				memset(piece, 1, PIECE);
+			else
+				usleep(10000);
+		}
+		waitpid(pid, NULL, 0);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "init") == 0)
+		return wreck_init();
+	if (argc == 2 && strcmp(argv[1], "hog") == 0)
+		hog();
+	fprintf(stderr, "usage: wreck init|hog\n");
+	return 2;
+}
