@@ -231,6 +231,13 @@ test-matrix: all oracle-tools guest-tools
 	$(Q)scripts/deps test
 	$(Q)tests/vm/matrix
 
+# Dumps over networks and to disks in which something goes wrong, every row of tests/vm/shore.rows; a
+# part of them is in `make test`.
+.PHONY: test-shore
+test-shore: all oracle-tools guest-tools test-tools
+	$(Q)scripts/deps test
+	$(Q)tests/vm/shore -a
+
 # Against makedumpfile: prints a table, writes docs/performance.md. Twenty minutes, on a machine that
 # does nothing else; with QUICK=1 a few, and the documents are left alone.
 .PHONY: bench
@@ -275,6 +282,7 @@ help:
 		'make demo      crash a kernel in QEMU and bring its dump back' \
 		'make test      all tests; TIERS="unit golden" runs some' \
 		'make test-matrix   page sets on kernels from 5.10 to the newest' \
+		'make test-shore   dumps over networks and to disks where something goes wrong' \
 		'make bench     speed against makedumpfile, 20 minutes; QUICK=1: a few' \
 		'make lint      format, shell, include arrows, licence' \
 		'make install   DESTDIR=, prefix=' \
