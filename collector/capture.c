@@ -518,6 +518,7 @@ static int save_all(struct capture *c, struct err *err)
 		.plan = &c->plan,
 		.m = &c->m,
 		.watch = c->watch,
+		.sink_kept = c->target.ops->sink_kept,
 	};
 	if (c->target.ops->make_dir)
 		save_tier(c, TIER_MINI, STAGE_MINI, save_mini);

@@ -481,7 +481,9 @@ static void make_budget(struct dump *d)
 		.nsinks = d->opts->dry_run ? 0
 			  : d->nsinks	   ? d->nsinks
 					   : 1,
-		.other = d->opts->dry_run ? 0 : d->sink->ops->kept,
+		.other = d->opts->dry_run ? 0
+			 : d->sink	  ? d->sink->ops->kept
+					  : d->sink_kept,
 	};
 	char text[BUDGET_TEXT_MAX];
 

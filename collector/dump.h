@@ -26,6 +26,7 @@ struct dump {
 	const struct dumpopts *opts;
 	struct log *log;
 	struct sink *sink; /* opened by the caller, NULL with dry_run; closed by the caller */
+	uint64_t sink_kept; /* its row's kept, for a plan that is made before it is opened */
 	size_t nsinks; /* of them, one behind the other: the dump is split; 0 is 1 */
 	struct plan *plan; /* storage of the caller; valid after dump_run() when planned */
 	bool planned;

@@ -61,6 +61,8 @@ struct target_ops {
 	int (*open_sink)(struct target *t, const char *name, const char *temp, struct sink *s,
 			 struct err *err);
 
+	uint64_t sink_kept; /* bytes that such a sink keeps for itself, its row's kept */
+
 	/* NULL where it cannot be known. */
 	int (*space)(struct target *t, struct target_space *ret, struct err *err);
 

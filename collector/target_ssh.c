@@ -285,6 +285,7 @@ const struct target_ops target_ssh = {
 	.small_commit = ssh_small_commit,
 	.small_remove = ssh_small_remove,
 	.open_sink = ssh_open_sink,
+	.sink_kept = SINK_SSH_KEPT,
 	.space = ssh_space,
 	.close = ssh_close,
 };

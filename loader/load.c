@@ -349,11 +349,10 @@ static int unload(const struct context *ctx, const struct facts *facts, struct e
 
 	if (rc)
 		return rc;
-	if (ctx->kexec(-1, -1, 0, NULL, KEXECFILE_UNLOAD | KEXECFILE_ON_CRASH) == 0)
-		return 0;
 	// No segments at all take away what is there, too.
-	if (errno != ENOSYS ||
-	    ctx->kexec_load(0, 0, NULL, KEXECLOAD_ON_CRASH | KEXECLOAD_X86_64) < 0)
+	if (ctx->kexec(-1, -1, 0, NULL, KEXECFILE_UNLOAD | KEXECFILE_ON_CRASH) < 0 &&
+	    (errno != ENOSYS ||
+	     ctx->kexec_load(0, 0, NULL, KEXECLOAD_ON_CRASH | KEXECLOAD_X86_64) < 0))
 		return kexecfile_explain(errno, facts, &(struct kexecfile_request){0}, err);
 	if (armed_boot_id(ctx->root, boot_id, NULL))
 		return 0;

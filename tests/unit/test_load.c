@@ -413,8 +413,6 @@ static void test_configuration(void **state)
 	put(CONFIG_FILE, "path /x\nfrobnicate yes\n");
 	fails(command_load, ERR_USAGE, CONFIG_FILE ":2: frobnicate: no such key");
 	fails(command_config, ERR_USAGE, CONFIG_FILE ":2: ");
-	put(CONFIG_FILE, "path /x\nnfs a:/b\n");
-	fails(command_load, ERR_USAGE, CONFIG_FILE ":2: nfs: this version can't save to NFS");
 	put(CONFIG_FILE, "core_collector scp\n");
 	fails(command_load, ERR_USAGE, CONFIG_FILE ":1: core_collector: 'scp' is never run");
 	put(CONFIG_FILE, "kdump_post /x\nlink_delay 5\n");
