@@ -124,12 +124,13 @@ static int make_dump(const struct kmem *km, const struct dumpopts *o, struct log
 	d.nsinks = out.n;
 	if (o->mini) {
 		rc = mini_run(&d, out.sinks, &mini, err);
-		*status = rc ? MANIFEST_FAILED : MANIFEST_COMPLETE;
+		*status = mini.status;
 		if (!rc)
 			log_line(log, LOG_COMMON,
-				 "%" PRIu64 " pages, %" PRIu64 " bytes in %" PRIu64 ".%03" PRIu64
-				 " s",
-				 mini.pages, mini.bytes, mini.ms / 1000, mini.ms % 1000);
+				 "mini-core: %" PRIu64 " pages, %" PRIu64 " bytes in %" PRIu64
+				 ".%03" PRIu64 " s, peak memory %" PRIu64 " KiB",
+				 mini.pages, mini.bytes, mini.ms / 1000, mini.ms % 1000,
+				 manifest_peak_kib());
 	} else {
 		rc = dump_run(&d, err);
 		*status = m.status;

@@ -214,6 +214,7 @@ int mini_run(struct dump *d, struct sink *sink, struct mini *ret, struct err *er
 		rc = write_mini(w, base, sink, err);
 	if (!rc)
 		*ret = (struct mini){.pages = w->m.result.pages, .bytes = w->m.result.size};
+	ret->status = w->m.status;
 	ret->ms = log_now_ms() - start;
 	plan_deinit(&w->plan);
 	subset_deinit(&w->subset);

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "collector/manifest.h"
+
 struct dump;
 struct err;
 struct sink;
@@ -17,6 +19,9 @@ struct sink;
 #define MINI_TEMP_NAME "vmcore-mini-incomplete"
 
 struct mini {
+	/* MANIFEST_COMPLETE, MANIFEST_INCOMPLETE where a part is there under the name that it has
+	 * until it is committed, or MANIFEST_FAILED. Of the others only ms is set unless complete. */
+	enum manifest_status status;
 	uint64_t pages; /* written */
 	uint64_t bytes; /* of the file */
 	uint64_t ms; /* it took, the plan included if it was made here */
@@ -32,8 +37,7 @@ struct mini {
  * here. The caller calls plan_deinit() when d->planned is set, also after a failure.
  *
  * ERR_NOTFOUND when nothing tells which pages belong to it (no vmcoreinfo; the input is no more
- * than a filtered dump), else as dump_run(): then nothing has the name of @sink, but the name
- * that it has until it is committed may stand for a part of it.
+ * than a filtered dump), else as dump_run(): then nothing has the name of @sink.
  */
 int mini_run(struct dump *d, struct sink *sink, struct mini *ret, struct err *err);
 

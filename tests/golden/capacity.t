@@ -91,7 +91,10 @@ check '44 MiB by default' grepped 'bitmap 32768 KiB, 2 workers' \
 check 'one worker and eight: the same pages' "$out/tests/oracle/kdumpcmp" "$work/one" "$work/eight"
 check 'short of memory and not: the same pages' \
 	"$out/tests/oracle/kdumpcmp" "$work/one" "$work/default"
-rm -f "$work/one" "$work/eight" "$work/default" "$work/core"
+check 'the mini-core within 8 MiB' dump 8192 "$work/core" "$work/mini-8" --mini --memory 8M
+check 'the mini-core within 44 MiB' dump 45056 "$work/core" "$work/mini-44" --mini --threads 2
+check 'they have the same pages' "$out/tests/oracle/kdumpcmp" "$work/mini-8" "$work/mini-44"
+rm -f "$work/one" "$work/eight" "$work/default" "$work"/mini-* "$work/core"
 
 check 'a machine of 4 GiB' machine "$work/small" 4G 50 64
 check '12 MiB at 4 GiB with two workers' grepped 'bitmap 128 KiB, 2 workers, blocks of 256' \

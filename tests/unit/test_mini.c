@@ -198,6 +198,7 @@ static void test_pages(void **state)
 		assert_int_equal(f.plan.keep != NULL, i);
 		load(&f);
 		n[i] = check_pages(&f);
+		assert_int_equal(mini.status, MANIFEST_COMPLETE);
 		assert_int_equal(n[i], mini.pages);
 		assert_int_equal(f.size, mini.bytes);
 		assert_int_equal(f.rd.ndescs, mini.pages);
@@ -296,6 +297,7 @@ static void test_fails(void **state)
 	assert_int_equal(run(&f, &mini), ERR_NOTFOUND);
 	assert_non_null(strstr(f.err.msg, "no mini-core"));
 	assert_int_equal(mini.pages, 0);
+	assert_int_equal(mini.status, MANIFEST_FAILED);
 	assert_int_equal(stat(f.path, &st), -1);
 	shut(&f);
 }
