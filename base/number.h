@@ -8,7 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Digits and nothing else, at most @max, which is a tenth of UINT_MAX at most. False, and *@ret untouched, for all else. */
+/*
+ * Digits and nothing else, at most @max, which is a tenth of UINT_MAX at most. False, and *@ret
+ * untouched, for all else.
+ */
 bool number_read(const char *value, unsigned int max, unsigned int *ret);
 
 /* Bytes: digits, then nothing or one of the letters K, M, G and T, powers of 1024. The same. */
