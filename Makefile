@@ -68,14 +68,15 @@ endif
 
 # What is built: a library a folder, in the order in which includes may point.
 modules := base crashnotes vmcore
-programs := $(O)/lifeboat-collect $(O)/lifeboat
+programs := $(O)/lifeboat-collect $(O)/lifeboat $(O)/lifeboat-receive
 
 srcs_of = $(sort $(wildcard $(1)/*.c))
 objs_of = $(patsubst %.c,$(O)/%.o,$(1))
 
 lib_objs := $(foreach m,$(modules),$(call objs_of,$(call srcs_of,$(m))))
 libs := $(foreach m,vmcore crashnotes base,$(O)/lib$(m).a)
-collector_objs := $(call objs_of,$(filter-out collector/main.c,$(call srcs_of,collector)))
+collector_objs := $(call objs_of,$(filter-out collector/main.c collector/receive_main.c,\
+	$(call srcs_of,collector)))
 loader_objs := $(call objs_of,$(filter-out loader/main.c,$(call srcs_of,loader)))
 unit_srcs := $(call srcs_of,tests/unit)
 unit_tests := $(patsubst %.c,$(O)/%,$(unit_srcs))
@@ -163,6 +164,11 @@ $(O)/lifeboat-collect: $(O)/collector/main.o $(O)/libcollector.a $(libs)
 $(O)/lifeboat: $(O)/loader/main.o $(O)/libloader.a $(libs)
 	$(say) LD $@
 	$(Q)$(CC) $(STATIC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $^ $(LIBS_vmcore) $(LIBS_loader) -o $@
+
+# Of the machine that takes dumps in: a machine like any other, with shared libraries.
+$(O)/lifeboat-receive: $(O)/collector/receive_main.o $(O)/libcollector.a $(libs)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $^ -lxxhash -o $@
 
 # Tests may use all of it.
 test_libs := $(O)/libcollector.a $(O)/libloader.a $(O)/libtest.a $(libs)
@@ -278,7 +284,7 @@ distclean:
 .PHONY: help
 help:
 	@printf '%s\n' \
-		'make           build both programs' \
+		'make           build the programs' \
 		'make demo      crash a kernel in QEMU and bring its dump back' \
 		'make test      all tests; TIERS="unit golden" runs some' \
 		'make test-matrix   page sets on kernels from 5.10 to the newest' \
