@@ -204,11 +204,16 @@ static int mount_apart(const char *source, const char *point, const char *fstype
 	return ETIME;
 }
 
+/* It did not answer; a soft mount calls that EIO. */
+static bool silent(int sys)
+{
+	return sys == ETIME || sys == ETIMEDOUT || sys == EIO;
+}
+
 /* What another version would say as well. */
 static bool unreachable(int sys)
 {
-	return sys == ETIMEDOUT || sys == EHOSTUNREACH || sys == ENETUNREACH || sys == ETIME ||
-	       sys == EHOSTDOWN;
+	return silent(sys) || sys == EHOSTUNREACH || sys == ENETUNREACH || sys == EHOSTDOWN;
 }
 
 static int try_address(struct target *t, const char *addr, const char *point, int *last,
@@ -236,7 +241,7 @@ static int try_address(struct target *t, const char *addr, const char *point, in
 		if (*last == ENODEV)
 			*last = EPROTONOSUPPORT;
 	}
-	if (*last == ETIME)
+	if (silent(*last))
 		return err_set(err, ERR_LIMIT, "no answer from %s in time", addr);
 	errno = *last;
 	return err_sys(err, "mount from %s%s", addr,

@@ -10,7 +10,7 @@ set -u
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-vm_prepare 6.1 || bail 'there is a kernel'
+vm_prepare 6.1-cloud || bail 'kernel, symbols and test module are there'
 command -v ganesha.nfsd > /dev/null || bail 'nfs-ganesha is installed: scripts/deps test'
 export=$vm_dir/export
 mkdir -p "$export" "$vm_dir/recovery" /run/ganesha
@@ -86,6 +86,11 @@ dump()
 	[[ $# = 1 && -d $1 ]] && printf '%s\n' "$1"
 }
 
+named()
+{
+	[[ ${1##*/} =~ ^10\.0\.2\.15-[0-9]{4}- ]]
+}
+
 digests_match()
 {
 	local bytes
@@ -98,8 +103,7 @@ digests_match()
 
 check 'the server is up' start_server || finish
 check 'a machine crashes, and its dump is committed' crash whole
-check 'the directory is called by the address of the machine' \
-	grep -qE '^10\.0\.2\.15-[0-9]{4}-' <<< "$(basename "$(dump)")"
+check 'the directory is called by the address of the machine' named "$(dump)"
 check 'the manifest says complete' \
 	test "$(jq -r .status "$(dump)/manifest.json")" = complete
 check 'it names the boot that died' \
