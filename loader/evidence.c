@@ -24,6 +24,8 @@
 
 enum {
 	ENTRIES_MAX = 1 << 16, /* names read in one directory */
+	LOG_MAX = 32 << 10, /* of collect.log */
+	RECORD_MAX = 4096, /* bytes of a panic record */
 	ATTEMPTS_MAX = 256, /* of a manifest */
 	CARDRESET = 0x0020, /* WDIOF_CARDRESET, linux/watchdog.h */
 };
@@ -44,6 +46,20 @@ static DIR *open_dir(int at, const char *name)
 	if (!d && fd >= 0)
 		close(fd);
 	return d;
+}
+
+/* The rest of the line behind @key, where it stands in @text; printable. */
+static bool line_behind(const char *text, const char *key, char *buf, size_t size)
+{
+	const char *p = strstr(text, key);
+	size_t n = 0;
+
+	if (!p)
+		return false;
+	for (p += strlen(key); *p && *p != '\n' && n < size - 1; p++)
+		buf[n++] = isprint((unsigned char)*p) ? *p : '?';
+	buf[n] = '\0';
+	return n > 0;
 }
 
 /* ---- crash directories ---- */
@@ -159,6 +175,46 @@ static void check_promise(struct capture *c, int at)
 			 "it was complete; the dump is not there any more");
 }
 
+/* The beginning of a small text file, zero-terminated; "" where there is none. */
+static void read_text(int at, const char *name, char *text, size_t size)
+{
+	CLEANUP_CLOSE int fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	ssize_t n = 0;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		n = io_read(fd, text, size - 1, NULL);
+	text[n > 0 ? n : 0] = '\0';
+}
+
+/* What the manifest does not say, or is not there to say: the panic record's lines. */
+static void take_record(struct capture *c, int at)
+{
+	char text[RECORD_MAX + 1];
+
+	read_text(at, CRASHDIR_PANIC, text, sizeof(text));
+	if (!c->signature[0])
+		line_behind(text, "\nsignature: ", c->signature, sizeof(c->signature));
+	if (!c->panic[0])
+		line_behind(text, "\npanic: ", c->panic, sizeof(c->panic));
+	if (!c->release[0])
+		line_behind(text, "\nrelease: ", c->release, sizeof(c->release));
+}
+
+/* No failure, and yet no dump: the log says that none was wanted. */
+static void take_log(struct capture *c, int at)
+{
+	char text[LOG_MAX + 1], why[RECEIPT_LINE_MAX];
+
+	if (c->status != CAPTURE_FILES || c->reason[0])
+		return;
+	read_text(at, CRASHDIR_LOG, text, sizeof(text));
+	if (!line_behind(text, EVIDENCE_GOVERNED, why, sizeof(why)))
+		return;
+	c->status = CAPTURE_SMALL;
+	snprintf(c->reason, sizeof(c->reason), EVIDENCE_GOVERNED "%.400s", why);
+}
+
 void evidence_read_dir(struct capture *c, int at, const char *name, char nodename[static 65])
 {
 	struct json_object *o = NULL;
@@ -174,6 +230,7 @@ void evidence_read_dir(struct capture *c, int at, const char *name, char nodenam
 	rc = jsonread_file(at, CRASHDIR_MANIFEST, &o, &why);
 	if (rc) {
 		judge_files(c, at);
+		take_record(c, at);
 		if (rc != ERR_NOTFOUND)
 			snprintf(c->reason, sizeof(c->reason), "%.300s", why.msg);
 		return;
@@ -181,6 +238,8 @@ void evidence_read_dir(struct capture *c, int at, const char *name, char nodenam
 	jsonread_string(o, "crash.nodename", nodename, 65);
 	evidence_read_manifest(c, o);
 	jsonread_free(o);
+	take_record(c, at);
+	take_log(c, at);
 	check_promise(c, at);
 }
 
@@ -246,20 +305,6 @@ void evidence_add_captures(struct captures *c, const struct place *place,
 }
 
 /* ---- pstore ---- */
-
-/* The rest of the line behind @key, where it stands in @text; printable. */
-static bool line_behind(const char *text, const char *key, char *buf, size_t size)
-{
-	const char *p = strstr(text, key);
-	size_t n = 0;
-
-	if (!p)
-		return false;
-	for (p += strlen(key); *p && *p != '\n' && n < size - 1; p++)
-		buf[n++] = isprint((unsigned char)*p) ? *p : '?';
-	buf[n] = '\0';
-	return n > 0;
-}
 
 /* "time: 2026-11-21 03:44:59 UTC" of the record. */
 static uint64_t record_time(const char *record)

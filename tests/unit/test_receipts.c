@@ -235,8 +235,12 @@ static void test_stages(void **state)
 static void test_no_manifest(void **state)
 {
 	(void)state;
-	put(CRASH "/panic.txt", "x");
+	put(CRASH "/panic.txt",
+	    "Lifeboat panic record\nrelease: 6.1.0-dead\npanic: Fatal \1exception\n"
+	    "signature: 00f3a85c11d09e42\n");
 	expect("failed", "at stage 'dmesg'");
+	assert_non_null(strstr(m.log, "crash of Linux 6.1.0-dead: "));
+	assert_non_null(strstr(m.log, "panic: Fatal ?exception"));
 	put("/var/crash/127.0.0.1-2026-11-21-04:00:00/vmcore-mini", "x");
 	expect("failed", "at stage 'pages'");
 	put("/var/crash/127.0.0.1-2026-11-21-05:00:00/vmcore-incomplete", "x");
@@ -257,6 +261,11 @@ static void test_governed(void **state)
 	put_manifest(CRASH, "mini-core", ", \"reason\": \"crash loop: 3 crashes of this kind\"");
 	expect("small", "crash loop: 3 crashes");
 	assert_int_equal(m.priority, LOG_WARNING);
+	put("/var/crash/127.0.0.1-2026-11-21-04:00:00/collect.log",
+	    "[    1.0] x\n[    2.0] lifeboat-collect: warning: crash loop: 4 crashes\n");
+	put("/var/crash/127.0.0.1-2026-11-21-04:00:00/manifest.json",
+	    "{\"status\": \"mini-core\"}");
+	expect("small", "crash loop: 4 crashes");
 	put_mark("\"local /var/crash\"");
 	put("/sys/fs/pstore/dmesg-erst-1",
 	    "Restart#1 Part1\n<6>[ 2.0] Lifeboat panic record\n<6>[ 2.0] crash loop: 6 crashes\n");
