@@ -143,11 +143,14 @@ static int set_up(struct linkup *u, int index, bool up, struct err *err)
 	return request(u, &m, err);
 }
 
-void linkup_wake(struct linkup *u, const struct netstate *s)
+void linkup_wake(struct linkup *u, const struct netstate *s, bool on)
 {
-	for (size_t i = 0; i < s->nlinks; i++)
-		if (netstate_is_nic(&s->links[i]) && !s->links[i].up)
-			set_up(u, s->links[i].index, true, NULL);
+	for (size_t i = 0; i < s->nlinks; i++) {
+		const struct netstate_link *l = &s->links[i];
+
+		if (netstate_is_nic(l) && l->up != on && !is_taken(u, l->index))
+			set_up(u, l->index, on, NULL);
+	}
 }
 
 static int set_mtu(struct linkup *u, int index, uint32_t mtu, struct err *err)

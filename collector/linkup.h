@@ -31,8 +31,11 @@ size_t linkup_find(struct linkup *u, const struct netstate *s);
 /* For the card that may be any: the first with a carrier. False when there is none yet. */
 bool linkup_choose(struct linkup *u, const struct netstate *s);
 
-/* Switches on all network cards, for linkup_choose(); failures do not matter. */
-void linkup_wake(struct linkup *u, const struct netstate *s);
+/*
+ * Switches on all network cards, for linkup_choose(), or (@on false) those off that were not chosen, so
+ * that nothing comes by them unasked. Failures do not matter.
+ */
+void linkup_wake(struct linkup *u, const struct netstate *s, bool on);
 
 /*
  * Makes what is on top of the cards that were found, and switches all of it on. Links of an

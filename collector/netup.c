@@ -151,12 +151,14 @@ static int find_cards(struct netup *u, struct err *err)
 			return rc;
 		missing = linkup_find(&u->links, &u->state);
 		if (any)
-			linkup_wake(&u->links, &u->state);
+			linkup_wake(&u->links, &u->state, true);
 		chosen = linkup_choose(&u->links, &u->state);
 		if ((!missing && chosen) || !in_time(u, chosen ? SHARE_FOUND : SHARE_CARRIER))
 			break;
 		pause_a_little();
 	}
+	if (any && chosen)
+		linkup_wake(&u->links, &u->state, false);
 	for (size_t i = 0; i < u->conf.nlinks; i++) {
 		const struct netconf_link *l = &u->conf.links[i];
 		char mac[18];
