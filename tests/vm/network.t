@@ -81,6 +81,8 @@ check 'the host is reached by IPv6' grep -qx 'auto fec0::2' "$vm_dir/heard"
 check 'static addresses: up' said '^net-hook: static code 0$'
 check 'the host is reached by IPv4 from there' grep -qx 'static 10.0.2.2' "$vm_dir/heard"
 check 'the host is reached by IPv6 from there' grep -qx 'static fec0::2' "$vm_dir/heard"
+check 'a card of another address in the same slot: up' said '^net-hook: path code 0$'
+check 'the host is reached from there' grep -qx 'path 10.0.2.2' "$vm_dir/heard"
 check 'the dump is complete' grep -q '"status": "complete"' "$vm_dir"/lab/disk/*/*/manifest.json ||
 	find "$vm_dir/lab/disk" | diag_input
 grep -q '^not' "$tap_results" && tr -d '\r' < "$console" | grep -a 'network\|net-hook\|inet' | diag_input
