@@ -716,6 +716,8 @@ int netconf_print(const struct netconf *n, char *buf, size_t room, struct err *e
 {
 	struct text t = {.buf = buf, .room = room};
 
+	// Where there is nothing to say it is an empty text all the same.
+	put(&t, "%s", "");
 	put_links(&t, n);
 	for (size_t i = 0; i < n->naddresses; i++) {
 		const struct netconf_address *a = &n->addresses[i];
