@@ -534,20 +534,22 @@ static int wait_hosts(struct netup *u, struct err *err)
 {
 	struct host_state states[NETCONF_HOSTS_MAX] = {0};
 	uint64_t nudged = 0;
-	bool some, all;
+	bool some, all, ways;
 
 	for (;;) {
 		uint64_t now = log_now_ms();
 		bool send = now - nudged >= NUDGE_MS;
 
-		some = false;
+		some = ways = false;
 		all = true;
 		for (size_t i = 0; i < u->conf.nhosts; i++) {
 			try_host(u, &u->conf.hosts[i], send, &states[i]);
 			some = some || states[i].answers;
 			all = all && states[i].answers;
+			ways = ways || states[i].way;
 		}
-		if (all || !in_time(u, 100))
+		// Where there is no route by now, none comes.
+		if (all || !in_time(u, ways ? 100 : SHARE_ADDRESS))
 			break;
 		if (send)
 			nudged = now;
