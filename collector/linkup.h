@@ -23,8 +23,9 @@ struct linkup {
 };
 
 /*
- * Finds the network cards in @s: by permanent MAC address, then by path, then by name where the description says
- * so. Returns how many are missing. One that matches any is looked for by linkup_choose().
+ * Finds the network cards in @s: by permanent MAC address, then by path, then by name where the
+ * description says so. Returns how many are missing. One that matches any is looked for by
+ * linkup_choose().
  */
 size_t linkup_find(struct linkup *u, const struct netstate *s);
 
@@ -32,14 +33,15 @@ size_t linkup_find(struct linkup *u, const struct netstate *s);
 bool linkup_choose(struct linkup *u, const struct netstate *s);
 
 /*
- * Switches on all network cards, for linkup_choose(), or (@on false) those off that were not chosen, so
- * that nothing comes by them unasked. Failures do not matter.
+ * Switches on all network cards, for linkup_choose(), or (@on false) those off that were not
+ * chosen, so that nothing comes by them unasked. Failures do not matter.
  */
 void linkup_wake(struct linkup *u, const struct netstate *s, bool on);
 
 /*
  * Makes what is on top of the cards that were found, and switches all of it on. Links of an
- * earlier attempt are made anew. Goes on over what fails; @err has the first failure, whose code is returned.
+ * earlier attempt are made anew. Goes on over what fails; @err has the first failure, whose code
+ * is returned.
  */
 int linkup_make(struct linkup *u, const struct netstate *s, struct err *err);
 

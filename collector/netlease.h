@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * netlease: an IPv4 address by DHCP. busybox's udhcpc asks; for what it gets it runs a program, which
- * is this one again, with all of it in the environment (udhcpc(8)): that is written to a file and
- * read here. Nothing but addresses is believed of what came by the network.
+ * netlease: an IPv4 address by DHCP. busybox's udhcpc asks; for what it gets it runs a program,
+ * which is this one again, with all of it in the environment (udhcpc(8)): that is written to a
+ * file and read here. Nothing but addresses is believed of what came by the network.
  */
 #ifndef COLLECTOR_NETLEASE_H
 #define COLLECTOR_NETLEASE_H
@@ -35,8 +35,8 @@ struct netlease {
 };
 
 /*
- * Starts to ask on link @name; *@pid_ret is to be given to netlease_poll() until that has an answer.
- * The lease is kept alive in the background as long as the machine runs.
+ * Starts to ask on link @name; *@pid_ret is to be given to netlease_poll() until that has an
+ * answer. The lease is kept alive in the background as long as the machine runs.
  */
 int netlease_start(const char *name, pid_t *pid_ret, struct err *err);
 

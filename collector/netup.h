@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * netup: brings the network up in the capture kernel, by the description that the initrd carries
- * (vmcore/netconf.h), within a limit: network cards, links on top of them, addresses, routes, and the first
- * machine on the way must answer. What does not come is done without as long as a target can be
- * reached.
+ * (vmcore/netconf.h), within a limit: network cards, links on top of them, addresses, routes,
+ * and the first machine on the way must answer. What does not come is done without as long as a
+ * target can be reached.
  */
 #ifndef COLLECTOR_NETUP_H
 #define COLLECTOR_NETUP_H
@@ -32,8 +32,9 @@ struct netup_request {
 int netup_run(const struct netup_request *r, struct err *err);
 
 /*
- * For a target that needs the network: brings it up by NETCONF_FILE unless it is up already. An earlier
- * failure is no reason not to try again. Without a description the network is somebody else's: 0.
+ * For a target that needs the network: brings it up by NETCONF_FILE unless it is up already. An
+ * earlier failure is no reason not to try again. Without a description the network is somebody
+ * else's: 0.
  */
 int netup_ensure(uint64_t limit_ms, struct log *log, struct err *err);
 

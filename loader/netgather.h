@@ -28,9 +28,9 @@ struct netgather {
 };
 
 /*
- * Adds @host, with its name and addresses, and the way there. Of addresses that cannot be reached now it
- * keeps the others; when there is none left, ERR_NOTFOUND with cause and remedy. ERR_UNSUPPORTED for a
- * way that cannot be set up in the capture kernel.
+ * Adds @host, with its name and addresses, and the way there. Of addresses that cannot be
+ * reached now it keeps the others; when there is none left, ERR_NOTFOUND with cause and remedy.
+ * ERR_UNSUPPORTED for a way that cannot be set up in the capture kernel.
  */
 int netgather_host(const struct netgather *g, struct netconf *n, const struct netconf_host *host,
 		   struct err *err);
@@ -40,13 +40,15 @@ int netgather_link(const struct netgather *g, struct netconf *n, int index, int 
 		   struct err *err);
 
 /*
- * Adds the name servers of /etc/resolv.conf, or those that systemd-resolved asks where it names only
- * that, and the ways there. One that cannot be reached, or that is this machine itself, is left out
- * with a note.
+ * Adds the name servers of /etc/resolv.conf, or those that systemd-resolved asks where it names
+ * only that, and the ways there. One that cannot be reached, or that is this machine itself, is
+ * left out with a note.
  */
 void netgather_servers(const struct netgather *g, struct netconf *n);
 
-/* Fills @host with the addresses of @host->name by getent(1), which asks all that the system asks. */
+/*
+ * Fills @host with the addresses of @host->name by getent(1), which asks all that the system asks.
+ */
 int netgather_resolve(const char *root, struct netconf_host *host, struct err *err);
 
 #endif

@@ -12,8 +12,8 @@ struct netgather;
 
 /*
  * Adds to @n what @text says. A device named is looked up by @g and known by its MAC address from
- * then on; with @g NULL, for a machine that is not this one, it is known by that name. ERR_USAGE with the
- * word that is wrong.
+ * then on; with @g NULL, for a machine that is not this one, it is known by that name. ERR_USAGE
+ * with the word that is wrong.
  */
 int nettext_parse(const struct netgather *g, struct netconf *n, const char *text, struct err *err);
 

@@ -90,8 +90,8 @@ int netstate_way(struct netlink *nl, const struct netconf_ip *to, struct netstat
 		 struct err *err);
 
 /*
- * Whether the neighbour @ip on link @index has told its MAC address: *@ret. A packet must have been sent to
- * it before.
+ * Whether the neighbour @ip on link @index has told its MAC address: *@ret. A packet must have
+ * been sent to it before.
  */
 int netstate_neighbour(struct netlink *nl, int index, const struct netconf_ip *ip, bool *ret,
 		       struct err *err);

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # network.t: networks of many kinds, carried from a running system to a capture kernel, in network
-# namespaces of this machine. What each case is, is in tests/net/cases; those with links that not each
-# kernel has are in tests/vm/netlinks.t. Not root becomes it in a user namespace.
+# namespaces of this machine. What each case is, is in tests/net/cases; those with links that not
+# each kernel has are in tests/vm/netlinks.t. Not root becomes it in a user namespace.
 
 set -u
 # shellcheck source=tests/golden/lib.sh

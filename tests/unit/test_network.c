@@ -237,7 +237,8 @@ static void test_stack(void **state)
 		.from = ip("192.0.2.5"),
 	};
 	assert_int_equal(netgather_host(&m->g, &m->conf, &h, &err), 0);
-	// The other card has no device here, so it stays away, and so does the virtual machine's port.
+	// The other card has no device here, so it stays away, and so does the virtual machine's
+	// port.
 	says(&m->conf,
 	     "link enp3s0 nic mac=52:54:00:11:22:33 path=" CARD " driver=virtio_net mtu=1500\n"
 	     "link uplink bond mac=52:54:00:11:22:33 mode=802.3ad miimon=100 lacp_rate=1 "

@@ -29,7 +29,8 @@ check 'an initrd with all of it' initrd/lifeboat-mkinitrd -k "$release" \
 	--extra tests/net/cases:/bin/cases --extra "$LIFEBOAT_OUT/lifeboat:/bin/lifeboat" \
 	--extra "$ip:/opt/ip" || finish
 
-timeout "$BOOT_LIMIT" qemu-system-x86_64 -machine q35 -accel tcg -cpu max -smp 1 -m 512M -display none \
+timeout "$BOOT_LIMIT" qemu-system-x86_64 -machine q35 -accel tcg -cpu max -smp 1 -m 512M \
+	-display none \
 	-monitor none -serial stdio -no-reboot -nic none -kernel "$vm_kernel/vmlinuz" \
 	-initrd "$vm_dir/initrd" -append 'console=ttyS0 loglevel=4 panic=1 no_timer_check' \
 	< /dev/null > "$vm_dir/console.log" 2> "$vm_dir/qemu.log"
@@ -46,5 +47,6 @@ done < "$vm_dir/said"
 for case in $CASES; do
 	check "$case was run" grep -q "^\(not \)\?ok $case: " "$vm_dir/said"
 done
-check 'the guest came to its end' grep -qx 'cases end' "$vm_dir/said" || tail -n 20 "$vm_dir/console.log" | diag_input
+check 'the guest came to its end' grep -qx 'cases end' "$vm_dir/said" ||
+	tail -n 20 "$vm_dir/console.log" | diag_input
 finish

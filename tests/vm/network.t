@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# network.t: after a real crash, the capture kernel brings up a virtio card on QEMU's own network: IPv4
-# by DHCP, IPv6 by router advertisement, and both by static addresses, and reaches a listener of the
-# host in each way. Then it saves the dump, on disk, as ever.
+# network.t: after a real crash, the capture kernel brings up a virtio card on QEMU's own
+# network: IPv4 by DHCP, IPv6 by router advertisement, and both by static addresses, and reaches
+# a listener of the host in each way. Then it saves the dump, on disk, as ever.
 
 # What check calls is not seen to be called.
 # shellcheck disable=SC2317
@@ -85,5 +85,6 @@ check 'a card of another address in the same slot: up' said '^net-hook: path cod
 check 'the host is reached from there' grep -qx 'path 10.0.2.2' "$vm_dir/heard"
 check 'the dump is complete' grep -q '"status": "complete"' "$vm_dir"/lab/disk/*/*/manifest.json ||
 	find "$vm_dir/lab/disk" | diag_input
-grep -q '^not' "$tap_results" && tr -d '\r' < "$console" | grep -a 'network\|net-hook\|inet' | diag_input
+grep -q '^not' "$tap_results" &&
+	tr -d '\r' < "$console" | grep -a 'network\|net-hook\|inet' | diag_input
 finish
