@@ -15,7 +15,7 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_CONFIG = 2,
 	EXIT_INCOMPLETE = 3,
-	EXIT_REFUSED = 4, /* kdump_pre wanted no dump */
+	EXIT_REFUSED = 4, /* kdump_pre, or the crash-loop governor, wanted no dump */
 };
 
 /*

@@ -22,6 +22,7 @@
 #include "collector/capture.h"
 #include "collector/course.h"
 #include "collector/deadline.h"
+#include "collector/hooks.h"
 #include "collector/log.h"
 #include "collector/manifest.h"
 #include "collector/watch.h"
@@ -33,6 +34,7 @@ enum {
 	LEFT_MS = 5000, // for one that was killed to be gone
 	WATCHDOG_SPARE_S = 15, // that the hardware waits beyond the longest silence
 	WATCHDOG_DOWN_S = 120, // for the final action: sync, devices, /init's own way
+	WATCHDOG_HOOKS_S = 600, // and where hooks come before it
 	OOM_CAPTAIN = -1000, // never killed
 	OOM_WORKER = -900, // only when nothing else is left
 	LEVEL_LEAST = 31,
@@ -332,6 +334,17 @@ static uint64_t end_of_target(const struct captain *c)
 	return own && (!end || own < end) ? own : end;
 }
 
+/* The strictest that the governor said on any target. */
+static enum governor_verdict verdict_so_far(struct captain *c)
+{
+	enum governor_verdict verdict = GOVERNOR_FULL;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (c->shared->watches[i].verdict > verdict)
+			verdict = c->shared->watches[i].verdict;
+	return verdict;
+}
+
 static int run_capture(struct captain *c, void *ctx)
 {
 	(void)c;
@@ -355,6 +368,7 @@ static void try_step(struct captain *c, const struct step *step)
 		.step = *step,
 		.memory = memory,
 		.before = before ? watch_of(c, before) : NULL,
+		.verdict = verdict_so_far(c),
 		.appliance = c->appliance,
 		.bring_up_cpus = c->n == 1,
 		.first = c->n == 1,
@@ -375,6 +389,7 @@ static void try_step(struct captain *c, const struct step *step)
 		judge(a, &w);
 	}
 	a->ms = log_now_ms() - start;
+	c->course.no_dump = verdict_so_far(c) != GOVERNOR_FULL;
 	if (!w.watch->ended && a->outcome != OUTCOME_COMPLETE)
 		log_line(c->log, LOG_ERROR, "%s: %s", a->name, a->reason);
 }
@@ -546,11 +561,15 @@ static void take_watchdog(struct captain *c)
  */
 static void leave_watchdog(struct captain *c, int code)
 {
-	enum config_action action = code == EXIT_COMPLETE ? c->config->final_action
-							  : c->config->failure_action;
+	bool failed = code != EXIT_COMPLETE && code != EXIT_REFUSED;
+	const struct config *f = c->config;
+	enum config_action action = failed ? f->failure_action : f->final_action;
+	bool hooks = f->kdump_post[0] || f->kdump_emergency[0] || !access(HOOKS_DIR, F_OK);
 
+	if (action == CONFIG_ACTION_DUMP_TO_ROOTFS)
+		action = f->final_action;
 	if (action == CONFIG_ACTION_REBOOT)
-		watchdog_leave(&c->dog, WATCHDOG_DOWN_S);
+		watchdog_leave(&c->dog, hooks ? WATCHDOG_HOOKS_S : WATCHDOG_DOWN_S);
 	else
 		watchdog_disarm(&c->dog);
 }

@@ -23,6 +23,7 @@
 #include "collector/record.h"
 #include "collector/sink.h"
 #include "collector/target.h"
+#include "collector/upkeep.h"
 #include "collector/watch.h"
 #include "vmcore/config.h"
 #include "vmcore/kmem.h"
@@ -56,6 +57,7 @@ struct capture {
 	struct cpus cpus;
 	struct record record;
 	struct mini mini; // of this attempt
+	struct governor_result verdict;
 	struct plan plan;
 	struct dump dump;
 	struct manifest m;
@@ -166,6 +168,11 @@ static void make_record(struct capture *c, const char *trouble)
 		log_line(c->log, LOG_ERROR, "warning: panic record: %s", err.msg);
 }
 
+static uint64_t crash_time(const struct capture *c)
+{
+	return c->in.km.crashtime ? c->in.km.crashtime : (uint64_t)time(NULL);
+}
+
 /* Tells what the directory of this crash is called; what was in another one does not count. */
 static void name_dir(struct capture *c)
 {
@@ -183,7 +190,7 @@ static void name_dir(struct capture *c)
 static int make_crash_dir(struct capture *c, struct err *err)
 {
 	struct target *t = &c->target;
-	time_t when = c->in.km.crashtime ? (time_t)c->in.km.crashtime : time(NULL);
+	time_t when = crash_time(c);
 	char stamp[32], name[TARGET_HOST_MAX + 40];
 	struct tm tm;
 	int rc;
@@ -488,10 +495,27 @@ static int open_target(struct capture *c, struct err *err)
 		return rc;
 	c->target.watch = c->watch;
 	c->target.end_ms = c->job->end_ms;
-	rc = target_open(&c->target, err);
-	if (!rc && c->target.ops->make_dir)
-		rc = make_crash_dir(c, err);
-	return rc;
+	return target_open(&c->target, err);
+}
+
+/* How much of it is wanted, by what happened before. */
+static void judge(struct capture *c)
+{
+	upkeep_judge(&c->target, &c->record, crash_time(c), c->job->verdict, &c->verdict);
+	c->watch->verdict = c->verdict.verdict;
+	if (c->verdict.why[0])
+		log_line(c->log, LOG_ERROR, "warning: %s", c->verdict.why);
+}
+
+/* The directory of this crash on the open target, where it has such a thing. */
+static int prepare_dir(struct capture *c, struct err *err)
+{
+	if (!c->target.ops->make_dir)
+		return 0;
+	// Once for each crash; of a second try, its own directory is there already.
+	if (!c->now->dir[0])
+		upkeep_make_room(&c->target, crash_time(c));
+	return make_crash_dir(c, err);
 }
 
 /* Stops at what makes the rest impossible. */
@@ -501,6 +525,12 @@ static int save_all(struct capture *c, struct err *err)
 
 	stage(c, STAGE_TARGET);
 	rc = open_target(c, err);
+	if (rc)
+		return rc;
+	judge(c);
+	if (c->verdict.verdict == GOVERNOR_NONE)
+		return 0;
+	rc = prepare_dir(c, err);
 	if (rc)
 		return rc;
 	leave_body(c);
@@ -523,7 +553,7 @@ static int save_all(struct capture *c, struct err *err)
 	if (c->target.ops->make_dir)
 		save_tier(c, TIER_MINI, STAGE_MINI, save_mini);
 	stage(c, STAGE_PLAN);
-	if (c->job->step.rung == COURSE_TIERS)
+	if (c->job->step.rung == COURSE_TIERS || c->verdict.verdict == GOVERNOR_SMALL)
 		return 0;
 	if (c->target.dir[0])
 		hold_spare(c);
@@ -544,7 +574,8 @@ static void leave_result(struct capture *c, int rc)
 
 static void say_result(struct capture *c)
 {
-	const char *what = "no dump was saved";
+	const char *what = c->verdict.verdict != GOVERNOR_FULL ? "no dump was wanted"
+							       : "no dump was saved";
 
 	if (c->m.status == MANIFEST_COMPLETE) {
 		log_line(c->log, LOG_COMMON, "committed %s",
@@ -554,7 +585,8 @@ static void say_result(struct capture *c)
 	if (c->m.status == MANIFEST_INCOMPLETE)
 		what = "what was saved is in " DUMP_TEMP_NAME;
 	else if (c->m.status == MANIFEST_MINI)
-		what = "no dump but the mini-core was saved";
+		what = c->verdict.verdict != GOVERNOR_FULL ? "no dump was wanted"
+							   : "no dump but the mini-core was saved";
 	log_line(c->log, LOG_ERROR, "%s: %s", manifest_status_name(c->m.status), what);
 }
 
@@ -655,6 +687,8 @@ int capture_report(const struct capture_job *job, const struct manifest_head *he
 	snprintf(c->now->dir, sizeof(c->now->dir), "%s", dir);
 	rc = open_target(c, &err);
 	stage(c, STAGE_COMMIT);
+	if (!rc && c->target.ops->make_dir)
+		rc = make_crash_dir(c, &err);
 	if (!rc) {
 		save_manifest(c, head, body);
 		save_text(c, LOG_NAME, c->log->kept, c->log->used);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "collector/course.h"
+#include "collector/governor.h"
 
 struct config;
 struct log;
@@ -27,6 +28,7 @@ struct capture_job {
 	uint64_t memory; /* bytes, of a budget that was halved; 0: as configured */
 	uint64_t end_ms; /* of log_now_ms(): no wait goes on beyond it; 0: none */
 	const struct watch *before; /* of the last attempt on this target, NULL: there was none */
+	enum governor_verdict verdict; /* on this crash, as far as it was judged */
 	bool appliance; /* the machine is ours: its console and its pstore, too */
 	bool bring_up_cpus; /* nobody has tried yet */
 	bool first; /* the first attempt of all */

@@ -175,8 +175,8 @@ int course_exit_code(const struct course *c, const struct attempt *a, size_t n)
 {
 	enum manifest_status best = MANIFEST_FAILED;
 
-	if (!c->no_dump && course_done(c, a, n) >= c->wanted)
-		return EXIT_COMPLETE;
+	if (course_done(c, a, n) >= c->wanted)
+		return c->no_dump ? EXIT_REFUSED : EXIT_COMPLETE;
 	// A later try may have replaced what an earlier one left on the target.
 	for (unsigned int t = 0; t < c->ntargets; t++) {
 		const struct attempt *last = last_of(a, n, t, -1);

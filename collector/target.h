@@ -43,6 +43,12 @@ struct target_ops {
 	int (*make_dir)(struct target *t, const char *name, struct err *err);
 
 	/*
+	 * A descriptor of the directory that crash directories go in, made where it is not there;
+	 * the caller closes it. NULL: it is not within reach, and its upkeep not our business.
+	 */
+	int (*open_base)(struct target *t, int *fd_ret, struct err *err);
+
+	/*
 	 * Fills t->dir with the directory of that crash that an earlier process made, called @name
 	 * there: the last part of the t->dir it had. ERR_SYS or ERR_NOTFOUND when it is gone. NULL:
 	 * cannot be; a second try makes another.

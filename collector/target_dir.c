@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A directory of a file system: one that is mounted already, of a block device, or of a server. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -100,6 +101,16 @@ static int dir_make_dir(struct target *t, const char *name, struct err *err)
 		       TARGET_SAME_NAME_MAX);
 }
 
+static int dir_open_base(struct target *t, int *fd_ret, struct err *err)
+{
+	int rc = target_make_dir(t->base, err);
+
+	if (rc)
+		return rc;
+	*fd_ret = open(t->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *fd_ret < 0 ? err_sys(err, "%s", t->base) : 0;
+}
+
 static int dir_use_dir(struct target *t, const char *name, struct err *err)
 {
 	char path[TARGET_PATH_MAX];
@@ -162,6 +173,7 @@ const struct target_ops target_dir = {
 	.name = "dir",
 	.open = dir_open,
 	.make_dir = dir_make_dir,
+	.open_base = dir_open_base,
 	.use_dir = dir_use_dir,
 	.small_create = dir_small_create,
 	.small_commit = dir_small_commit,

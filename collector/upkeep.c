@@ -1,79 +1,75 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/upkeep.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "collector/log.h"
+#include "collector/record.h"
 #include "collector/retention.h"
 #include "collector/target.h"
 #include "vmcore/config.h"
 
-/* The directory with the crash directories: 1 and *@fd, or 0 where the target shows none. */
-static int open_base(const struct target *t, int *fd, struct err *err)
+/* The directory of all crashes; -1 where there is none that could be looked into. */
+static int open_base(struct target *t)
 {
-	int rc;
+	struct err err = {0};
+	int fd = -1;
 
-	if (t->ops != &target_dir || !t->base[0])
-		return 0;
-	rc = target_make_dir(t->base, err);
-	if (rc)
-		return rc;
-	*fd = open(t->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return *fd < 0 ? err_sys(err, "%s", t->base) : 1;
+	if (t->ops->open_base && t->ops->open_base(t, &fd, &err)) {
+		log_line(t->log, LOG_ERROR, "warning: %s", err.msg);
+		return -1;
+	}
+	return fd;
 }
 
-int upkeep_judge(struct target *t, uint64_t time_, const char *signature,
-		 struct governor_result *ret, struct err *err)
+void upkeep_judge(struct target *t, const struct record *r, uint64_t time,
+		  enum governor_verdict verdict_before, struct governor_result *ret)
 {
-	const struct governor_limits limits = {.count = t->config->crash_loop_count,
-					       .seconds = t->config->crash_loop_seconds};
-	const struct governor_crash crash = {.time = time_ ? time_ : (uint64_t)time(NULL),
-					     .signature = strtoull(signature, NULL, 16)};
+	const struct config *c = t->config;
+	struct governor_limits limits = {c->crash_loop_count, c->crash_loop_seconds};
+	struct governor_crash crash = {
+		.time = time,
+		.signature = strtoull(record_signature(r), NULL, 16),
+	};
 	CLEANUP_CLOSE int fd = -1;
-	int rc;
+	struct err err = {0};
 
-	*ret = (struct governor_result){.seen = 1};
-	if (!limits.count)
-		return 0;
-	rc = open_base(t, &fd, err);
-	if (rc <= 0)
-		return rc;
-	rc = governor_run(fd, &limits, &crash, ret, err);
-	if (ret->verdict != GOVERNOR_FULL)
-		log_line(t->log, LOG_ERROR, "%s", ret->why);
-	return rc;
+	*ret = (struct governor_result){.verdict = GOVERNOR_FULL};
+	if (limits.count)
+		fd = open_base(t);
+	if (fd >= 0 && governor_run(fd, &limits, &crash, ret, &err))
+		log_line(t->log, LOG_ERROR, "warning: %s", err.msg);
+	if (ret->verdict < verdict_before)
+		ret->verdict = verdict_before;
 }
 
-int upkeep_make_room(struct target *t, bool incoming, uint64_t need, struct err *err)
+void upkeep_make_room(struct target *t, uint64_t now)
 {
-	const struct retention_limits limits = {.keep_dumps = t->config->keep_dumps,
-						.keep_bytes = t->config->keep_bytes,
-						.keep_days = t->config->keep_days,
-						.min_free = t->config->min_free};
-	struct retention_ask ask = {
-		.now = time(NULL), .incoming = incoming, .need = incoming ? need : 0};
+	const struct config *c = t->config;
+	struct retention_limits limits = {
+		.keep_dumps = c->keep_dumps,
+		.keep_bytes = c->keep_bytes,
+		.keep_days = c->keep_days,
+		.min_free = c->min_free,
+	};
+	struct retention_ask ask = {.now = now, .incoming = true};
 	CLEANUP_FREE struct retention *r = NULL;
 	CLEANUP_CLOSE int fd = -1;
-	int rc;
+	struct err err = {0};
+	int n;
 
 	if (!limits.keep_dumps && !limits.keep_bytes && !limits.keep_days && !limits.min_free)
-		return 0;
-	rc = open_base(t, &fd, err);
-	if (rc <= 0)
-		return rc;
-	r = malloc(sizeof(*r));
-	if (!r)
-		return err_set(err, ERR_NOMEM, "no memory for the list of older dumps");
-	rc = retention_run(r, fd, NULL, &limits, &ask, err);
-	if (rc > 0)
-		log_line(t->log, LOG_COMMON, "%d older dump%s removed from %s", rc,
-			 rc > 1 ? "s" : "", t->base);
-	return rc < 0 ? rc : 0;
+		return;
+	r = calloc(1, sizeof(*r));
+	fd = r ? open_base(t) : -1;
+	if (fd < 0)
+		return;
+	n = retention_run(r, fd, NULL, &limits, &ask, &err);
+	if (n < 0)
+		log_line(t->log, LOG_ERROR, "warning: older dumps: %s", err.msg);
+	else if (n)
+		log_line(t->log, LOG_COMMON, "%d older dump%s removed", n, n == 1 ? "" : "s");
 }

@@ -43,6 +43,7 @@ struct watch {
 	_Atomic uint32_t why; /* enum verdict_why, of the request that follows */
 	_Atomic uint32_t stop; /* enum watch_stop: the supervisor's request */
 	_Atomic uint32_t status; /* enum manifest_status, by what is committed */
+	_Atomic uint32_t verdict; /* enum governor_verdict on this crash */
 	_Atomic int32_t code; /* when it has ended: 0 or an ERR_* */
 	_Atomic uint32_t ended_in; /* enum manifest_stage, then */
 	_Atomic bool ended; /* it has said all that it had to say */

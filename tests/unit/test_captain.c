@@ -464,6 +464,38 @@ static void test_full(void **state)
 	assert_false(is_there(p, 0, "vmcore-incomplete"));
 }
 
+/* ---- what was there before ---- */
+
+/* From the first of a kind on crashes are kept small. */
+static void test_loop(void **state)
+{
+	struct place *p = *state;
+
+	add_targets(p, 2);
+	p->config.crash_loop_count = 1;
+	p->config.crash_loop_seconds = 3600;
+	assert_int_equal(run(p, KERNEL), EXIT_REFUSED);
+	assert_true(is_there(p, 0, "panic.txt"));
+	assert_false(is_there(p, 0, "vmcore"));
+	check_says(p, 0, "manifest.json", "\"dump\": \"none\"");
+	assert_false(is_there(p, 1, ""));
+}
+
+static void test_retention(void **state)
+{
+	struct place *p = *state;
+
+	add_targets(p, 1);
+	p->config.keep_dumps = 2;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(run(p, KERNEL), EXIT_COMPLETE);
+	// The oldest made room for the third, which took its name.
+	check_says(p, 0, "collect.log", "1 older dump removed");
+	assert_true(is_there(p, 0, "vmcore"));
+	assert_true(is_there(p, 0, "../" CRASH ".1/vmcore"));
+	assert_false(is_there(p, 0, "../" CRASH ".2/vmcore"));
+}
+
 /* ---- the shared page by itself ---- */
 
 static void test_watch(void **state)
@@ -527,6 +559,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stall, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_target_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_loop, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
 	};
 
 	umask(077);

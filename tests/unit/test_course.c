@@ -283,7 +283,7 @@ static void test_over(void **state)
 	assert_false(course_next(&c, a, 1, &s));
 }
 
-/* Where a dump is not wanted the small tiers are all there is to do; that is no complete dump. */
+/* Where a dump is not wanted the small tiers are all there is to do. */
 static void test_no_dump(void **state)
 {
 	struct attempt a = {.outcome = OUTCOME_COMPLETE, .status = MANIFEST_MINI};
@@ -293,6 +293,8 @@ static void test_no_dump(void **state)
 	(void)state;
 	assert_true(course_next(&c, &a, 0, &s));
 	assert_false(course_next(&c, &a, 1, &s));
+	assert_int_equal(course_exit_code(&c, &a, 1), EXIT_REFUSED);
+	a.outcome = OUTCOME_FAILED;
 	assert_int_equal(course_exit_code(&c, &a, 1), EXIT_INCOMPLETE);
 }
 

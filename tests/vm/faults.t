@@ -349,7 +349,7 @@ case_read_only()
 		--qemu "file=$dir/ro.img,if=virtio,format=raw,readonly=on"
 	rm -f "$dir/ro.img"
 	came_back 1
-	ok 'one line says so' one_error '^target /dev/vda is read-only'
+	ok 'one line says so' one_error '^target ext4 LABEL=dump: /dev/vda is read-only'
 	log_on_console
 }
 
