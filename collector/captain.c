@@ -539,6 +539,7 @@ static void set_course(struct captain *c)
 static void take_watchdog(struct captain *c)
 {
 	unsigned int wish = (limits_silence(&c->limits) + 999) / 1000 + WATCHDOG_SPARE_S;
+	unsigned int spare; // that it waits when we do not any more
 	struct err err = {0};
 
 	if (watchdog_open(&c->dog, c->config->watchdog, wish, &err)) {
@@ -548,8 +549,10 @@ static void take_watchdog(struct captain *c)
 	if (c->dog.fd < 0)
 		return;
 	log_line(c->log, LOG_COMMON, "watchdog '%s' armed: %u s", c->dog.name, c->dog.seconds);
-	if (c->dog.seconds && c->dog.seconds < wish &&
-	    limits_clamp(&c->limits, c->dog.seconds * 1000ULL * 3 / 4))
+	if (!c->dog.seconds)
+		return;
+	spare = c->dog.seconds / 2 < WATCHDOG_SPARE_S ? c->dog.seconds / 2 : WATCHDOG_SPARE_S;
+	if (limits_clamp(&c->limits, (c->dog.seconds - spare) * 1000ULL))
 		log_line(c->log, LOG_ERROR,
 			 "warning: it does not wait longer, so neither does "
 			 "the collector: limits are shortened");

@@ -684,12 +684,11 @@ int capture_report(const struct capture_job *job, const struct manifest_head *he
 	if (!c)
 		return ERR_NOMEM;
 	stage(c, STAGE_TARGET);
-	snprintf(c->now->dir, sizeof(c->now->dir), "%s", dir);
 	rc = open_target(c, &err);
 	stage(c, STAGE_COMMIT);
-	if (!rc && c->target.ops->make_dir)
-		rc = make_crash_dir(c, &err);
-	if (!rc) {
+	if (!rc && c->target.ops->use_dir)
+		rc = c->target.ops->use_dir(&c->target, dir, &err);
+	if (!rc && c->target.dir[0]) {
 		save_manifest(c, head, body);
 		save_text(c, LOG_NAME, c->log->kept, c->log->used);
 	}

@@ -42,7 +42,8 @@ int capture_run(const struct capture_job *job);
 
 /*
  * Writes manifest and log anew in the crash directory @head is about, with what became known
- * since: @body is its manifest_body(), or "". @target and @dir say which one.
+ * since: @body is its manifest_body(), or "". The job's target and @dir say which one. Nothing is
+ * done where a target cannot go back to a directory.
  */
 int capture_report(const struct capture_job *job, const struct manifest_head *head,
 		   const char *body, const char *dir);
