@@ -54,7 +54,7 @@ theirs=$lab/disk/crash/oracle/md
 # ---- what is in the directory ----
 
 check_is 'it holds the artefacts and nothing else' \
-	'collect.log manifest.json vmcore vmcore-dmesg.txt ' "$(cd "$dir" && printf '%s ' *)"
+	'collect.log manifest.json panic.txt vmcore vmcore-dmesg.txt ' "$(cd "$dir" && printf '%s ' *)"
 crashtime=$(grep -aom 1 'CRASHTIME=[0-9]*' "$ours" | cut -d = -f 2)
 check_is 'its name is address and time of the crash, as the notes have it' \
 	"127.0.0.1-$(date -u -d "@$crashtime" +%Y-%m-%d-%H:%M:%S)" "$name"
