@@ -14,10 +14,11 @@
 struct disk;
 struct err;
 struct sink;
+struct uplink;
 struct watch;
 
 struct sink_ops {
-	const char *name; /* "file", "raw", "pipe", "flat", "ssh" */
+	const char *name; /* "file", "raw", "pipe", "flat", "ssh", "receive" */
 	/* Bytes can only be added: no place is written twice, and nothing can be read back. */
 	bool append_only;
 	int (*write_at)(struct sink *s, const void *buf, size_t size, uint64_t offset,
@@ -52,6 +53,7 @@ struct sink {
 	char temp[SINK_PATH_MAX]; /* what it is called until it is complete */
 	bool force; /* an existing file of that name may be replaced */
 	struct disk *disk; /* of a file or a device: how bytes get there, owned */
+	struct uplink *link; /* to lifeboat-receive, borrowed */
 	uint64_t sent; /* of a sink that only appends: bytes that went out, end marker included */
 	/* Of a flattened dump: what it goes to, and the bytes gathered for its next record. */
 	const struct sink_ops *base;
@@ -74,6 +76,14 @@ int sink_raw_open(struct sink *s, const char *device, struct err *err);
  * keeps @fd. Nothing sent can be taken back, so a dump reaches it in the flattened format only.
  */
 int sink_pipe_open(struct sink *s, int fd, const char *name, struct err *err);
+
+/*
+ * A file @name that lifeboat-receive writes, in the crash directory that @link has entered. It is
+ * called @temp there until it is complete: in messages, the other end chooses that name. @link
+ * outlives it, and has no other file open. ERR_NOSPC, or why there is no connection.
+ */
+int sink_receive_open(struct sink *s, struct uplink *link, const char *name, const char *temp,
+		      struct err *err);
 
 /*
  * Turns the open sink @s into one that writes the flattened format to what @s was: a dump cut

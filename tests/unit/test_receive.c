@@ -1,0 +1,690 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * lifeboat-receive and the collector's side of it, in two processes: bytes in any order, a ring
+ * that is full, connections that end at any byte, and a server that lies.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/cursor.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "collector/receive.h"
+#include "collector/sink.h"
+#include "collector/uplink.h"
+
+#define DIR_NAME "192.0.2.1-2026-11-21-03:44:59"
+
+enum {
+	SIZE = 3 << 20, /* of a file, several times the ring */
+	RING = 256 << 10,
+};
+
+struct place {
+	char root[40];
+	struct receive_conf server;
+	struct uplink_conf conf;
+	pid_t pid;
+	int fd;
+	unsigned int starts;
+	/* The server's process is killed when so many bytes came from the client, or went to it. */
+	size_t in_limit, out_limit;
+};
+
+/* Carries bytes from one to the other, up to a limit; false when there are no more. */
+static bool carry(int from, int to, size_t *limit)
+{
+	static char buf[4096];
+	size_t want = *limit < sizeof(buf) ? *limit : sizeof(buf);
+	ssize_t n = want ? read(from, buf, want) : 0;
+
+	if (n <= 0)
+		return false;
+	*limit -= n;
+	return !io_write(to, buf, n, NULL);
+}
+
+/* A server, and between it and the client one who ends both after so many bytes. */
+static void be_server(const struct place *p, int client, size_t in_limit, size_t out_limit)
+{
+	int pair[2];
+	pid_t pid;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	pid = fork();
+	if (!pid) {
+		struct err err;
+
+		close(client);
+		close(pair[0]);
+		_exit(receive_run(&p->server, pair[1], pair[1], &err) ? 1 : 0);
+	}
+	close(pair[1]);
+	for (;;) {
+		fd_set set;
+
+		FD_ZERO(&set);
+		FD_SET(client, &set);
+		FD_SET(pair[0], &set);
+		select((client > pair[0] ? client : pair[0]) + 1, &set, NULL, NULL, NULL);
+		if (FD_ISSET(client, &set) && !carry(client, pair[0], &in_limit))
+			break;
+		if (FD_ISSET(pair[0], &set) && !carry(pair[0], client, &out_limit))
+			break;
+	}
+	// The client is done, or it is time.
+	if (in_limit && out_limit) {
+		shutdown(pair[0], SHUT_WR);
+		while (carry(pair[0], client, &out_limit))
+			;
+	} else {
+		kill(pid, SIGKILL);
+	}
+	waitpid(pid, NULL, 0);
+	_exit(0);
+}
+
+static int connect_it(void *ctx, uint64_t patience, int *in, int *out, struct err *err)
+{
+	struct place *p = ctx;
+	int pair[2];
+
+	(void)patience, (void)err;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	p->pid = fork();
+	if (!p->pid) {
+		close(pair[0]);
+		signal(SIGPIPE, SIG_IGN);
+		// Only the first connection is cut.
+		be_server(p, pair[1], p->starts ? SIZE_MAX : p->in_limit,
+			  p->starts ? SIZE_MAX : p->out_limit);
+	}
+	p->starts++;
+	close(pair[1]);
+	*in = *out = p->fd = pair[0];
+	return 0;
+}
+
+static void hang_up(void *ctx)
+{
+	struct place *p = ctx;
+
+	close(p->fd);
+	waitpid(p->pid, NULL, 0);
+}
+
+static int setup(void **state)
+{
+	struct place *p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	signal(SIGPIPE, SIG_IGN);
+	umask(077);
+	strcpy(p->root, "/dev/shm/test_receive.XXXXXX");
+	assert_non_null(mkdtemp(p->root));
+	p->server.root = p->root;
+	p->in_limit = p->out_limit = SIZE_MAX;
+	p->conf = (struct uplink_conf){
+		.connect = connect_it,
+		.hang_up = hang_up,
+		.ctx = p,
+		.ring = RING,
+		.outage_ms = 20000,
+	};
+	*state = p;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct place *p = *state;
+	char command[80];
+
+	snprintf(command, sizeof(command), "rm -rf %s", p->root);
+	assert_int_equal(system(command), 0);
+	free(p);
+	return 0;
+}
+
+static uint8_t *pattern(size_t size)
+{
+	uint8_t *buf = malloc(size);
+
+	assert_non_null(buf);
+	for (size_t i = 0; i < size; i++)
+		buf[i] = (i * 0x9e3779b97f4a7c15ULL) >> 56;
+	return buf;
+}
+
+static struct uplink *enter(struct place *p)
+{
+	struct uplink *u;
+	struct err err = {0};
+
+	if (uplink_create(&p->conf, &u, &err) || uplink_enter(u, DIR_NAME, &err))
+		fail_msg("%s", err.msg);
+	return u;
+}
+
+/* The bytes of a file there; the length, or -1 when it is not there. */
+static ssize_t load(const struct place *p, const char *name, uint8_t *buf, size_t size)
+{
+	char path[300];
+	CLEANUP_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/" DIR_NAME "/%s", p->root, name);
+	fd = open(path, O_RDONLY);
+	return fd < 0 ? -1 : io_read(fd, buf, size, NULL);
+}
+
+static void check_file(const struct place *p, const char *name, const uint8_t *want, size_t size)
+{
+	CLEANUP_FREE uint8_t *got = malloc(size + 1);
+
+	assert_non_null(got);
+	assert_int_equal(load(p, name, got, size + 1), size);
+	assert_memory_equal(got, want, size);
+}
+
+/*
+ * Writes a file as a dump is written: its index reserved, page data behind it, the index in any
+ * order and part of it twice. The bytes at the end are those of pattern().
+ */
+static int write_like_a_dump(struct uplink *u, const uint8_t *data, struct err *err)
+{
+	size_t index = 100000;
+	int rc = uplink_open(u, "vmcore", 0, err);
+
+	if (!rc)
+		rc = uplink_reserve(u, 4096, index, err);
+	if (!rc)
+		rc = uplink_write(u, "not yet", 7, 0, false, err);
+	for (size_t at = index; at < SIZE && !rc; at += 70000) {
+		size_t n = SIZE - at < 70000 ? SIZE - at : 70000;
+		size_t desc = at % index;
+
+		rc = uplink_write(u, data + at, n, at, true, err);
+		if (!rc)
+			rc = uplink_write(u, data + desc, index - desc, desc, false, err);
+	}
+	if (!rc)
+		rc = uplink_write(u, data, index, 0, false, err);
+	return rc;
+}
+
+static void test_round_trip(void **state)
+{
+	struct place *p = *state;
+	CLEANUP_FREE uint8_t *data = pattern(SIZE), *back = malloc(SIZE);
+	struct uplink *u = enter(p);
+	struct err err = {0};
+	uint64_t room = 0;
+
+	if (write_like_a_dump(u, data, &err) || uplink_drain(u, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(uplink_written(u), UINT64_MAX);
+	assert_int_equal(uplink_size(u), SIZE);
+	assert_int_equal(uplink_read(u, back, SIZE, 0, &err), 0);
+	assert_memory_equal(back, data, SIZE);
+	assert_int_equal(uplink_read(u, back, 100, SIZE - 50, &err), ERR_NOTFOUND);
+	assert_int_equal(uplink_space(u, &room, &err), 0);
+	assert_true(room > 0);
+	assert_int_equal(load(p, "vmcore", back, SIZE), -1);
+	assert_int_equal(uplink_commit(u, &err), 0);
+	check_file(p, "vmcore", data, SIZE);
+	assert_int_equal(load(p, "vmcore-incomplete", back, SIZE), -1);
+	uplink_destroy(u);
+	assert_int_equal(p->starts, 1);
+}
+
+static void test_sink(void **state)
+{
+	struct place *p = *state;
+	CLEANUP_FREE uint8_t *data = pattern(SIZE);
+	struct uplink *u = enter(p);
+	struct sink s;
+
+	assert_int_equal(sink_receive_open(&s, u, "vmcore", "vmcore-incomplete", NULL), 0);
+	assert_int_equal(sink_stream_at(&s, data + 7, 1000, 7, NULL), 0);
+	assert_int_equal(sink_restart(&s, NULL), 0);
+	assert_int_equal(sink_resize(&s, 5000, NULL), 0);
+	assert_int_equal(sink_stream_at(&s, data, 4000, 0, NULL), 0);
+	assert_int_equal(sink_write_at(&s, data + 4000, 1000, 4000, NULL), 0);
+	assert_int_equal(sink_sync(&s, NULL), 0);
+	assert_int_equal(sink_commit(&s, NULL), 0);
+	sink_close(&s);
+	check_file(p, "vmcore", data, 5000);
+	// Neither committed nor kept: gone. Kept: there.
+	assert_int_equal(sink_receive_open(&s, u, "vmcore-mini", "vmcore-mini", NULL), 0);
+	sink_close(&s);
+	assert_int_equal(load(p, "vmcore-mini-incomplete", data, 1), -1);
+	assert_int_equal(sink_receive_open(&s, u, "vmcore-mini", "vmcore-mini", NULL), 0);
+	assert_int_equal(sink_keep(&s, NULL), 0);
+	sink_close(&s);
+	assert_int_equal(load(p, "vmcore-mini-incomplete", data, 1), 0);
+	uplink_destroy(u);
+}
+
+/* Cuts the connection after so many bytes either way: all arrives, whatever was lost. */
+static void cut(void **state, size_t in_limit, size_t out_limit)
+{
+	struct place *p;
+	CLEANUP_FREE uint8_t *data = pattern(SIZE);
+	struct err err = {0};
+	struct uplink *u;
+
+	setup(state);
+	p = *state;
+	p->in_limit = in_limit;
+	p->out_limit = out_limit;
+	u = enter(p);
+	if (write_like_a_dump(u, data, &err) || uplink_commit(u, &err))
+		fail_msg("cut at %zu, %zu: %s", in_limit, out_limit, err.msg);
+	uplink_destroy(u);
+	check_file(p, "vmcore", data, SIZE);
+	assert_int_equal(p->starts, 2);
+	teardown(state);
+}
+
+static void test_cut_connections(void **state)
+{
+	static const size_t in[] = {1,	   39,	   40,	    100,     150,     5000,
+				    70000, 300000, 1000001, 2000000, 3000000, 3900000};
+	static const size_t out[] = {1, 39, 64, 65, 103, 104, 105, 144, 184, 400, 1000};
+
+	for (size_t i = 0; i < sizeof(in) / sizeof(*in); i++)
+		cut(state, in[i], SIZE_MAX);
+	for (size_t i = 0; i < sizeof(out) / sizeof(*out); i++)
+		cut(state, SIZE_MAX, out[i]);
+}
+
+static void test_no_space(void **state)
+{
+	struct place *p = *state;
+	CLEANUP_FREE uint8_t *data = pattern(SIZE);
+	struct uplink *u;
+	struct err err = {0};
+	uint64_t written;
+	uint8_t byte;
+
+	p->server.limits.keep_bytes = 1 << 20;
+	u = enter(p);
+	assert_int_equal(write_like_a_dump(u, data, &err), ERR_NOSPC);
+	assert_non_null(strstr(err.msg, "quota"));
+	// How far it came is known, and the index can still be written.
+	written = uplink_written(u);
+	assert_in_range(written, 100000, 1 << 20);
+	assert_int_equal(uplink_write(u, "end", 3, 0, false, &err), 0);
+	assert_int_equal(uplink_commit(u, &err), ERR_NOSPC);
+	assert_int_equal(uplink_keep(u, &err), 0);
+	assert_int_equal(load(p, "vmcore", &byte, 1), -1);
+	assert_int_equal(load(p, "vmcore-incomplete", &byte, 1), 1);
+	assert_int_equal(byte, 'e');
+	// And there is still room for the small files that say so.
+	assert_int_equal(uplink_open(u, "collect.log", 0, &err), 0);
+	assert_int_equal(uplink_write(u, "x", 1, 0, true, &err), 0);
+	assert_int_equal(uplink_commit(u, &err), 0);
+	uplink_destroy(u);
+}
+
+/* ---- frames by hand ---- */
+
+struct hand {
+	int fd;
+	pid_t pid;
+	uint64_t seq, chain;
+};
+
+static void by_hand(const struct place *p, struct hand *h)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	*h = (struct hand){.fd = pair[0], .pid = fork()};
+	if (!h->pid) {
+		struct err err;
+
+		close(pair[0]);
+		_exit(receive_run(&p->server, pair[1], pair[1], &err) ? 1 : 0);
+	}
+	close(pair[1]);
+}
+
+static int hang_up_hand(struct hand *h)
+{
+	int status;
+
+	close(h->fd);
+	assert_int_equal(waitpid(h->pid, &status, 0), h->pid);
+	return status;
+}
+
+static void send_frame(struct hand *h, struct wire_frame f, const void *payload)
+{
+	uint8_t header[WIRE_HEADER];
+
+	if (wire_counted(f.type) && !f.seq)
+		f.seq = ++h->seq;
+	wire_seal(&f, payload, header);
+	if (wire_counted(f.type))
+		h->chain = wire_chain(h->chain, f.digest);
+	io_write(h->fd, header, sizeof(header), NULL);
+	io_write(h->fd, payload, f.size, NULL);
+}
+
+static void hello(struct hand *h, uint8_t id, int flags)
+{
+	struct wire_hello hello = {.version = 1, .name = DIR_NAME};
+	struct wire_frame f = {.type = WIRE_HELLO, .flags = flags};
+	uint8_t payload[WIRE_HELLO_MAX];
+
+	memset(hello.id, id, WIRE_ID);
+	f.size = wire_put_hello(&hello, payload);
+	send_frame(h, f, payload);
+}
+
+/* Reads frames up to one of that type: its number; for an error, its code. */
+static uint64_t expect(struct hand *h, uint16_t type)
+{
+	for (;;) {
+		uint8_t header[WIRE_HEADER], payload[WIRE_READ_MAX];
+		struct wire_frame f;
+
+		assert_int_equal(io_read(h->fd, header, sizeof(header), NULL), WIRE_HEADER);
+		assert_int_equal(wire_header(header, false, &f, NULL), 0);
+		assert_int_equal(io_read(h->fd, payload, f.size, NULL), f.size);
+		assert_int_equal(wire_check(&f, header, payload, NULL), 0);
+		if (f.type == type)
+			return type == WIRE_ERROR     ? load_le32(payload)
+			       : type == WIRE_WELCOME ? load_le64(payload + 8)
+						      : f.seq;
+	}
+}
+
+static void open_file(struct hand *h)
+{
+	send_frame(h, (struct wire_frame){.type = WIRE_OPEN, .size = 6}, "vmcore");
+	assert_int_equal(expect(h, WIRE_ACK), h->seq);
+}
+
+static struct wire_frame chunk_at(uint64_t offset, uint64_t seq)
+{
+	return (struct wire_frame){.type = WIRE_CHUNK, .size = 4, .offset = offset, .seq = seq};
+}
+
+static void test_replayed_chunk(void **state)
+{
+	struct hand h;
+
+	by_hand(*state, &h);
+	hello(&h, 1, 0);
+	assert_int_equal(expect(&h, WIRE_WELCOME), 0);
+	open_file(&h);
+	send_frame(&h, chunk_at(0, 2), "good");
+	send_frame(&h, chunk_at(0, 2), "evil");
+	assert_int_equal(expect(&h, WIRE_ERROR), WIRE_E_PROTOCOL);
+	assert_int_equal(WEXITSTATUS(hang_up_hand(&h)), 1);
+}
+
+static void test_missing_chunk(void **state)
+{
+	struct hand h;
+
+	by_hand(*state, &h);
+	hello(&h, 1, 0);
+	open_file(&h);
+	send_frame(&h, chunk_at(0, 3), "late");
+	assert_int_equal(expect(&h, WIRE_ERROR), WIRE_E_PROTOCOL);
+	hang_up_hand(&h);
+}
+
+static void test_damaged_chunk(void **state)
+{
+	struct wire_frame f = chunk_at(0, 2);
+	uint8_t header[WIRE_HEADER];
+	struct hand h;
+
+	by_hand(*state, &h);
+	hello(&h, 1, 0);
+	open_file(&h);
+	wire_seal(&f, "data", header);
+	io_write(h.fd, header, sizeof(header), NULL);
+	io_write(h.fd, "dat!", 4, NULL);
+	assert_int_equal(expect(&h, WIRE_ERROR), WIRE_E_DIGEST);
+	hang_up_hand(&h);
+}
+
+static void commit(struct hand *h, uint64_t chain, uint64_t size, uint64_t data)
+{
+	struct wire_commit c = {.chain = chain, .size = data, .digest = 1};
+	uint8_t payload[WIRE_COMMIT_SIZE];
+
+	wire_put_commit(&c, payload);
+	send_frame(
+		h,
+		(struct wire_frame){.type = WIRE_COMMIT, .size = sizeof(payload), .offset = size},
+		payload);
+}
+
+/* What the client says was sent is not what came: it gets no name, and there is no second try. */
+static void test_wrong_commit(void **state)
+{
+	struct place *p = *state;
+	uint8_t byte;
+
+	for (int i = 0; i < 3; i++) {
+		struct hand h;
+
+		by_hand(p, &h);
+		hello(&h, 1, 0);
+		open_file(&h);
+		send_frame(
+			&h,
+			(struct wire_frame){.type = WIRE_CHUNK, .flags = WIRE_F_STREAM, .size = 4},
+			"data");
+		commit(&h, h.chain + (i == 0), i == 1 ? 5 : 4, i == 2 ? 4 : 0);
+		assert_int_equal(expect(&h, WIRE_ERROR), WIRE_E_DIGEST);
+		commit(&h, h.chain, 4, 0);
+		assert_int_equal(expect(&h, WIRE_ERROR), WIRE_E_FAILED);
+		send_frame(&h, (struct wire_frame){.type = WIRE_KEEP}, NULL);
+		while (expect(&h, WIRE_ACK) < 5)
+			;
+		hang_up_hand(&h);
+		assert_int_equal(load(p, "vmcore", &byte, 1), -1);
+		assert_int_equal(load(p, "vmcore-incomplete", &byte, 1), 1);
+	}
+}
+
+static void test_whose_it_is(void **state)
+{
+	struct hand first, second, third;
+
+	by_hand(*state, &first);
+	hello(&first, 1, WIRE_F_RESUME);
+	assert_int_equal(expect(&first, WIRE_ERROR), WIRE_E_LOST);
+	hang_up_hand(&first);
+	by_hand(*state, &first);
+	hello(&first, 1, 0);
+	open_file(&first);
+	// Another one, while the first is there, and with its id guessed wrong.
+	by_hand(*state, &second);
+	hello(&second, 2, WIRE_F_RESUME);
+	assert_int_equal(expect(&second, WIRE_ERROR), WIRE_E_BUSY);
+	hang_up_hand(&second);
+	// The same client on a new connection: the older one ends, and nothing is lost.
+	by_hand(*state, &third);
+	hello(&third, 1, WIRE_F_RESUME);
+	assert_int_equal(expect(&third, WIRE_WELCOME), 1);
+	assert_int_equal(WTERMSIG(hang_up_hand(&first)), SIGTERM);
+	hang_up_hand(&third);
+	by_hand(*state, &second);
+	hello(&second, 2, WIRE_F_RESUME);
+	assert_int_equal(expect(&second, WIRE_ERROR), WIRE_E_EXISTS);
+	hang_up_hand(&second);
+}
+
+/* Killed between the write and the word of it: what was not acknowledged is asked for again. */
+static void test_killed_before_ack(void **state)
+{
+	struct place *p = *state;
+	uint8_t got[8];
+	struct hand h;
+
+	by_hand(p, &h);
+	hello(&h, 1, 0);
+	open_file(&h);
+	send_frame(&h, chunk_at(0, 0), "sync");
+	send_frame(&h, (struct wire_frame){.type = WIRE_SYNC}, NULL);
+	while (expect(&h, WIRE_ACK) < 3)
+		;
+	send_frame(&h, chunk_at(4, 0), "lost");
+	// It is written: the answer to a question behind it says so.
+	send_frame(&h, (struct wire_frame){.type = WIRE_READ, .size = 4, .offset = 4}, "\4\0\0\0");
+	expect(&h, WIRE_DATA);
+	kill(h.pid, SIGKILL);
+	hang_up_hand(&h);
+	by_hand(p, &h);
+	hello(&h, 1, WIRE_F_RESUME);
+	assert_int_equal(expect(&h, WIRE_WELCOME), 3);
+	hang_up_hand(&h);
+	assert_int_equal(load(p, "vmcore-incomplete", got, 8), 8);
+}
+
+/* A record of the journal that was torn is not believed: the one before it counts. */
+static void test_torn_journal(void **state)
+{
+	struct place *p = *state;
+	char path[300];
+	struct hand h;
+	uint8_t slot[512];
+	uint64_t generation = 0;
+	int fd, newer = 0;
+
+	by_hand(p, &h);
+	hello(&h, 1, 0);
+	open_file(&h);
+	send_frame(&h, chunk_at(0, 0), "data");
+	send_frame(&h, (struct wire_frame){.type = WIRE_SYNC}, NULL);
+	while (expect(&h, WIRE_ACK) < 3)
+		;
+	hang_up_hand(&h);
+	snprintf(path, sizeof(path), "%s/.receive-" DIR_NAME, p->root);
+	fd = open(path, O_RDWR);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(io_pread(fd, slot, sizeof(slot), i * 4096, NULL), sizeof(slot));
+		if (load_le64(slot + 8) > generation)
+			newer = i;
+		generation = load_le64(slot + 8) > generation ? load_le64(slot + 8) : generation;
+	}
+	assert_int_equal(io_pwrite(fd, "torn", 4, newer * 4096 + 100, NULL), 0);
+	close(fd);
+	by_hand(p, &h);
+	hello(&h, 1, WIRE_F_RESUME);
+	assert_int_equal(expect(&h, WIRE_WELCOME), 1);
+	hang_up_hand(&h);
+}
+
+/* A server that acknowledges what was never sent is not believed. */
+static int lying_server(void *ctx, uint64_t patience, int *in, int *out, struct err *err)
+{
+	struct place *p = ctx;
+	int pair[2];
+
+	(void)patience, (void)err;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	p->pid = fork();
+	if (!p->pid) {
+		struct wire_welcome w = {.version = 1};
+		struct hand h = {.fd = pair[1]};
+		uint8_t payload[WIRE_WELCOME_SIZE], skip[4096];
+
+		close(pair[0]);
+		wire_put_welcome(&w, payload);
+		read(h.fd, skip, sizeof(skip));
+		send_frame(&h, (struct wire_frame){.type = WIRE_WELCOME, .size = sizeof(payload)},
+			   payload);
+		send_frame(&h, (struct wire_frame){.type = WIRE_ACK, .seq = 99, .offset = 99},
+			   NULL);
+		read(h.fd, skip, sizeof(skip));
+		_exit(0);
+	}
+	close(pair[1]);
+	*in = *out = p->fd = pair[0];
+	return 0;
+}
+
+static void test_lying_server(void **state)
+{
+	struct place *p = *state;
+	struct err err = {0};
+	struct uplink *u;
+
+	p->conf.connect = lying_server;
+	assert_int_equal(uplink_create(&p->conf, &u, &err), 0);
+	if (!uplink_enter(u, DIR_NAME, &err))
+		uplink_open(u, "vmcore", 0, &err);
+	assert_int_equal(err.code, ERR_CORRUPT);
+	uplink_destroy(u);
+}
+
+static int no_server(void *ctx, uint64_t patience, int *in, int *out, struct err *err)
+{
+	struct place *p = ctx;
+
+	(void)patience, (void)in, (void)out;
+	p->starts++;
+	return err_set(err, ERR_SYS, "no route to host");
+}
+
+static void test_no_server(void **state)
+{
+	struct place *p = *state;
+	struct err err = {0};
+	struct uplink *u;
+
+	p->conf.connect = no_server;
+	p->conf.outage_ms = 1200;
+	assert_int_equal(uplink_create(&p->conf, &u, &err), 0);
+	assert_int_equal(uplink_enter(u, DIR_NAME, &err), ERR_SYS);
+	assert_non_null(strstr(err.msg, "no route to host"));
+	assert_true(p->starts >= 2);
+	uplink_destroy(u);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_round_trip),
+		TEST(test_sink),
+		cmocka_unit_test(test_cut_connections),
+		TEST(test_no_space),
+		TEST(test_replayed_chunk),
+		TEST(test_missing_chunk),
+		TEST(test_damaged_chunk),
+		TEST(test_wrong_commit),
+		TEST(test_whose_it_is),
+		TEST(test_killed_before_ack),
+		TEST(test_torn_journal),
+		TEST(test_lying_server),
+		TEST(test_no_server),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
