@@ -323,7 +323,8 @@ static void test_unsupported_is_told_with_its_line(void **state)
 	assert_int_equal(parse(c, "\ndracut_args --mount x\ncore_collector scp\n", true, &err), 0);
 	assert_int_equal(c->nunsupported, 2);
 	assert_int_equal(config_check(c, "/etc/lifeboat.conf", &err), ERR_UNSUPPORTED);
-	assert_non_null(strstr(err.msg, "/etc/lifeboat.conf:2: dracut_args: --mount does not name"));
+	assert_non_null(
+		strstr(err.msg, "/etc/lifeboat.conf:2: dracut_args: --mount does not name"));
 	assert_int_equal(config_check(c, "x", NULL), ERR_UNSUPPORTED);
 	// Who goes on with it all the same gets a dump of the kind there is.
 	assert_int_equal(
