@@ -248,7 +248,7 @@ static int add_memory(struct build *b, struct err *err)
 /* The image under its own address, which tells where KASLR has put it. */
 static int add_text(struct build *b, struct err *err)
 {
-	const struct iomem_range *code = iomem_largest(b->iomem, "Kernel code");
+	const struct iomem_range *code = iomem_highest(b->iomem, "Kernel code");
 
 	for (size_t i = 0; i < b->kcore_n && code; i++) {
 		const uint8_t *p = b->kcore + i * sizeof(Elf64_Phdr);

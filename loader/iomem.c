@@ -15,6 +15,7 @@ enum {
 	INDENT = 2, /* spaces a level, r_show() in kernel/resource.c */
 };
 
+/* 1: a range; 0: none of interest; -1: no line of this file. */
 static int parse_line(struct iomem_range *r, const char *line, size_t len)
 {
 	size_t indent = strspn(line, " ");
@@ -22,15 +23,18 @@ static int parse_line(struct iomem_range *r, const char *line, size_t len)
 	int name = 0;
 	size_t n;
 
-	if (sscanf(line, " %llx-%llx : %n", &start, &end, &name) != 2 || !name ||
-	    (size_t)name > len || end < start || end == UINT64_MAX)
+	if (sscanf(line, " %llx-%llx :%n", &start, &end, &name) != 2 || !name ||
+	    (size_t)name > len || end < start)
 		return -1;
+	name += line[name] == ' ';
+	if ((size_t)name >= len || end == UINT64_MAX)
+		return 0;
 	*r = (struct iomem_range){.start = start, .end = end + 1, .depth = indent / INDENT};
 	n = len - name;
 	if (n >= sizeof(r->name))
 		n = sizeof(r->name) - 1;
 	memcpy(r->name, line + name, n);
-	return 0;
+	return 1;
 }
 
 static size_t count_lines(const char *text)
@@ -52,16 +56,17 @@ int iomem_parse(struct iomem *m, const char *text, struct err *err)
 	m->ranges = calloc(lines ? lines : 1, sizeof(*m->ranges));
 	if (!m->ranges)
 		return err_set(err, ERR_NOMEM, "iomem: no memory for %zu lines", lines);
-	while (m->n < lines) {
+	for (; lines; lines--) {
 		size_t len = strcspn(text, "\n");
+		int got = parse_line(&m->ranges[m->n], text, len);
 
-		if (parse_line(&m->ranges[m->n], text, len)) {
+		if (got < 0) {
 			iomem_free(m);
 			return err_set(err, ERR_CORRUPT,
 				       "iomem: expected 'start-end : name', found '%.*s'",
 				       (int)(len < 80 ? len : 80), text);
 		}
-		m->n++;
+		m->n += got;
 		text += len + 1;
 	}
 	return 0;
@@ -93,15 +98,14 @@ void iomem_free(struct iomem *m)
 	*m = (struct iomem){0};
 }
 
-const struct iomem_range *iomem_largest(const struct iomem *m, const char *name)
+const struct iomem_range *iomem_highest(const struct iomem *m, const char *name)
 {
 	const struct iomem_range *best = NULL;
 
 	for (size_t i = 0; i < m->n; i++) {
 		const struct iomem_range *r = &m->ranges[i];
 
-		if (strcmp(r->name, name) == 0 &&
-		    (!best || r->end - r->start > best->end - best->start))
+		if (strcmp(r->name, name) == 0 && (!best || r->start > best->start))
 			best = r;
 	}
 	return best;

@@ -28,7 +28,10 @@ struct iomem {
 	size_t n;
 };
 
-/* ERR_CORRUPT with the line that is not "start-end : name". The caller frees with iomem_free(). */
+/*
+ * ERR_CORRUPT with the line that is not "start-end : name". One without a name, or that ends with the
+ * address space, is a device's and passed over. The caller frees with iomem_free().
+ */
 int iomem_parse(struct iomem *m, const char *text, struct err *err);
 
 /* From the file below @root. ERR_SYS also when it shows zeros only, as it does to who is not root. */
@@ -36,7 +39,7 @@ int iomem_read(struct iomem *m, const char *root, struct err *err);
 
 void iomem_free(struct iomem *m);
 
-/* The largest range called @name at any depth, NULL if there is none. */
-const struct iomem_range *iomem_largest(const struct iomem *m, const char *name);
+/* The range called @name that is highest, at any depth, NULL if there is none. */
+const struct iomem_range *iomem_highest(const struct iomem *m, const char *name);
 
 #endif

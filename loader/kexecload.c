@@ -83,11 +83,11 @@ static uint64_t read_rsdp(const char *root)
 	return v;
 }
 
-static bool says_one(const char *root, const char *path)
+static bool is_there(const char *root, const char *path)
 {
 	CLEANUP_FREE char *text = read_small(root, path, NULL);
 
-	return text && text[0] == '1';
+	return text != NULL;
 }
 
 static int read_machine(struct kexecload *l, const char *root, struct err *err)
@@ -104,8 +104,9 @@ static int read_machine(struct kexecload *l, const char *root, struct err *err)
 		p->running = NULL;
 	}
 	p->rsdp = read_rsdp(root);
-	l->hotplug = says_one(root, "/sys/devices/system/cpu/crash_hotplug") &&
-		     says_one(root, "/sys/devices/system/memory/crash_hotplug");
+	// They say 0 as long as nothing is loaded; that they are there is what counts.
+	l->hotplug = is_there(root, "/sys/devices/system/cpu/crash_hotplug") &&
+		     is_there(root, "/sys/devices/system/memory/crash_hotplug");
 	return corehdr_build(&p->corehdr, root, &p->iomem, err);
 }
 
@@ -125,11 +126,14 @@ static int read_files(struct kexecload_parts *p, const struct kexecload_request 
 	return rc;
 }
 
-/* Where kernel and all else go: the largest area; a second one is for devices that need low memory. */
+/*
+ * Where kernel and all else go. With crashkernel=SIZE,high there is a second area below 4 GiB, for
+ * devices that need such memory: the kernel takes no segments there (crashk_low_res).
+ */
 static int choose_area(struct kexecload *l, struct err *err)
 {
 	struct kexecload_parts *p = l->parts;
-	const struct iomem_range *area = iomem_largest(&p->iomem, "Crash kernel");
+	const struct iomem_range *area = iomem_highest(&p->iomem, "Crash kernel");
 
 	if (!area)
 		return err_set(err, ERR_NOTFOUND,
@@ -251,14 +255,25 @@ static int place_bootparams(struct kexecload *l, struct err *err)
 	return 0;
 }
 
-/* The first UART that the console is on; where a PC has them. */
+/* The last UART that the console is on; where a PC has them. */
 static uint64_t serial_port(const char *cmdline)
 {
 	static const uint16_t ports[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
-	const char *word = strstr(cmdline, "console=ttyS");
-	unsigned int i = word ? (unsigned int)word[12] - '0' : ARRAY_SIZE(ports);
+	static const char name[] = "console=ttyS";
+	const char *word = cmdline;
+	uint64_t port = 0;
 
-	return i < ARRAY_SIZE(ports) ? ports[i] : 0;
+	while ((word = strstr(word, name))) {
+		bool begins = word == cmdline || word[-1] == ' ';
+		unsigned int i;
+		int end = 0;
+
+		word += sizeof(name) - 1;
+		if (begins && sscanf(word, "%3u%n", &i, &end) == 1 && i < ARRAY_SIZE(ports) &&
+		    (word[end] == '\0' || strchr(", \n", word[end])))
+			port = ports[i];
+	}
+	return port;
 }
 
 static void digest(const struct segment *s, struct purgatory_region *r)
@@ -280,8 +295,8 @@ static void digest(const struct segment *s, struct purgatory_region *r)
 	sha256_final(&h, r->digest);
 }
 
-/* Last, since it has the digests of all others. */
-static int place_purgatory(struct kexecload *l, struct err *err)
+/* What the kernel itself changes after the load cannot be among what is checked. */
+static void fill_digests(struct kexecload *l)
 {
 	struct kexecload_parts *p = l->parts;
 	struct purgatory_info info = {
@@ -290,25 +305,35 @@ static int place_purgatory(struct kexecload *l, struct err *err)
 		.boot_params = p->bootparams_at,
 		.serial = l->serial,
 	};
+
+	for (size_t i = 0; i < l->segments.n; i++)
+		if (l->segments.list[i].data != p->purgatory &&
+		    (!l->hotplug || i != p->corehdr_index))
+			digest(&l->segments.list[i], &info.regions[info.nregions++]);
+	memcpy(p->purgatory + PURGATORY_INFO_AT, &info, sizeof(info));
+}
+
+/* Last, since it has the digests of all others. */
+static int place_purgatory(struct kexecload *l, struct err *err)
+{
+	struct kexecload_parts *p = l->parts;
 	int rc;
 
 	p->purgatory_size = purgatory_image_end - purgatory_image;
-	if (p->purgatory_size < PURGATORY_INFO_AT + sizeof(info) ||
+	if (p->purgatory_size < PURGATORY_INFO_AT + sizeof(struct purgatory_info) ||
 	    load_le64(purgatory_image + PURGATORY_INFO_AT) != PURGATORY_MAGIC)
 		return err_set(err, ERR_CORRUPT, "the purgatory was not built for this loader");
-	// What the kernel itself changes after the load cannot be in it.
-	for (size_t i = 0; i < l->segments.n; i++)
-		if (!l->hotplug || i != p->corehdr_index)
-			digest(&l->segments.list[i], &info.regions[info.nregions++]);
 	p->purgatory = malloc(p->purgatory_size);
 	if (!p->purgatory)
 		return err_set(err, ERR_NOMEM, "no memory for the purgatory");
 	memcpy(p->purgatory, purgatory_image, p->purgatory_size);
-	memcpy(p->purgatory + PURGATORY_INFO_AT, &info, sizeof(info));
 	rc = place(l, "purgatory", p->purgatory, p->purgatory_size, p->purgatory_size, PAGE,
 		   SEGMENT_HIGH, &p->purgatory_at, err);
+	if (rc)
+		return rc;
+	fill_digests(l);
 	l->segments.entry = p->purgatory_at;
-	return rc;
+	return 0;
 }
 
 static int lay_out(struct kexecload *l, const char *root, const struct kexecload_request *req,
@@ -404,7 +429,10 @@ int kexecload_run(struct kexecload *l, kexecload_call *call)
 		if (errno != EINVAL)
 			return -1;
 	}
-	l->hotplug = 0;
+	if (l->hotplug) {
+		l->hotplug = 0;
+		fill_digests(l);
+	}
 	return call(l->segments.entry, l->segments.n, list, flags) == 0 ? 0 : -1;
 }
 

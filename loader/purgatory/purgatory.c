@@ -71,8 +71,13 @@ static void put(char ch)
 
 	if (!port)
 		return;
-	for (int i = 0; i < UART_PATIENCE && !(in8(port + UART_STATUS) & UART_CAN_SEND); i++)
-		;
+	for (int i = 0; !(in8(port + UART_STATUS) & UART_CAN_SEND); i++) {
+		// Nobody takes what is said: the machine is to come back all the same.
+		if (i == UART_PATIENCE) {
+			purgatory_info.serial = 0;
+			return;
+		}
+	}
 	out8(port + UART_DATA, ch);
 }
 

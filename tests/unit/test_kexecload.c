@@ -292,8 +292,9 @@ static void test_hotplug(void **state)
 	struct kexecload l;
 
 	(void)state;
-	put("/sys/devices/system/cpu/crash_hotplug", "1\n");
-	put("/sys/devices/system/memory/crash_hotplug", "1\n");
+	// As it is before anything is loaded.
+	put("/sys/devices/system/cpu/crash_hotplug", "0\n");
+	put("/sys/devices/system/memory/crash_hotplug", "0\n");
 	put("/sys/kernel/crash_elfcorehdr_size", "81920\n");
 	assert_int_equal(prepare(&l, NULL), 0);
 	assert_int_equal(segment(&l, "elfcorehdr")->memsz, 81920);
@@ -317,6 +318,10 @@ static void test_hotplug(void **state)
 	assert_int_equal(m.calls, 3);
 	assert_int_equal(m.flags[2], KEXECLOAD_ON_CRASH | KEXECLOAD_X86_64);
 	assert_false(l.hotplug);
+	// Then nobody changes it, and it is checked.
+	memcpy(&info, (const uint8_t *)segment(&l, "purgatory")->data + PURGATORY_INFO_AT,
+	       sizeof(info));
+	assert_int_equal(info.nregions, 4);
 	kexecload_deinit(&l);
 }
 
@@ -363,6 +368,26 @@ static void test_no_room(void **state)
 	fails(ERR_UNSUPPORTED, "cannot lie above 4 GiB");
 }
 
+/* With ",high" there is a second area, below 4 GiB, which the kernel does not load to. */
+static void test_two_areas(void **state)
+{
+	struct kexecload l;
+	struct err err = {0};
+
+	(void)state;
+	put("/proc/iomem", "00001000-3ffd9fff : System RAM\n"
+			   "  20000000-2fffffff : Crash kernel\n"
+			   "80000000-80000fff : \n"
+			   "100000000-1bfffffff : System RAM\n"
+			   "  1b0000000-1b7ffffff : Crash kernel\n"
+			   "fffffffff0000000-ffffffffffffffff : a device\n");
+	if (prepare(&l, &err))
+		fail_msg("%s", err.msg);
+	for (size_t i = 0; i < l.segments.n; i++)
+		assert_true(l.segments.list[i].start >= 0x1b0000000);
+	kexecload_deinit(&l);
+}
+
 /* More ranges than the page has room for. */
 static void test_large_map(void **state)
 {
@@ -402,6 +427,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_machine_is_not_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_two_areas, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_map, setup, teardown),
 	};
 
