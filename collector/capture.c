@@ -612,7 +612,7 @@ static void let_go(struct capture *c, int rc)
 	snprintf(now->reason, sizeof(now->reason), "%s", c->m.reason);
 	if (c->target.dir[0]) {
 		save_manifest(c, &head, c->watch->body_size ? c->watch->body : "");
-		save_text(c, LOG_NAME, c->log->kept, c->log->used);
+		save_text(c, LOG_NAME, c->log->kept, log_used(c->log));
 	}
 	// Everything was fsynced by name. What of the file system itself is still dirty is synced on
 	// the way down, where there is a limit to waiting (action_run()).
@@ -690,7 +690,7 @@ int capture_report(const struct capture_job *job, const struct manifest_head *he
 		rc = c->target.ops->use_dir(&c->target, dir, &err);
 	if (!rc && c->target.dir[0]) {
 		save_manifest(c, head, body);
-		save_text(c, LOG_NAME, c->log->kept, c->log->used);
+		save_text(c, LOG_NAME, c->log->kept, log_used(c->log));
 	}
 	if (!rc)
 		rc = target_close(&c->target, &err);

@@ -25,6 +25,8 @@ enum log_kind {
 
 struct log {
 	int fd; /* console: standard error */
+	int quick; /* with tty: the same, not to be waited for; -1: there is none */
+	uint64_t silent_until; /* it took nothing: lines are only kept until then */
 	unsigned int level; /* sum of enum log_kind that are printed */
 	uint64_t start_ms;
 	bool cr; /* the line on the terminal is a progress line, to be ended first */
@@ -41,6 +43,15 @@ void log_line(struct log *log, enum log_kind kind, const char *fmt, ...)
 
 /* A line of progress: on a terminal it takes the place of the last one; never kept. */
 void log_progress(struct log *log, const char *text);
+
+/*
+ * Text to the console as it is, not kept. A terminal that takes nothing for a second gets none of it for
+ * a while: what is said there must not hold up what is done.
+ */
+void log_text(struct log *log, const char *text, size_t len);
+
+/* Bytes of kept that there are, whatever another process has done to it. */
+size_t log_used(const struct log *log);
 
 /* Milliseconds of a clock that never jumps. */
 uint64_t log_now_ms(void);

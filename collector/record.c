@@ -424,5 +424,5 @@ const char *record_signature(const struct record *r)
 void record_print(const struct record *r, struct log *log)
 {
 	if (log->fd >= 0)
-		io_write(log->fd, r->text, r->size, NULL);
+		log_text(log, r->text, r->size);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -505,15 +506,77 @@ static void test_manifest(void **state)
 	assert_true(manifest_peak_kib() > 0);
 }
 
+/* Nobody reads what the terminal shows: lines are lost there, kept here, and it goes on. */
+static void test_log_on_a_terminal_that_is_stopped(void **state)
+{
+	CLEANUP_FREE struct log *log = calloc(1, sizeof(*log));
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	int slave;
+
+	(void)state;
+	assert_non_null(log);
+	assert_true(master >= 0 && !grantpt(master) && !unlockpt(master));
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	assert_true(slave >= 0);
+	log_init(log, slave, LOG_ERROR);
+	assert_true(log->tty && log->quick >= 0);
+	// A terminal holds some 4 KiB; a test that hangs here has failed.
+	alarm(120);
+	for (int i = 0; i < 200; i++)
+		log_line(log, LOG_ERROR, "line %d %0*d", i, 100, i);
+	alarm(0);
+	assert_true(log->silent_until > 0);
+	assert_non_null(memmem(log->kept, log_used(log), "line 199 ", 9));
+	close(log->quick);
+	close(slave);
+	close(master);
+}
+
+/* Two processes fill the log that they share: no line goes behind its end. */
+static void test_log_shared(void **state)
+{
+	struct log *log = mmap(NULL, 2 * sizeof(*log), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status, null = open("/dev/null", O_WRONLY);
+	pid_t pid;
+
+	(void)state;
+	assert_true(log != MAP_FAILED && null >= 0);
+	log_init(log, null, LOG_ERROR);
+	pid = fork();
+	for (int i = 0; i < 3000; i++)
+		log_line(log, LOG_ERROR, "a line of some length, number %d", i);
+	if (!pid)
+		_exit(0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(log->used <= LOG_KEPT_MAX);
+	assert_int_equal(log->kept[log->used - 1], '\n');
+	for (size_t i = 0; i < sizeof(*log); i++)
+		assert_int_equal(((const char *)(log + 1))[i], 0);
+	log->used = SIZE_MAX;
+	log_line(log, LOG_ERROR, "nothing");
+	assert_int_equal(log_used(log), LOG_KEPT_MAX);
+	munmap(log, 2 * sizeof(*log));
+	close(null);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bitmap),	   cmocka_unit_test(test_bitmap_blocks),
-		cmocka_unit_test(test_lists),	   cmocka_unit_test(test_order),
-		cmocka_unit_test(test_near),	   cmocka_unit_test(test_order_of_many),
-		cmocka_unit_test(test_long_lists), cmocka_unit_test(test_rank),
-		cmocka_unit_test(test_log),	   cmocka_unit_test(test_progress),
-		cmocka_unit_test(test_json),	   cmocka_unit_test(test_manifest),
+		cmocka_unit_test(test_log_on_a_terminal_that_is_stopped),
+		cmocka_unit_test(test_log_shared),
+		cmocka_unit_test(test_bitmap),
+		cmocka_unit_test(test_bitmap_blocks),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_near),
+		cmocka_unit_test(test_order_of_many),
+		cmocka_unit_test(test_long_lists),
+		cmocka_unit_test(test_rank),
+		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_manifest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
