@@ -268,7 +268,8 @@ install: all
 	install -m 755 initrd/init $(DESTDIR)$(libexecdir)
 	install -m 644 docs/*.5 $(DESTDIR)$(mandir)/man5
 	install -m 644 docs/*.8 $(DESTDIR)$(mandir)/man8
-	install -m 644 docs/lifeboat.conf docs/network.md docs/receipts.md $(DESTDIR)$(docdir)
+	install -m 644 docs/lifeboat.conf $(addprefix docs/,manifest.md network.md panic-record.md \
+		receipts.md receive-protocol.md) $(DESTDIR)$(docdir)
 	for unit in loader/systemd/*.service; do \
 		sed 's|@sbindir@|$(sbindir)|' "$$unit" > $(DESTDIR)$(unitdir)/"$${unit##*/}" || exit 1; \
 	done
