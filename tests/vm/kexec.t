@@ -5,13 +5,20 @@
 # vmlinux: each is captured, and the same memory is in the dump. Then one bit of what was loaded is
 # turned: the purgatory names the segment and the machine resets instead of running it.
 #
-#   KEXEC_KERNEL=NAME    another kernel of scripts/kernel (6.1-cloud)
+#   KEXEC_KERNEL=NAME    another kernel of scripts/kernel (6.1-cloud), for all but the bit that is
+#                        turned: that takes the test module, which wants the compiler of its kernel
 
 set -u
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-vm_prepare "${KEXEC_KERNEL:-6.1-cloud}" || bail 'there is a kernel'
+if [[ -n ${KEXEC_KERNEL-} ]]; then
+	vm_kernel=$(scripts/kernel fetch --debug "$KEXEC_KERNEL" 2> "$vm_dir/prepare.log") ||
+		bail 'there is a kernel'
+	vm_debug=$vm_kernel/vmlinux
+else
+	vm_prepare 6.1-cloud || bail 'there is a kernel'
+fi
 
 # The test's own configuration lines, and what the guest does with them.
 # conf CALL: prints the configuration.
@@ -73,6 +80,7 @@ with vmlinux 'kexec_load, kexec_file_load does not know such a kernel: '
 memory > "$vm_dir/memory-vmlinux"
 check 'vmlinux: ranges and pages are the same' cmp "$vm_dir/memory" "$vm_dir/memory-vmlinux"
 rm -f "$vm_dir/capture.elf"
+[[ -z ${KEXEC_KERNEL-} ]] || finish
 
 # In the middle of the kernel, which lies as low as it may.
 cat > "$vm_dir/hook" << 'END'

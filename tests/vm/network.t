@@ -47,9 +47,11 @@ check 'a listener runs on the host' test -s "$vm_dir/port" || finish
 printf 'ext4 LABEL=dump\npath /var/crash\n' > "$vm_dir/guest.conf"
 {
 	cat "$vm_dir/guest.conf"
-	# It is not come to; but the network is built in for it.
-	printf 'fallback ssh root@10.0.2.2\n'
+	# It is not come to; but the network is built in for it, and what ssh needs must be there.
+	printf 'fallback ssh root@10.0.2.2\nsshkey %s\nssh_hostkeys %s\n' "$vm_dir/key" "$vm_dir/hosts"
 } > "$vm_dir/conf"
+ssh-keygen -q -t ed25519 -N '' -C test -f "$vm_dir/key" < /dev/null || bail 'a key can be made'
+printf '10.0.2.2 %s\n' "$(cat "$vm_dir/key.pub")" > "$vm_dir/hosts"
 {
 	cat "$vm_dir/conf"
 	printf 'network %s:10.0.2.99/24,gw=10.0.2.2,dns=10.0.2.3 %s:fec0::99/64\n' $MAC $MAC
