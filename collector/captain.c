@@ -101,6 +101,7 @@ static void take_pulse(const struct worker *w, struct pulse *p)
 {
 	*p = (struct pulse){
 		.now = log_now_ms(),
+		.turn = w->watch->turn,
 		.stage = w->watch->stage,
 		.written = w->watch->written,
 		.saved = w->watch->saved,
@@ -147,7 +148,7 @@ static void ask_it(struct captain *c, struct worker *w, enum watch_stop stop, en
 		 manifest_stage_name(w->watch->stage),
 		 stop == WATCH_STOP_TIER ? "it is to be left out"
 					 : "what is there is to be made an incomplete dump");
-	watch_ask(w->watch, stop, why);
+	watch_ask(w->watch, w->deadline.last.turn, stop, why);
 }
 
 static void watch_over(struct captain *c, struct worker *w)

@@ -299,11 +299,8 @@ static void save_tier(struct capture *c, enum tier tier, enum manifest_stage nex
 	stage(c, next);
 	set_tier(c, tier, TIER_BEGUN);
 	rc = save(c, &err);
-	if (rc) {
+	if (rc)
 		log_line(c->log, LOG_ERROR, "warning: %s", err.msg);
-		if (rc == ERR_STOPPED)
-			watch_resume(c->watch);
-	}
 	c->watch->dmesg = c->m.dmesg;
 	snprintf(c->watch->panic, sizeof(c->watch->panic), "%s", c->m.panic);
 	set_tier(c, tier, rc ? TIER_FAILED : TIER_COMMITTED);

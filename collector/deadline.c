@@ -194,7 +194,8 @@ enum verdict deadline_check(struct deadline *d, const struct pulse *p, enum verd
 	if (*progress)
 		d->alive = p->now;
 	// The commit is what was asked for.
-	if (p->stage != d->last.stage && !(d->asked && p->stage == STAGE_COMMIT))
+	if ((p->stage != d->last.stage || p->turn != d->last.turn) &&
+	    !(d->asked && p->stage == STAGE_COMMIT))
 		begin_stage(d, p);
 	d->last = *p;
 	verdict = check(d, p, why);

@@ -57,6 +57,7 @@ uint64_t limits_silence(const struct limits *l);
 struct pulse {
 	uint64_t now;
 	enum manifest_stage stage;
+	uint32_t turn; /* of the stage: the same one may be begun again */
 	uint64_t written, saved, beats; /* of struct watch */
 	uint64_t cpu; /* time it has spent on a CPU: work where no bytes flow */
 };

@@ -20,8 +20,11 @@ void watch_unshare(void *memory, size_t size)
 
 void watch_stage(struct watch *w, enum manifest_stage stage)
 {
-	if (w)
-		w->stage = stage;
+	if (!w)
+		return;
+	// First, so that a request for the stage before is void in this one.
+	w->turn++;
+	w->stage = stage;
 }
 
 enum manifest_stage watch_stage_now(const struct watch *w)
@@ -71,24 +74,18 @@ void watch_memory(struct watch *w, uint64_t bytes)
 		w->memory = bytes;
 }
 
-void watch_ask(struct watch *w, enum watch_stop stop, enum verdict_why why)
+/* All of a request in one word, which cannot be seen half made. */
+void watch_ask(struct watch *w, uint32_t turn, enum watch_stop stop, enum verdict_why why)
 {
-	w->why = why;
-	w->stop = stop;
+	w->request = (uint64_t)turn << 32 | (uint64_t)why << 8 | stop;
 }
 
 int watch_check(struct watch *w, struct err *err)
 {
-	if (!w || w->stop == WATCH_GO_ON)
+	uint64_t request = w ? w->request : WATCH_GO_ON;
+	enum watch_stop stop = request & 0xff;
+
+	if (stop == WATCH_GO_ON || (stop == WATCH_STOP_TIER && request >> 32 != w->turn))
 		return 0;
-	return err_set(err, ERR_STOPPED, "%s", verdict_why_name(w->why));
-}
-
-void watch_resume(struct watch *w)
-{
-	uint32_t tier = WATCH_STOP_TIER;
-
-	// Not if meanwhile it is all that shall end.
-	if (w)
-		atomic_compare_exchange_strong(&w->stop, &tier, WATCH_GO_ON);
+	return err_set(err, ERR_STOPPED, "%s", verdict_why_name(request >> 8 & 0xff));
 }

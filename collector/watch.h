@@ -39,9 +39,9 @@ struct watch {
 	_Atomic uint64_t beats; /* signs of life of a target that takes no bytes just now */
 	_Atomic uint64_t memory; /* bytes that the budget comes to; 0: not made yet */
 	_Atomic uint32_t stage; /* enum manifest_stage */
+	_Atomic uint32_t turn; /* stages begun so far */
 	_Atomic uint32_t tiers[TIERS]; /* enum tier_state */
-	_Atomic uint32_t why; /* enum verdict_why, of the request that follows */
-	_Atomic uint32_t stop; /* enum watch_stop: the supervisor's request */
+	_Atomic uint64_t request; /* the supervisor's, with the turn it is meant for */
 	_Atomic uint32_t status; /* enum manifest_status, by what is committed */
 	_Atomic uint32_t verdict; /* enum governor_verdict on this crash */
 	_Atomic int32_t code; /* when it has ended: 0 or an ERR_* */
@@ -89,10 +89,10 @@ void watch_beat(struct watch *w);
  */
 int watch_check(struct watch *w, struct err *err);
 
-/* Of the supervisor: asks for it. */
-void watch_ask(struct watch *w, enum watch_stop stop, enum verdict_why why);
-
-/* The request to leave a tier has been followed. */
-void watch_resume(struct watch *w);
+/*
+ * Of the supervisor: asks for it. To leave a tier is asked of the stage that has @turn, and void in
+ * any other: it may have ended while it was asked.
+ */
+void watch_ask(struct watch *w, uint32_t turn, enum watch_stop stop, enum verdict_why why);
 
 #endif

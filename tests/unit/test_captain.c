@@ -502,6 +502,7 @@ static void test_watch(void **state)
 {
 	struct watch *w = watch_share(sizeof(*w));
 	struct err err = {0};
+	uint32_t turn;
 	int status;
 	pid_t pid;
 
@@ -530,14 +531,25 @@ static void test_watch(void **state)
 	assert_int_equal(w->memory, 77);
 
 	assert_int_equal(watch_check(w, &err), 0);
-	watch_ask(w, WATCH_STOP_TIER, WHY_TIER);
+	turn = w->turn;
+	watch_ask(w, turn, WATCH_STOP_TIER, WHY_TIER);
 	assert_int_equal(watch_check(w, &err), ERR_STOPPED);
 	assert_non_null(strstr(err.msg, "tier_limit"));
-	watch_resume(w);
+	// It was meant for that stage, not for the next one.
+	watch_stage(w, STAGE_PLAN);
 	assert_int_equal(watch_check(w, &err), 0);
-	// What ends all of it is not taken back.
-	watch_ask(w, WATCH_STOP_ALL, WHY_STALL);
-	watch_resume(w);
+	// The stage ended just when it was asked, also where the next one has the same name.
+	watch_ask(w, turn, WATCH_STOP_TIER, WHY_TIER);
+	assert_int_equal(watch_check(w, &err), 0);
+	turn = w->turn;
+	watch_stage(w, STAGE_PLAN);
+	watch_ask(w, turn, WATCH_STOP_TIER, WHY_TIER);
+	assert_int_equal(watch_check(w, &err), 0);
+	// What ends all of it holds for all that follows.
+	watch_ask(w, turn, WATCH_STOP_ALL, WHY_STALL);
+	assert_int_equal(watch_check(w, &err), ERR_STOPPED);
+	assert_non_null(strstr(err.msg, "stall_rate"));
+	watch_stage(w, STAGE_COMMIT);
 	assert_int_equal(watch_check(w, &err), ERR_STOPPED);
 	assert_int_equal(watch_check(NULL, &err), 0);
 	watch_unshare(w, sizeof(*w));
