@@ -9,12 +9,18 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "collector/log.h"
 #include "collector/nfs.h"
 #include "collector/sink.h"
 #include "collector/target.h"
 #include "vmcore/config.h"
 
 #define MOUNT_POINT "/run/lifeboat/target"
+
+enum {
+	BUSY_MS = 2000, // an unmount is tried again for so long
+	BUSY_STEP_MS = 50,
+};
 
 static int mount_device(struct target *t, struct err *err)
 {
@@ -159,14 +165,43 @@ static int dir_space(struct target *t, struct target_space *ret, struct err *err
 	return 0;
 }
 
+/* A look at a file by another process, such as a hook that waits for one, keeps it busy for a while. */
+static int unmount(const char *mount_point)
+{
+	int rc;
+
+	for (int ms = 0; (rc = umount2(mount_point, 0)) && errno == EBUSY && ms < BUSY_MS;
+	     ms += BUSY_STEP_MS)
+		usleep(BUSY_STEP_MS * 1000);
+	return rc;
+}
+
+static int detach(struct target *t, struct err *err)
+{
+	int fd = open(t->mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+
+	if (fd < 0 || syncfs(fd))
+		rc = err_sys(err, "%s: sync", t->device);
+	if (fd >= 0)
+		close(fd);
+	if (umount2(t->mount_point, MNT_DETACH | UMOUNT_NOFOLLOW) && !rc)
+		rc = err_sys(err, "%s: unmount", t->device);
+	return rc;
+}
+
 static int dir_close(struct target *t, struct err *err)
 {
 	if (!t->mounted)
 		return 0;
 	t->mounted = false;
-	if (umount2(t->mount_point, 0))
+	if (!unmount(t->mount_point))
+		return 0;
+	if (errno != EBUSY)
 		return err_sys(err, "%s: unmount", t->device);
-	return 0;
+	// All of ours is closed, and was made durable by name; a last sync is for whose it is.
+	log_line(t->log, LOG_ERROR, "warning: %s: somebody else still uses it; it is detached",
+		 t->device);
+	return detach(t, err);
 }
 
 const struct target_ops target_dir = {
