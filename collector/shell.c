@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "collector/log.h"
+#include "collector/watch.h"
 
 enum {
 	COMMAND_MAX = 24 << 10,
@@ -21,6 +22,7 @@ enum {
 	PAUSE_LAST = 4, // failures after which pauses do not grow any more
 	RETRY_S = 60,
 	STALL_S = 60,
+	LOST_MAX = 2,
 };
 
 /*
@@ -135,16 +137,38 @@ int shell_failed(struct shell *sh, struct child *c, int rc, struct err *err)
 	return rc;
 }
 
+/*
+ * As child_read(), in short waits: as long as the client holds the connection, its keep-alives are
+ * answered, so the other end is at work, such as a sync of all that it got. end_ms may move.
+ */
+static ssize_t read_some(struct shell *sh, struct child *c, char *buf, size_t room,
+			 unsigned int seconds, struct err *err)
+{
+	uint64_t end = log_now_ms() + (uint64_t)seconds * 1000;
+
+	for (;;) {
+		int step = shell_patience(sh, 1);
+		ssize_t got = child_read(c, buf, room, step, err);
+
+		if (got != ERR_LIMIT)
+			return got;
+		if (log_now_ms() >= end || (*sh->end_ms && log_now_ms() >= *sh->end_ms))
+			return err_set(err, ERR_LIMIT, "no answer within %u seconds", seconds);
+		watch_beat(sh->watch);
+	}
+}
+
 /* All that comes back until the end; what does not fit is only read. */
-static int read_answer(struct child *c, char *buf, size_t room, int patience, struct err *err)
+static int read_answer(struct shell *sh, struct child *c, char *buf, size_t room,
+		       unsigned int seconds, struct err *err)
 {
 	char more[512];
 	size_t n = 0;
 
 	for (;;) {
 		bool full = n + 1 >= room;
-		ssize_t got = full ? child_read(c, more, sizeof(more), patience, err)
-				   : child_read(c, buf + n, room - 1 - n, patience, err);
+		ssize_t got = full ? read_some(sh, c, more, sizeof(more), seconds, err)
+				   : read_some(sh, c, buf + n, room - 1 - n, seconds, err);
 
 		if (got < 0)
 			return got;
@@ -182,15 +206,17 @@ int shell_finish(struct shell *sh, struct child *c, const struct shell_step *ste
 	int rc;
 
 	child_close_in(c);
-	rc = read_answer(c, answer, sizeof(answer), shell_patience(sh, seconds), err);
+	rc = read_answer(sh, c, answer, sizeof(answer), seconds, err);
 	if (!rc)
 		rc = child_wait(c, shell_patience(sh, END_MS / 1000), err);
 	if (rc)
 		return shell_failed(sh, c, rc, err);
 	if (child_code(c) != 0)
 		return shell_failed(sh, c, ERR_SYS, err);
-	if (find_reply(sh, answer, reply))
+	if (find_reply(sh, answer, reply)) {
+		sh->lost = 0;
 		return 0;
+	}
 	err_set(err, ERR_CORRUPT,
 		"it did not do what it was told; is the login shell of %s one that runs commands?",
 		sh->conf.dest.user);
@@ -221,8 +247,11 @@ int shell_run(struct shell *sh, const struct shell_step *step, char reply[static
 	      struct err *err)
 {
 	struct child c;
-	int rc = shell_start(sh, &c, step, err);
+	int rc;
 
+	if (sh->lost >= LOST_MAX)
+		return err_set(err, ERR_SYS, "%s: the connection was lost before", step->what);
+	rc = shell_start(sh, &c, step, err);
 	if (rc)
 		return rc;
 	if (step->input)
@@ -251,10 +280,13 @@ bool shell_again(struct shell *sh, unsigned int try, unsigned int seconds, int r
 
 	for (unsigned int i = 0; i <= try; i++)
 		pauses += pause_of(i);
-	if (rc != ERR_BROKEN || pauses > seconds)
+	if (rc != ERR_BROKEN)
 		return false;
-	if (*sh->end_ms && log_now_ms() + pause_of(try) * 1000ULL >= *sh->end_ms)
+	if (sh->lost || pauses > seconds ||
+	    (*sh->end_ms && log_now_ms() + pause_of(try) * 1000ULL >= *sh->end_ms)) {
+		sh->lost++;
 		return false;
+	}
 	log_line(sh->log, LOG_ERROR, "warning: %s; trying again in %u s", why->msg, pause_of(try));
 	sleep(pause_of(try));
 	return true;

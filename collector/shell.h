@@ -19,6 +19,7 @@
 
 struct err;
 struct log;
+struct watch;
 
 enum {
 	SHELL_WORDS_MAX = 6,
@@ -34,6 +35,9 @@ struct shell {
 	unsigned int stall_s; /* so long without a byte of progress and a connection is given up */
 	char dir[32]; /* of the socket by which steps share a connection; "": they do not */
 	unsigned int broken; /* connections until now */
+	unsigned int lost; /* in vain for all of the patience so often, since a step was done */
+	struct watch
+		*watch; /* borrowed: hears that the other end is alive; NULL, the default: nobody */
 	char nonce[20];
 	char sync[8]; /* how a file is made durable there: "file", "dd", "all" */
 	enum digest_kind digest; /* with what both sides can check bytes */
@@ -80,7 +84,9 @@ int shell_failed(struct shell *sh, struct child *c, int rc, struct err *err);
 
 /*
  * Is another try worth it after @rc, the try'th failure counted from 0? Then says so in the log
- * and pauses: 1, 2, 4 ... seconds, @seconds in all at most.
+ * and pauses: 1, 2, 4 ... seconds, @seconds in all at most. Where that was in vain once there are
+ * no more pauses, and where it is again, no more tries: whoever still has something to say there
+ * does not wait anew for each.
  */
 bool shell_again(struct shell *sh, unsigned int try, unsigned int seconds, int rc,
 		 const struct err *why);

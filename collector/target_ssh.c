@@ -120,6 +120,7 @@ static int ssh_open(struct target *t, struct err *err)
 	rc = fill_conf(t, &conf, err);
 	if (!rc) {
 		shell_init(&f->shell, &conf, &t->end_ms, t->log);
+		f->shell.watch = t->watch;
 		f->shell.retry_s = t->config->network_timeout;
 		if (t->config->stall_time)
 			f->shell.stall_s = t->config->stall_time;
