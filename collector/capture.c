@@ -26,17 +26,10 @@
 #include "collector/upkeep.h"
 #include "collector/watch.h"
 #include "vmcore/config.h"
+#include "vmcore/crashdir.h"
 #include "vmcore/kmem.h"
 #include "vmcore/vmcore.h"
 
-#define DUMP_NAME      "vmcore"
-#define DUMP_TEMP_NAME "vmcore-incomplete"
-#define FLAT_NAME      "vmcore.flat"
-#define DMESG_NAME     "vmcore-dmesg.txt"
-#define MANIFEST_NAME  "manifest.json"
-#define LOG_NAME       "collect.log"
-/* Users' scripts know a dump on a local disk by this name. */
-#define LOCAL_HOST "127.0.0.1"
 /* The codec of a second try: of those that any reader knows it costs least. */
 #define CHEAP_CODEC "lzo"
 
@@ -200,7 +193,7 @@ static int make_crash_dir(struct capture *c, struct err *err)
 		return t->ops->use_dir(t, c->now->dir, err);
 	if (!gmtime_r(&when, &tm) || !strftime(stamp, sizeof(stamp), "%Y-%m-%d-%H:%M:%S", &tm))
 		snprintf(stamp, sizeof(stamp), "%" PRIu64, c->in.km.crashtime);
-	snprintf(name, sizeof(name), "%s-%s", t->host[0] ? t->host : LOCAL_HOST, stamp);
+	snprintf(name, sizeof(name), "%s-%s", t->host[0] ? t->host : CRASHDIR_LOCAL_HOST, stamp);
 	rc = t->ops->make_dir(t, name, err);
 	if (rc)
 		return rc;
@@ -211,10 +204,12 @@ static int make_crash_dir(struct capture *c, struct err *err)
 /*
  * A dump that ends for lack of space must not take away the room of the two small files that
  * say so. The room is held by a file without a name, which no crash leaves behind. A file
- * system that has no such files does without.
+ * system that has no such files does without, and so does a directory of another machine.
  */
 static void hold_spare(struct capture *c)
 {
+	if (!c->target.dir[0] || !c->target.ops->open_base)
+		return;
 	c->spare = open(c->target.dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (c->spare >= 0 && fallocate(c->spare, 0, 0, SPARE_SIZE)) {
 		close(c->spare);
@@ -231,7 +226,7 @@ static void release_spare(struct capture *c)
 
 static int save_record(struct capture *c, struct err *err)
 {
-	return target_put(&c->target, RECORD_NAME, c->record.text, c->record.size, err);
+	return target_put(&c->target, CRASHDIR_PANIC, c->record.text, c->record.size, err);
 }
 
 static int save_dmesg(struct capture *c, struct err *err)
@@ -241,15 +236,15 @@ static int save_dmesg(struct capture *c, struct err *err)
 	struct err late = {0};
 	int fd, rc, done;
 
-	rc = t->ops->small_create(t, DMESG_NAME, &fd, err);
+	rc = t->ops->small_create(t, CRASHDIR_DMESG, &fd, err);
 	if (rc)
 		return rc;
 	rc = dmesg_write(&c->in.km, fd, &dmesg, err);
 	if (rc)
-		err_prepend(err, "%s/" DMESG_NAME, t->dir);
-	done = t->ops->small_commit(t, DMESG_NAME, fd, rc ? &late : err);
+		err_prepend(err, "%s/" CRASHDIR_DMESG, t->dir);
+	done = t->ops->small_commit(t, CRASHDIR_DMESG, fd, rc ? &late : err);
 	if (rc && !dmesg.stats.bytes)
-		t->ops->small_remove(t, DMESG_NAME);
+		t->ops->small_remove(t, CRASHDIR_DMESG);
 	c->m.dmesg = dmesg.stats;
 	if (dmesg.panic[0])
 		snprintf(c->m.panic, sizeof(c->m.panic), "%s", dmesg.panic);
@@ -312,14 +307,14 @@ static void save_tier(struct capture *c, enum tier tier, enum manifest_stage nex
 
 static const char *dump_name(const struct dumpopts *o)
 {
-	return o->format == DUMP_FORMAT_FLATTENED ? FLAT_NAME : DUMP_NAME;
+	return o->format == DUMP_FORMAT_FLATTENED ? CRASHDIR_FLAT : CRASHDIR_DUMP;
 }
 
 static int save_mini(struct capture *c, struct err *err)
 {
 	struct target *t = &c->target;
 	struct sink sink;
-	int rc = t->ops->open_sink(t, MINI_NAME, MINI_TEMP_NAME, &sink, err);
+	int rc = t->ops->open_sink(t, CRASHDIR_MINI, CRASHDIR_MINI CRASHDIR_INCOMPLETE, &sink, err);
 
 	if (rc)
 		return rc;
@@ -338,14 +333,14 @@ static void remove_mini(struct capture *c)
 {
 	if (c->now->tiers[TIER_MINI] != TIER_COMMITTED)
 		return;
-	c->target.ops->small_remove(&c->target, MINI_NAME);
+	c->target.ops->small_remove(&c->target, CRASHDIR_MINI);
 	set_tier(c, TIER_MINI, TIER_REMOVED);
 }
 
 static int open_sink(struct capture *c, const struct dumpopts *o, struct sink *sink,
 		     struct err *err)
 {
-	int rc = c->target.ops->open_sink(&c->target, dump_name(o), DUMP_TEMP_NAME, sink, err);
+	int rc = c->target.ops->open_sink(&c->target, dump_name(o), CRASHDIR_TEMP, sink, err);
 
 	if (rc)
 		return rc;
@@ -416,7 +411,7 @@ static int try_dump(struct capture *c, struct err *err)
 		 : c->m.status == MANIFEST_INCOMPLETE ? TIER_INCOMPLETE
 						      : TIER_FAILED);
 	c->m.file = c->m.status == MANIFEST_COMPLETE	 ? dump_name(&c->opts)
-		    : c->m.status == MANIFEST_INCOMPLETE ? DUMP_TEMP_NAME
+		    : c->m.status == MANIFEST_INCOMPLETE ? CRASHDIR_TEMP
 							 : "";
 	if (!rc)
 		remove_mini(c);
@@ -460,7 +455,7 @@ static void save_manifest(struct capture *c, const struct manifest_head *head, c
 	size_t len = manifest_text(head, body, c->manifest_text, sizeof(c->manifest_text));
 
 	if (len)
-		save_text(c, MANIFEST_NAME, c->manifest_text, len);
+		save_text(c, CRASHDIR_MANIFEST, c->manifest_text, len);
 }
 
 /*
@@ -495,13 +490,29 @@ static int open_target(struct capture *c, struct err *err)
 	return target_open(&c->target, err);
 }
 
+/* Where no target gets anything this alone tells the next boot that it was not a failure. */
+static void why_to_pstore(struct capture *c)
+{
+	char line[GOVERNOR_WHY_MAX + 1];
+	struct pstore pstore;
+	struct err err = {0};
+	size_t len = snprintf(line, sizeof(line), "%s\n", c->verdict.why);
+
+	if (pstore_put("", line, len, &pstore, &err) && err.code != ERR_NOTFOUND)
+		log_line(c->log, LOG_ERROR, "warning: %s", err.msg);
+}
+
 /* How much of it is wanted, by what happened before. */
 static void judge(struct capture *c)
 {
 	upkeep_judge(&c->target, &c->record, crash_time(c), c->job->verdict, &c->verdict);
 	c->watch->verdict = c->verdict.verdict;
-	if (c->verdict.why[0])
-		log_line(c->log, LOG_ERROR, "warning: %s", c->verdict.why);
+	if (!c->verdict.why[0])
+		return;
+	log_line(c->log, LOG_ERROR, "warning: %s", c->verdict.why);
+	snprintf(c->m.reason, sizeof(c->m.reason), "%s", c->verdict.why);
+	if (c->verdict.verdict == GOVERNOR_NONE && c->job->appliance)
+		why_to_pstore(c);
 }
 
 /* The directory of this crash on the open target, where it has such a thing. */
@@ -552,9 +563,11 @@ static int save_all(struct capture *c, struct err *err)
 	stage(c, STAGE_PLAN);
 	if (c->job->step.rung == COURSE_TIERS || c->verdict.verdict == GOVERNOR_SMALL)
 		return 0;
-	if (c->target.dir[0])
-		hold_spare(c);
-	return save_dump(c, err);
+	hold_spare(c);
+	rc = save_dump(c, err);
+	if (c->m.status == MANIFEST_COMPLETE && c->target.dir[0])
+		upkeep_trim(&c->target, crash_time(c), c->now->dir);
+	return rc;
 }
 
 /* Everything is told here, and nothing of it is touched again. */
@@ -580,7 +593,7 @@ static void say_result(struct capture *c)
 		return;
 	}
 	if (c->m.status == MANIFEST_INCOMPLETE)
-		what = "what was saved is in " DUMP_TEMP_NAME;
+		what = "what was saved is in " CRASHDIR_TEMP;
 	else if (c->m.status == MANIFEST_MINI)
 		what = c->verdict.verdict != GOVERNOR_FULL ? "no dump was wanted"
 							   : "no dump but the mini-core was saved";
@@ -609,7 +622,7 @@ static void let_go(struct capture *c, int rc)
 	snprintf(now->reason, sizeof(now->reason), "%s", c->m.reason);
 	if (c->target.dir[0]) {
 		save_manifest(c, &head, c->watch->body_size ? c->watch->body : "");
-		save_text(c, LOG_NAME, c->log->kept, log_used(c->log));
+		save_text(c, CRASHDIR_LOG, c->log->kept, log_used(c->log));
 	}
 	// Everything was fsynced by name. What of the file system itself is still dirty is synced on
 	// the way down, where there is a limit to waiting (action_run()).
@@ -687,7 +700,7 @@ int capture_report(const struct capture_job *job, const struct manifest_head *he
 		rc = c->target.ops->use_dir(&c->target, dir, &err);
 	if (!rc && c->target.dir[0]) {
 		save_manifest(c, head, body);
-		save_text(c, LOG_NAME, c->log->kept, log_used(c->log));
+		save_text(c, CRASHDIR_LOG, c->log->kept, log_used(c->log));
 	}
 	if (!rc)
 		rc = target_close(&c->target, &err);

@@ -15,9 +15,6 @@ struct dump;
 struct err;
 struct sink;
 
-#define MINI_NAME      "vmcore-mini"
-#define MINI_TEMP_NAME "vmcore-mini-incomplete"
-
 struct mini {
 	/* MANIFEST_COMPLETE, MANIFEST_INCOMPLETE where a part is there under the name that it has
 	 * until it is committed, or MANIFEST_FAILED. Of the others only ms is set unless complete. */

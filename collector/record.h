@@ -22,8 +22,6 @@ enum {
 	RECORD_SIGNATURE_SIZE = 17, /* 16 hexadecimal digits and a zero */
 };
 
-#define RECORD_NAME "panic.txt"
-
 struct record {
 	size_t size; /* bytes of text */
 	char text[RECORD_SIZE_MAX + 1]; /* zero-terminated */

@@ -74,7 +74,8 @@ size_t retention_decide(struct retention_dump *dumps, size_t n, const struct ret
 	for (size_t i = 0; i < n; i++) {
 		dumps[i].remove = false;
 		b.bytes = sum(b.bytes, dumps[i].bytes);
-		if (best == n && dumps[i].complete)
+		if (ask->stays ? !strcmp(dumps[i].name, ask->stays)
+			       : best == n && dumps[i].complete)
 			best = i;
 	}
 	for (size_t i = n; i-- > 0;) {

@@ -37,6 +37,8 @@ struct retention_ask {
 	uint64_t now; /* seconds since 1970 */
 	bool incoming; /* a dump is about to be written, which is not in the list yet */
 	uint64_t need; /* bytes that it will take; 0 where nobody knows */
+	/* A complete dump that counts as the newest whatever its time says; NULL: none. */
+	const char *stays;
 	uint64_t free; /* bytes free on the file system */
 };
 

@@ -46,7 +46,7 @@ void upkeep_judge(struct target *t, const struct record *r, uint64_t time,
 		ret->verdict = verdict_before;
 }
 
-void upkeep_make_room(struct target *t, uint64_t now)
+static void remove_older(struct target *t, struct retention_ask *ask)
 {
 	const struct config *c = t->config;
 	struct retention_limits limits = {
@@ -55,7 +55,6 @@ void upkeep_make_room(struct target *t, uint64_t now)
 		.keep_days = c->keep_days,
 		.min_free = c->min_free,
 	};
-	struct retention_ask ask = {.now = now, .incoming = true};
 	CLEANUP_FREE struct retention *r = NULL;
 	CLEANUP_CLOSE int fd = -1;
 	struct err err = {0};
@@ -67,9 +66,23 @@ void upkeep_make_room(struct target *t, uint64_t now)
 	fd = r ? open_base(t) : -1;
 	if (fd < 0)
 		return;
-	n = retention_run(r, fd, NULL, &limits, &ask, &err);
+	n = retention_run(r, fd, NULL, &limits, ask, &err);
 	if (n < 0)
 		log_line(t->log, LOG_ERROR, "warning: older dumps: %s", err.msg);
 	else if (n)
 		log_line(t->log, LOG_COMMON, "%d older dump%s removed", n, n == 1 ? "" : "s");
+}
+
+void upkeep_make_room(struct target *t, uint64_t now)
+{
+	struct retention_ask ask = {.now = now, .incoming = true};
+
+	remove_older(t, &ask);
+}
+
+void upkeep_trim(struct target *t, uint64_t now, const char *dir)
+{
+	struct retention_ask ask = {.now = now, .stays = dir};
+
+	remove_older(t, &ask);
 }

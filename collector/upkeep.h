@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * upkeep: what is done on a target that keeps dumps in directories, before a new one is made: the
- * governor says how much of this crash is wanted, and older dumps make room. Where that is the
- * business of another machine nothing is done.
+ * upkeep: what is done on a target that keeps dumps in directories, before a new one is made and
+ * after: the governor says how much of this crash is wanted, and older dumps make room. Where that
+ * is the business of another machine nothing is done.
  */
 #ifndef COLLECTOR_UPKEEP_H
 #define COLLECTOR_UPKEEP_H
@@ -24,5 +24,11 @@ void upkeep_judge(struct target *t, const struct record *r, uint64_t time,
 
 /* Removes older dumps by keep_dumps, keep_bytes, keep_days and min_free; what fails is logged. */
 void upkeep_make_room(struct target *t, uint64_t now);
+
+/*
+ * The same when the dump in the crash directory @dir is complete, which stays: the one that was
+ * the newest complete one until then may have to go only now.
+ */
+void upkeep_trim(struct target *t, uint64_t now, const char *dir);
 
 #endif
