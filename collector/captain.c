@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/captain.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -32,6 +34,9 @@
 enum {
 	POLL_MS = 100,
 	LEFT_MS = 5000, // for one that was killed to be gone
+	ORPHANS_MS = 1000, // for programs it had started
+	ORPHANS_STEP_MS = 10,
+	STAT_MAX = 4096,
 	WATCHDOG_SPARE_S = 15, // that the hardware waits beyond the longest silence
 	WATCHDOG_DOWN_S = 120, // for the final action: sync, devices, /init's own way
 	WATCHDOG_HOOKS_S = 600, // and where hooks come before it
@@ -125,6 +130,55 @@ static bool has_ended(struct worker *w, int ms)
 	return true;
 }
 
+/* The parent of process @name, as /proc has it: "7 (ssh) S 1 ..."; -1: it is none, or gone. */
+static pid_t parent_of(const char *name)
+{
+	CLEANUP_FREE char *text = NULL;
+	char path[300];
+	const char *s;
+	int ppid;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", name);
+	if (io_read_file(path, STAT_MAX, &text, NULL, NULL))
+		return -1;
+	// The name may have any characters in it.
+	s = strrchr(text, ')');
+	return s && sscanf(s, ") %*c %d", &ppid) == 1 ? ppid : -1;
+}
+
+/* Any child of this process; 0: there is none. */
+static pid_t any_child(void)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	pid_t pid = 0;
+
+	while (d && !pid && (e = readdir(d)))
+		if (isdigit((unsigned char)e->d_name[0]) && parent_of(e->d_name) == getpid())
+			pid = atoi(e->d_name);
+	if (d)
+		closedir(d);
+	return pid;
+}
+
+/*
+ * Programs that a worker started, such as ssh, are in process groups of their own, and ours when it
+ * is gone (PR_SET_CHILD_SUBREAPER): nobody else ends them, and they would go on writing to a target.
+ */
+static void end_orphans(void)
+{
+	uint64_t end = log_now_ms() + ORPHANS_MS;
+	pid_t pid;
+
+	// Each may leave more behind; a program that hangs in the kernel is left there.
+	while ((pid = any_child()) > 0 && log_now_ms() < end) {
+		kill(-pid, SIGKILL);
+		kill(pid, SIGKILL);
+		if (waitpid(pid, NULL, WNOHANG) != pid)
+			poll(NULL, 0, ORPHANS_STEP_MS);
+	}
+}
+
 static void end_it(struct captain *c, struct worker *w, enum verdict_why why)
 {
 	uint64_t end = log_now_ms() + LEFT_MS;
@@ -209,6 +263,8 @@ static int run_worker(struct captain *c, struct worker *w, int (*run)(struct cap
 	watch_over(c, w);
 	if (w->pidfd >= 0)
 		close(w->pidfd);
+	if (w->gone)
+		end_orphans();
 	return 0;
 }
 
@@ -613,6 +669,7 @@ int captain_run(const struct config *config, const char *input, bool appliance, 
 	c->log = &s->log;
 	c->shared = s;
 	c->dog.fd = -1;
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (appliance)
 		set_oom_score(OOM_CAPTAIN);
 	set_limits(c);
@@ -624,6 +681,7 @@ int captain_run(const struct config *config, const char *input, bool appliance, 
 	say_attempts(c);
 	code = course_exit_code(&c->course, c->attempts, c->n);
 	leave_watchdog(c, code);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	*log = s->log;
 	watch_unshare(s, sizeof(*s));
 	return code;

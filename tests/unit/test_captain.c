@@ -478,6 +478,7 @@ static void test_loop(void **state)
 	assert_true(is_there(p, 0, "panic.txt"));
 	assert_false(is_there(p, 0, "vmcore"));
 	check_says(p, 0, "manifest.json", "\"dump\": \"none\"");
+	check_says(p, 0, "manifest.json", "\"reason\": \"crash loop: ");
 	assert_false(is_there(p, 1, ""));
 }
 
@@ -494,6 +495,63 @@ static void test_retention(void **state)
 	assert_true(is_there(p, 0, "vmcore"));
 	assert_true(is_there(p, 0, "../" CRASH ".1/vmcore"));
 	assert_false(is_there(p, 0, "../" CRASH ".2/vmcore"));
+	// The newest complete dump goes when there is another, though that has an older name.
+	p->config.keep_dumps = 1;
+	assert_int_equal(run(p, KERNEL), EXIT_COMPLETE);
+	assert_true(is_there(p, 0, "vmcore"));
+	assert_false(is_there(p, 0, "../" CRASH ".1/vmcore"));
+}
+
+/* ---- programs of a worker ---- */
+
+/* One that answers nothing, in the place of ssh; it tells its id in the file "id". */
+static void make_silent_ssh(struct place *p)
+{
+	char path[2 * PATH_MAX_], text[4 * PATH_MAX_];
+	const char *old = getenv("PATH");
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/ssh", p->dir);
+	snprintf(text, sizeof(text), "#!/bin/sh\necho $$ > %s/id\nexec sleep 600\n", p->dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+	assert_true(fd >= 0);
+	assert_int_equal(io_write(fd, text, strlen(text), NULL), 0);
+	close(fd);
+	snprintf(text, sizeof(text), "%s:%s", p->dir, old ? old : "/usr/bin:/bin");
+	setenv("PATH", text, 1);
+}
+
+static void test_orphans(void **state)
+{
+	struct place *p = *state;
+	struct config_target *t = &p->config.targets[0];
+	CLEANUP_FREE char *path = strdup(getenv("PATH"));
+	CLEANUP_FREE char *text = NULL;
+	char id[2 * PATH_MAX_], core[MKCORE_PATH_MAX];
+	int fd, status;
+	pid_t pid;
+
+	make_silent_ssh(p);
+	add_targets(p, 2);
+	t->kind = CONFIG_TARGET_SSH;
+	strcpy(t->where, "nobody@localhost");
+	t->limit = 3;
+	fd = make_core(KERNEL, core);
+	pid = start(p, core);
+	snprintf(id, sizeof(id), "%s/id", p->dir);
+	while (io_read_file(id, 64, &text, NULL, NULL) || !atoi(text)) {
+		free(STEAL_PTR(text));
+		usleep(WAIT_MS * 1000);
+	}
+	assert_int_equal(kill(child_of(pid), SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	setenv("PATH", path, 1);
+	close(fd);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), EXIT_COMPLETE);
+	check_says(p, 1, "manifest.json", "\"outcome\": \"out-of-memory\"");
+	// What the killed worker had started is gone, too.
+	assert_int_equal(kill(atoi(text), 0), -1);
 }
 
 /* ---- the shared page by itself ---- */
@@ -573,6 +631,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_loop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_orphans, setup, teardown),
 	};
 
 	umask(077);
