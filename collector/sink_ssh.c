@@ -15,6 +15,7 @@
 enum {
 	HEAD_MAX = 64 << 10, // one block of the dump
 	NUMBER_MAX = 24,
+	CHECK_MAX = NUMBER_MAX + DIGEST_TEXT_MAX,
 	PIECE = 128 << 10,
 	CHECK_RATE = 20 << 20, // bytes a second that a slow machine can sync and sum up
 	SPARE_SIZE = 128 << 10, /* for manifest and log, where the dump fills the disk */
@@ -58,34 +59,43 @@ static const char stream_script[] =
 	"{ if [ $3 -gt 0 ]; then dd bs=1 seek=$3 count=0 conv=notrunc 2> /dev/null < /dev/null; "
 	"fi && cat; } 1<> \"$f\" || exit 1; ok $(size \"$f\")";
 
+/* $3 bytes of the head, $4 their digest. dd: head -c is none of POSIX. */
+#define CHECK_HEAD                                             \
+	"x=$(dd if=\"$f\" bs=$3 count=1 2> /dev/null | sum); " \
+	"[ \"${x%% *}\" = $4 ] || "                            \
+	"{ echo \"the dump has a head of digest ${x%% *} there, not $4\" >&2; exit 1; }; "
+
 /* None is there when the connection broke before the first byte. */
 static const char length_script[] =
 	"cd \"$1\" || exit 1; if [ -e \"./$2\" ]; then ok $(size \"./$2\"); else ok 0; fi";
 
 /*
- * $1 directory, $2 name until now, $3 last name, $4 length, $5 bytes of the head and the digest of
- * what is behind it. Done twice it does no harm: the answer may have been lost.
+ * $1 directory, $2 name until now, $3 last name, $4 length, $5 bytes and digest of the head and the
+ * digest of what is behind it. Done twice it does no harm: the answer may have been lost. A session
+ * that died before the head came reads an end of its input, too: hence the digest of the head, the
+ * last thing that is looked at before it gets its name.
  */
 static const char commit_script[] =
 	"cd \"$1\" || exit 1; f=./$2; [ -e \"$f\" ] || f=./$3; [ -e \"$f\" ] || exit 1; "
 	"cat 1<> \"$f\" || exit 1; n=$(size \"$f\"); "
 	"[ \"$n\" = $4 ] || { echo \"the dump has $n bytes there, not $4\" >&2; exit 1; }; "
 	"set -- \"$2\" \"$3\" $5; x=$(tail -c +$(($3 + 1)) \"$f\" | sum); "
-	"[ \"${x%% *}\" = $4 ] || "
-	"{ echo \"the dump has digest ${x%% *} there, not $4\" >&2; exit 1; }; "
-	"fs \"$f\" || exit 1; rm -f \"./$1.room\"; "
+	"[ \"${x%% *}\" = $5 ] || "
+	"{ echo \"the dump has digest ${x%% *} there, not $5\" >&2; exit 1; }; "
+	"fs \"$f\" || exit 1; " CHECK_HEAD "rm -f \"./$1.room\"; "
 	"if [ \"$f\" = \"./$1\" ]; then mv -f \"$f\" \"./$2\" || exit 1; fi; "
 	"ds . || { mv -f \"./$2\" \"./$1\"; exit 1; }; ok done";
 
 /*
- * $3 last name, $4 length. Who gives up must not leave behind what looks whole: it may have its
- * last name, of which the answer was lost.
+ * $3 last name, $4 length, $5 bytes and digest of the head. Who gives up must not leave
+ * behind what looks whole: it may have its last name, of which the answer was lost.
  */
 static const char keep_script[] =
 	"cd \"$1\" || exit 1; f=./$2; [ -e \"$f\" ] || mv -f \"./$3\" \"$f\" || exit 1; "
 	"cat 1<> \"$f\" || exit 1; n=$(size \"$f\"); "
 	"[ \"$n\" = $4 ] || { echo \"the dump has $n bytes there, not $4\" >&2; exit 1; }; "
-	"fs \"$f\" || exit 1; rm -f \"$f.room\"; ds . || exit 1; ok kept";
+	"set -- \"$1\" \"$2\" $5; fs \"$f\" || exit 1; " CHECK_HEAD
+	"rm -f \"$f.room\"; ds . || exit 1; ok kept";
 
 static const char remove_script[] = "cd \"$1\" && rm -f \"./$2\" \"./$2.room\" && ok gone";
 static const char unreserve_script[] = "cd \"$1\" && rm -f \"./$2.room\" && ok gone";
@@ -370,10 +380,23 @@ static int ssh_sync(struct sink *s, struct err *err)
 	return seal(s, err);
 }
 
+/* What the other side checks the head with: bytes and digest. */
+static void head_check(const struct sink_ssh *f, char buf[static CHECK_MAX])
+{
+	char sum[DIGEST_TEXT_MAX];
+	struct digest digest;
+
+	digest_init(&digest, f->sh->digest);
+	digest_update(&digest, f->head, f->nhead);
+	digest_text(&digest, sum);
+	snprintf(buf, CHECK_MAX, "%zu %s", f->nhead, sum);
+}
+
 static int ssh_commit(struct sink *s, struct err *err)
 {
 	struct sink_ssh *f = s->ssh;
-	char size[NUMBER_MAX], check[NUMBER_MAX + DIGEST_TEXT_MAX], sum[DIGEST_TEXT_MAX];
+	char size[NUMBER_MAX], head[CHECK_MAX], sum[DIGEST_TEXT_MAX];
+	char check[CHECK_MAX + DIGEST_TEXT_MAX];
 	char reply[SHELL_REPLY_MAX];
 	struct digest digest = f->digest;
 	struct shell_step step = {
@@ -393,7 +416,8 @@ static int ssh_commit(struct sink *s, struct err *err)
 		return rc;
 	number(size, s->sent);
 	digest_text(&digest, sum);
-	snprintf(check, sizeof(check), "%zu %s", f->nhead, sum);
+	head_check(f, head);
+	snprintf(check, sizeof(check), "%s %s", head, sum);
 	rc = shell_persist(f->sh, &step, f->sh->retry_s, reply, err);
 	if (!rc)
 		f->temp[0] = '\0';
@@ -403,11 +427,11 @@ static int ssh_commit(struct sink *s, struct err *err)
 static int ssh_keep(struct sink *s, struct err *err)
 {
 	struct sink_ssh *f = s->ssh;
-	char size[NUMBER_MAX], reply[SHELL_REPLY_MAX];
+	char size[NUMBER_MAX], check[CHECK_MAX], reply[SHELL_REPLY_MAX];
 	struct shell_step step = {
 		.what = "incomplete dump",
 		.script = keep_script,
-		.words = {f->dir, f->temp, f->name, size},
+		.words = {f->dir, f->temp, f->name, size, check},
 		.input = f->head,
 		.size = f->nhead,
 		.seconds = seconds_for(s->sent),
@@ -417,6 +441,7 @@ static int ssh_keep(struct sink *s, struct err *err)
 	if (rc)
 		return rc;
 	number(size, s->sent);
+	head_check(f, check);
 	rc = shell_persist(f->sh, &step, f->sh->retry_s / KEEP_SHARE, reply, err);
 	if (!rc)
 		f->temp[0] = '\0';

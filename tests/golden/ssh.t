@@ -200,6 +200,12 @@ ok 'it went on where it broke' says 'going on at byte [1-9]'
 with_order 'dead twice, at once and at the last byte, and an answer to the commit lost' \
 	'stream before' 'stream unheard' 'commit unheard'
 
+# The step goes on over there without the head.
+: > left
+with_order 'dead with no byte of the head, and with some' 'commit cut 0' 'commit cut 100'
+ok 'without its head it never had the name of a dump' eval \
+	'[[ $(grep -cx vmcore-incomplete left) = 2 ]] && ! grep -qx vmcore left'
+
 # The other machine lost power: of what was written, part is gone.
 partial()
 {
