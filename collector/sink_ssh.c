@@ -296,36 +296,6 @@ static uint64_t ssh_written(struct sink *s)
 	return s->ssh->arrived;
 }
 
-/*
- * After a failure: what of it is there? The rest is lost, and what comes now goes behind all that
- * was ever sent.
- */
-static int ssh_drain(struct sink *s, struct err *err)
-{
-	struct sink_ssh *f = s->ssh;
-	struct shell_step step = {
-		.what = "room for the index",
-		.script = unreserve_script,
-		.words = {f->dir, f->temp},
-	};
-	char reply[SHELL_REPLY_MAX];
-	uint64_t there = 0;
-	int rc;
-
-	if (f->state != FAILED)
-		return 0;
-	rc = shell_persist(f->sh, &step, f->sh->retry_s / KEEP_SHARE, reply, err);
-	if (!rc)
-		rc = ask_length(f, &there, err);
-	if (rc)
-		return rc;
-	f->arrived = there < f->arrived ? there : f->arrived;
-	rc = start_at(f, s->sent, err);
-	if (!rc)
-		f->state = LIVE;
-	return rc;
-}
-
 static int ssh_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err)
 {
 	(void)err;
@@ -368,6 +338,55 @@ static int seal(struct sink *s, struct err *err)
 		}
 	}
 	return f->state == SEALED ? 0 : err_set(err, ERR_SYS, "the connection failed before");
+}
+
+/*
+ * For the index, the room that was held for it, and a connection of its own: behind all that was
+ * ever sent, of which after a failure a part is lost.
+ */
+static int make_room(struct sink *s, struct err *err)
+{
+	struct sink_ssh *f = s->ssh;
+	struct shell_step step = {
+		.what = "room for the index",
+		.script = unreserve_script,
+		.words = {f->dir, f->temp},
+	};
+	bool failed = f->state == FAILED;
+	char reply[SHELL_REPLY_MAX];
+	uint64_t there = s->sent;
+	int rc;
+
+	f->state = FAILED;
+	rc = shell_persist(f->sh, &step, f->sh->retry_s / KEEP_SHARE, reply, err);
+	if (!rc && failed)
+		rc = ask_length(f, &there, err);
+	if (rc)
+		return rc;
+	if (failed)
+		f->arrived = there < f->arrived ? there : f->arrived;
+	rc = start_at(f, s->sent, err);
+	if (!rc)
+		f->state = LIVE;
+	return rc;
+}
+
+/*
+ * The data is to be there before its index may take the last room. What was gone on with after a
+ * failure has a gap, and no length that a seal could hold.
+ */
+static int ssh_drain(struct sink *s, struct err *err)
+{
+	struct sink_ssh *f = s->ssh;
+	bool whole = f->state == LIVE && f->arrived == UINT64_MAX;
+	int rc = 0, late;
+
+	if (!whole && f->state != FAILED)
+		return 0;
+	if (whole)
+		rc = seal(s, err);
+	late = make_room(s, rc ? NULL : err);
+	return rc ? rc : late;
 }
 
 static unsigned int seconds_for(uint64_t bytes)

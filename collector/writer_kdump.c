@@ -617,6 +617,9 @@ static int finish_stream(struct writer *w, bool complete, struct writer_result *
 
 	if (rc && complete)
 		return rc;
+	// It may have gone out, and not have arrived.
+	if (sink_written(w->conf.sink) < w->tail)
+		w->indexed = false;
 	rc = w->indexed ? 0 : append_whole_index(w, err);
 	if (rc)
 		return rc;

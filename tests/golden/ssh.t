@@ -264,6 +264,12 @@ if [[ $(id -u) = 0 ]] && mounted $((size / 1024 / 2))k 2> /dev/null; then
 	umount small
 	path="$work/far dir/it's \"here\"; \$(touch $work/owned) & *"
 fi
+# The index finds the disk full at its last bytes: it is sent again.
+printf 'stream limit %d\n' "$size" $((size / 1024 - 1)) > orders
+run_ssh
+ended 3 'no room for the end of the index'
+ok 'an incomplete dump is kept all the same' partial
+ok 'no page of it is lost' "$kdumpcmp" local "$dir/vmcore-incomplete"
 # A smaller level is tried when there is one.
 conf 'core_collector lifeboat-collect -d 0,31 --codec none'
 printf 'stream limit %d\n' $((size * 9 / 10 / 1024)) > orders
