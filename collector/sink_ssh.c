@@ -21,6 +21,7 @@ enum {
 	SPARE_SIZE = 128 << 10, /* for manifest and log, where the dump fills the disk */
 	/* Part of the patience for a whole one: it was used up already, most likely. */
 	KEEP_SHARE = 4,
+	CLOSE_S = 10, /* to remove what is of no use */
 };
 
 enum state {
@@ -33,9 +34,12 @@ enum state {
 struct sink_ssh {
 	struct shell *sh;
 	enum state state;
+	bool begun; /* something may be there */
 	struct child child; /* of the connection that takes bytes */
 	uint64_t room; /* bytes of the index */
 	uint64_t arrived; /* bytes that are surely there; UINT64_MAX: all that were sent */
+	uint64_t reached; /* the most that a connection began at again, */
+	unsigned int tries; /* and failures since that grew */
 	uint64_t front; /* bytes of the first write, which the head replaces */
 	struct digest digest; /* of all behind them */
 	uint8_t *kept; /* the last bytes sent, byte n of the file at n % nkept; NULL: none */
@@ -150,6 +154,7 @@ static int start_at(struct sink_ssh *f, uint64_t offset, struct err *err)
 		.words = {f->dir, f->temp, where, room},
 	};
 
+	f->begun = true;
 	number(where, offset);
 	number(room, f->room + SPARE_SIZE);
 	return shell_start(f->sh, &f->child, &step, err);
@@ -196,6 +201,11 @@ static int resume(struct sink *s, struct err *err)
 	rc = send_kept(f, there, s->sent, err);
 	if (rc)
 		return shell_failed(f->sh, &f->child, rc, err);
+	// Else a machine that drops each connection would be spoken to for ever.
+	if (there > f->reached) {
+		f->reached = there;
+		f->tries = 0;
+	}
 	log_line(f->sh->log, LOG_ERROR, "connected again; going on at byte %" PRIu64, there);
 	f->state = LIVE;
 	return 0;
@@ -207,7 +217,8 @@ static int recover(struct sink *s, int rc, struct err *err)
 	struct sink_ssh *f = s->ssh;
 
 	f->state = FAILED;
-	for (unsigned int try = 0; shell_again(f->sh, try, f->sh->retry_s, rc, err); try++) {
+	while (shell_again(f->sh, f->tries, f->sh->retry_s, rc, err)) {
+		f->tries++;
 		rc = resume(s, err);
 		if (!rc)
 			return 0;
@@ -477,6 +488,8 @@ static int ssh_restart(struct sink *s, struct err *err)
 	f->state = NEW;
 	f->arrived = UINT64_MAX;
 	f->nhead = 0;
+	f->reached = 0;
+	f->tries = 0;
 	s->sent = 0;
 	digest_init(&f->digest, f->sh->digest);
 	return 0;
@@ -489,12 +502,13 @@ static void ssh_close(struct sink *s)
 		.what = "incomplete dump",
 		.script = remove_script,
 		.words = {f->dir, f->temp},
+		.seconds = CLOSE_S,
 	};
 	char reply[SHELL_REPLY_MAX];
 
 	child_end(&f->child);
-	// Neither committed nor kept: of no use to anybody. Whether it is gone is not worth a wait.
-	if (f->temp[0] && f->state != FAILED && f->state != NEW)
+	// Neither committed nor kept: of no use to anybody. Whether it is gone is not worth a second try.
+	if (f->temp[0] && f->begun)
 		shell_run(f->sh, &step, reply, NULL);
 	free(f->kept);
 	free(f);

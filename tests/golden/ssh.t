@@ -241,6 +241,15 @@ start_sshd
 known hostkey
 conf
 
+# All bytes arrive, and never is it told: no progress, so there is an end of it.
+for _ in $(seq 20); do echo 'stream unheard'; done > orders
+run_ssh
+ok 'a machine that never acknowledges: no dump' test "$code" != 0 -a ! -e "$dir/vmcore"
+ok 'it was given up before long' test "$(wc -l < orders)" -gt 8
+ok 'of what nobody can read nothing is left there' \
+	gone "$dir/vmcore-incomplete" "$dir/vmcore-incomplete.room"
+: > orders
+
 # ---- disk full ----
 
 printf 'stream limit %d\n' $((size / 1024 / 2)) > orders
