@@ -49,15 +49,18 @@ static const char mkdir_script[] =
 	"cd \"$1\" || exit 1; if [ -e \"./$2\" ]; then ok taken; exit 0; fi; "
 	"mkdir \"./$2\" || exit 1; ds . || exit 1; ok made";
 
-/* $3: length and digest. It has its name only when it is whole and durable. */
+/*
+ * $3: length and digest. It has its name only when it is whole and durable; until then one of this
+ * session alone, which another that still lives after its connection cannot remove.
+ */
 static const char small_script[] =
-	"cd \"$1\" || exit 1; p=./$2.part; cat > \"$p\" || { rm -f \"$p\"; exit 1; }; "
+	"cd \"$1\" || exit 1; p=./$2.part.$$; cat > \"$p\" || { rm -f \"$p\"; exit 1; }; "
 	"n=$(size \"$p\"); x=$(sum < \"$p\"); "
 	"[ \"$n ${x%% *}\" = \"$3\" ] || { rm -f \"$p\"; "
 	"echo \"$2 is $n ${x%% *} there, not $3\" >&2; exit 1; }; "
 	"fs \"$p\" || exit 1; mv -f \"$p\" \"./$2\" || exit 1; ds . || exit 1; ok done";
 
-static const char remove_script[] = "cd \"$1\" && rm -f \"./$2\" \"./$2.part\" && ok gone";
+static const char remove_script[] = "cd \"$1\" && rm -f \"./$2\" \"./$2.part\".* && ok gone";
 
 /* Of a line of df -P: all, used, free, in KiB; a device's name may have blanks in it. */
 static const char space_script[] =

@@ -106,7 +106,7 @@ whole()
 private()
 {
 	[[ -z $(find 'far dir' -type f ! -perm 0600) && -z $(find 'far dir' -type d ! -perm 0700) &&
-		-z $(find 'far dir' -name '*.part' -o -name '.lb*') ]]
+		-z $(find 'far dir' -name '*.part*' -o -name '.lb*') ]]
 }
 
 # member NAME VALUE: of the manifest over there.
@@ -200,11 +200,19 @@ ok 'it went on where it broke' says 'going on at byte [1-9]'
 with_order 'dead twice, at once and at the last byte, and an answer to the commit lost' \
 	'stream before' 'stream unheard' 'commit unheard'
 
+# What a session does that outlives its connection is nothing to the next one.
+rm -f left
+with_order 'a small file, and an old session that ends in the middle of it' 'small late' 'small release'
+ok 'it ended before the new one' test -e left
+
 # The step goes on over there without the head.
+headless()
+{
+	[[ $(grep -cx vmcore-incomplete left) = 2 ]] && ! grep -qx vmcore left
+}
 : > left
 with_order 'dead with no byte of the head, and with some' 'commit cut 0' 'commit cut 100'
-ok 'without its head it never had the name of a dump' eval \
-	'[[ $(grep -cx vmcore-incomplete left) = 2 ]] && ! grep -qx vmcore left'
+ok 'without its head it never had the name of a dump' headless
 
 # The other machine lost power: of what was written, part is gone.
 partial()
