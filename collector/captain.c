@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -61,6 +62,7 @@ struct captain {
 	struct shared *shared;
 	struct limits limits;
 	uint64_t end; // limits.end, as configured
+	uint64_t run; // random: whose the crash directories are that workers leave
 	struct course course;
 	struct watchdog dog;
 	struct attempt attempts[COURSE_ATTEMPTS_MAX];
@@ -423,6 +425,7 @@ static void try_step(struct captain *c, const struct step *step)
 		.log = c->log,
 		.watch = w.watch,
 		.step = *step,
+		.run = c->run,
 		.memory = memory,
 		.before = before ? watch_of(c, before) : NULL,
 		.verdict = verdict_so_far(c),
@@ -499,6 +502,7 @@ static void report_to(struct captain *c, unsigned int t)
 			.log = c->log,
 			.watch = w.watch,
 			.step = {.target = t},
+			.run = c->run,
 			.end_ms = c->end,
 			.attempts = c->attempts,
 			.nattempts = c->n},
@@ -670,6 +674,9 @@ int captain_run(const struct config *config, const char *input, bool appliance, 
 	c->shared = s;
 	c->dog.fd = -1;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	// Without one, each worker is on its own there.
+	if (getrandom(&c->run, sizeof(c->run), GRND_NONBLOCK) != sizeof(c->run))
+		c->run = 0;
 	if (appliance)
 		set_oom_score(OOM_CAPTAIN);
 	set_limits(c);

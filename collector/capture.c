@@ -487,6 +487,7 @@ static int open_target(struct capture *c, struct err *err)
 		return rc;
 	c->target.watch = c->watch;
 	c->target.end_ms = c->job->end_ms;
+	c->target.run = c->job->run;
 	return target_open(&c->target, err);
 }
 

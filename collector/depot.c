@@ -512,9 +512,11 @@ int depot_reopen(struct depot *d, int *fd_ret, struct err *err)
 	return 0;
 }
 
-void depot_remove(struct depot *d, const char *file)
+void depot_remove(struct depot *d, const char *file, bool whole)
 {
 	struct part temp = temp_name(file);
 
 	unlinkat(d->dir, temp.text, 0);
+	if (whole)
+		unlinkat(d->dir, file, 0);
 }

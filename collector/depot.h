@@ -78,8 +78,8 @@ int depot_commit(struct depot *d, uint64_t chain, struct err *err);
 /* The end of that, where only it was left to do: the frame is counted, no file is open. */
 int depot_close_file(struct depot *d, uint64_t chain, struct err *err);
 
-/* Removes the incomplete file of that name; failing to is no failure. */
-void depot_remove(struct depot *d, const char *file);
+/* Removes the incomplete file of that name, and the whole one too; failing to is no failure. */
+void depot_remove(struct depot *d, const char *file, bool whole);
 
 /* Whether somebody writes to the directory @name now, or did not long ago and is not done. */
 bool depot_is_busy(const struct depot *d, const char *name);

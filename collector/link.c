@@ -182,6 +182,8 @@ static int take_frame(struct uplink *u)
 	case WIRE_ERROR:
 		return take_error(u, &a->f, a->payload);
 	case WIRE_BUSY:
+		if (u->conf.busy)
+			u->conf.busy(u->conf.ctx);
 		return 0;
 	default:
 		return take_answer(u, &a->f, a->payload);
@@ -370,10 +372,10 @@ static int go_on_from(struct uplink *u, uint64_t seq, struct err *err)
 	return 0;
 }
 
-/* Says hello and waits for the answer. BROKEN: another connection may do better. */
-static int shake_hands(struct uplink *u, struct err *err)
+/* Says hello and waits @ms for the answer. BROKEN: another connection may do better. */
+static int shake_hands(struct uplink *u, uint64_t ms, struct err *err)
 {
-	uint64_t end = log_now_ms() + patience(u, u->conf.stall_ms);
+	uint64_t end = log_now_ms() + patience(u, ms);
 	struct question saved = u->q;
 	int rc = 0;
 
@@ -406,14 +408,19 @@ static int shake_hands(struct uplink *u, struct err *err)
 	return rc;
 }
 
+/* It was not to be had for ever: neither a name nor a key that is refused is taken later. */
+static bool is_final(int rc)
+{
+	return rc == ERR_USAGE || rc == ERR_UNSUPPORTED || rc == ERR_NOMEM;
+}
+
 /* One try. */
 static int try_connection(struct uplink *u, uint64_t ms, struct err *err)
 {
 	int in, out, rc = u->conf.connect(u->conf.ctx, ms, &in, &out, err);
 
-	// A name or a key that is refused is refused again.
 	if (rc)
-		return rc == ERR_USAGE || rc == ERR_UNSUPPORTED || rc == ERR_NOMEM ? rc : BROKEN;
+		return is_final(rc) ? rc : BROKEN;
 	u->in = in;
 	u->out = out;
 	u->arrival.have = 0;
@@ -421,9 +428,16 @@ static int try_connection(struct uplink *u, uint64_t ms, struct err *err)
 	if (!rc)
 		rc = set_nonblock(out, err);
 	if (!rc)
-		rc = shake_hands(u, err);
-	if (rc)
-		link_hang_up(u);
+		rc = shake_hands(u, ms, err);
+	if (!rc)
+		return 0;
+	link_hang_up(u);
+	// Of what the other end did say, it knows best why.
+	if (rc == BROKEN && err->code == ERR_NODATA && u->conf.explain) {
+		int why = u->conf.explain(u->conf.ctx, err);
+
+		return is_final(why) ? why : BROKEN;
+	}
 	return rc;
 }
 
@@ -432,12 +446,13 @@ int link_connect(struct uplink *u, uint64_t ms, struct err *err)
 {
 	uint64_t end = log_now_ms() + patience(u, ms);
 	unsigned int pause = PAUSE_MS;
+	uint64_t most = u->conf.stall_ms > UPLINK_HELLO_MS ? u->conf.stall_ms : UPLINK_HELLO_MS;
 
 	for (;;) {
 		uint64_t now = log_now_ms(), left = now < end ? end - now : 0;
 		int rc;
 
-		rc = try_connection(u, left < u->conf.stall_ms ? left : u->conf.stall_ms, err);
+		rc = try_connection(u, left < most ? left : most, err);
 		u->alive_ms = now = log_now_ms();
 		if (rc <= 0)
 			return rc;
@@ -505,13 +520,22 @@ static bool is_met(const struct uplink *u, enum link_goal goal, uint64_t what)
 	return false;
 }
 
+/* Does who watches want an end of the write that waits? */
+static int check(struct uplink *u, struct err *err)
+{
+	return u->streaming && u->conf.check ? u->conf.check(u->conf.ctx, err) : 0;
+}
+
 int link_wait(struct uplink *u, enum link_goal goal, uint64_t what, struct err *err)
 {
 	u->alive_ms = log_now_ms();
 	while (!u->rc && !is_met(u, goal, what)) {
 		uint64_t now = log_now_ms();
 		struct err why = {0};
+		int rc = check(u, err);
 
+		if (rc)
+			return rc;
 		if (u->conf.end_ms && now >= u->conf.end_ms)
 			give_up(u, err_set(&why, ERR_NODATA, "the time for this target is up"),
 				&why);

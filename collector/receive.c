@@ -613,7 +613,7 @@ static enum wire_code do_abandon(struct receive *r, struct err *err)
 	// In this order: a file that nobody knows of is better than a journal of one that is gone.
 	rc = note(r, err);
 	if (!rc)
-		depot_remove(&r->depot, r->depot.rec.file);
+		depot_remove(&r->depot, r->depot.rec.file, r->f.flags & WIRE_F_WHOLE);
 	return code_of(rc);
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,13 @@ static const struct target_ops *const kinds[] = {
 	[CONFIG_TARGET_RAW] = &target_raw,   [CONFIG_TARGET_NFS] = &target_dir,
 	[CONFIG_TARGET_SSH] = &target_ssh,
 };
+
+static const struct target_ops *row_of(const struct config_target *conf)
+{
+	if (conf->kind == CONFIG_TARGET_SSH && conf->method == CONFIG_METHOD_RECEIVE)
+		return &target_receive;
+	return (size_t)conf->kind < ARRAY_SIZE(kinds) ? kinds[conf->kind] : NULL;
+}
 
 /* Makes @path when it is not there; then its name is durable in the directory that it is in. */
 static int make_one_dir(char *path, struct err *err)
@@ -153,10 +161,7 @@ int target_init(struct target *t, const struct config *config, const struct conf
 		struct log *log, struct err *err)
 {
 	*t = (struct target){.config = config, .conf = conf, .log = log};
-	if ((size_t)conf->kind < ARRAY_SIZE(kinds))
-		t->ops = kinds[conf->kind];
-	if (conf->kind == CONFIG_TARGET_SSH && conf->method != CONFIG_METHOD_PLAIN)
-		t->ops = NULL;
+	t->ops = row_of(conf);
 	if (t->ops)
 		return 0;
 	return name_it(t, err_set(err, ERR_UNSUPPORTED, "this version has no way to write there"),
@@ -190,6 +195,16 @@ int target_close(struct target *t, struct err *err)
 		return 0;
 	t->opened = false;
 	return name_it(t, t->ops->close(t, err), err);
+}
+
+int target_small_memory(const char *name, int *fd_ret, struct err *err)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "memory for %s", name);
+	*fd_ret = fd;
+	return 0;
 }
 
 int target_put(struct target *t, const char *name, const void *text, size_t len, struct err *err)

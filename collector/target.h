@@ -82,6 +82,7 @@ struct target {
 	const struct config_target *conf; /* row of it, borrowed */
 	struct log *log; /* borrowed */
 	struct watch *watch; /* borrowed; who waits long looks into it now and then; may be NULL */
+	uint64_t run; /* by which a target tells one crash's worker from another's; 0: unknown */
 	uint64_t end_ms; /* of log_now_ms(): no wait goes on beyond it; 0: limits of its own only */
 	char device[TARGET_PATH_MAX]; /* "" when nothing had to be found */
 	char base[TARGET_PATH_MAX]; /* where crash directories go; "" for a raw device */
@@ -115,12 +116,18 @@ void target_text(const struct target *t, char *buf, size_t room);
 /* Milliseconds that a wait of @seconds may last now; 0: none. */
 uint64_t target_patience(const struct target *t, unsigned int seconds);
 
+/*
+ * small_create() of rows that send a file when it is whole: memory of this machine, so that the
+ * caller may seek, and a connection that breaks costs nothing.
+ */
+int target_small_memory(const char *name, int *fd_ret, struct err *err);
+
 /* mkdir -p with mode 0700 for what is made, and the names of that are durable. */
 int target_make_dir(const char *path, struct err *err);
 
 /* Waits for a block device that @where names and finds its node. Of rows for devices. */
 int target_find_device(struct target *t, struct err *err);
 
-extern const struct target_ops target_dir, target_raw, target_ssh;
+extern const struct target_ops target_dir, target_raw, target_ssh, target_receive;
 
 #endif

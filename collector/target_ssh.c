@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,25 +71,6 @@ static const char *path_of(const struct target *t)
 	return t->conf->path;
 }
 
-static int copy_path(char *ret, size_t room, const char *path, struct err *err)
-{
-	if (snprintf(ret, room, "%s", path) >= (int)room)
-		return err_set(err, ERR_LIMIT, "%s: name too long", path);
-	return 0;
-}
-
-static int fill_conf(const struct target *t, struct ssh_conf *conf, struct err *err)
-{
-	int rc = remote_parse_ssh(&conf->dest, t->conf->where, err);
-
-	if (!rc)
-		rc = copy_path(conf->key, sizeof(conf->key), t->conf->sshkey, err);
-	if (!rc)
-		rc = copy_path(conf->hostkeys, sizeof(conf->hostkeys), t->config->ssh_hostkeys,
-			       err);
-	return rc;
-}
-
 static int greet(struct target *t, struct err *err)
 {
 	struct shell *sh = &((struct target_ssh *)t->state)->shell;
@@ -120,7 +100,7 @@ static int ssh_open(struct target *t, struct err *err)
 
 	if (!f)
 		return err_set(err, ERR_NOMEM, "no memory to begin with");
-	rc = fill_conf(t, &conf, err);
+	rc = ssh_fill(&conf, t->conf->where, t->conf->sshkey, t->config->ssh_hostkeys, err);
 	if (!rc) {
 		shell_init(&f->shell, &conf, &t->end_ms, t->log);
 		f->shell.watch = t->watch;
@@ -173,16 +153,10 @@ static int ssh_make_dir(struct target *t, const char *name, struct err *err)
 		       TARGET_SAME_NAME_MAX);
 }
 
-/* The caller writes to memory of this machine: it may seek, and a broken connection costs nothing. */
 static int ssh_small_create(struct target *t, const char *name, int *fd_ret, struct err *err)
 {
-	int fd = memfd_create(name, MFD_CLOEXEC);
-
 	(void)t;
-	if (fd < 0)
-		return err_sys(err, "memory for %s", name);
-	*fd_ret = fd;
-	return 0;
+	return target_small_memory(name, fd_ret, err);
 }
 
 static int sum_up(int fd, uint64_t size, enum digest_kind kind, char check[static CHECK_MAX],

@@ -31,6 +31,7 @@ int uplink_create(const struct uplink_conf *conf, struct uplink **ret, struct er
 	c->ring = !c->ring ? UPLINK_RING : c->ring < UPLINK_RING_MIN ? UPLINK_RING_MIN : c->ring;
 	c->stall_ms = c->stall_ms ? c->stall_ms : UPLINK_STALL_MS;
 	c->outage_ms = c->outage_ms ? c->outage_ms : UPLINK_OUTAGE_MS;
+	c->enter_ms = c->enter_ms ? c->enter_ms : c->outage_ms;
 	// Touched now: memory that is only promised would be missing later.
 	u->ring = malloc(c->ring);
 	if (!u->ring) {
@@ -67,7 +68,7 @@ int uplink_enter(struct uplink *u, const char *name, struct err *err)
 
 	if (rc)
 		return rc;
-	rc = link_connect(u, u->conf.outage_ms, &why);
+	rc = link_connect(u, u->conf.enter_ms, &why);
 	if (rc && err)
 		*err = why;
 	return rc;
@@ -162,6 +163,7 @@ int uplink_write(struct uplink *u, const void *buf, size_t size, uint64_t offset
 	// The index of a dump that will not be whole is still of use.
 	if (u->rc || stream)
 		rc = link_health(u, err);
+	u->streaming = stream;
 	while (size && !rc) {
 		struct wire_frame f = {
 			.type = WIRE_CHUNK,
@@ -180,6 +182,7 @@ int uplink_write(struct uplink *u, const void *buf, size_t size, uint64_t offset
 		if (u->unsynced >= u->conf.ring / SYNCS_A_RING)
 			rc = request_sync(u, err);
 	}
+	u->streaming = false;
 	return rc;
 }
 
@@ -303,9 +306,9 @@ int uplink_commit(struct uplink *u, struct err *err)
 	return rc;
 }
 
-static int end_file(struct uplink *u, uint16_t type, struct err *err)
+static int end_file(struct uplink *u, uint16_t type, uint16_t flags, struct err *err)
 {
-	struct wire_frame f = {.type = type};
+	struct wire_frame f = {.type = type, .flags = flags};
 	int rc = link_order(u, &f, NULL, err);
 
 	if (!rc)
@@ -315,10 +318,17 @@ static int end_file(struct uplink *u, uint16_t type, struct err *err)
 
 int uplink_keep(struct uplink *u, struct err *err)
 {
-	return end_file(u, WIRE_KEEP, err);
+	return end_file(u, WIRE_KEEP, 0, err);
 }
 
 int uplink_abandon(struct uplink *u, struct err *err)
 {
-	return end_file(u, WIRE_ABANDON, err);
+	return end_file(u, WIRE_ABANDON, 0, err);
+}
+
+int uplink_remove(struct uplink *u, const char *name, struct err *err)
+{
+	int rc = uplink_open(u, name, 0, err);
+
+	return rc ? rc : end_file(u, WIRE_ABANDON, WIRE_F_WHOLE, err);
 }

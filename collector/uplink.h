@@ -26,6 +26,7 @@ enum {
 	UPLINK_RING_MIN = 128 << 10,
 	UPLINK_STALL_MS = 60 * 1000,
 	UPLINK_OUTAGE_MS = 120 * 1000,
+	UPLINK_HELLO_MS = 20 * 1000, /* for a login, where stall_ms is shorter */
 	UPLINK_TRIES = 50,
 };
 
@@ -36,12 +37,22 @@ struct uplink_conf {
 	 */
 	int (*connect)(void *ctx, uint64_t patience, int *in_ret, int *out_ret, struct err *err);
 	void (*hang_up)(void *ctx);
+	/*
+	 * After hang_up(), of a connection on which nothing was heard: why. ERR_USAGE where no other
+	 * try can help. What @err says already may be added to. May be NULL.
+	 */
+	int (*explain)(void *ctx, struct err *err);
+	/* The other end is at work on what it was asked for, and said so. May be NULL. */
+	void (*busy)(void *ctx);
+	/* Asked while page data waits for room: other than 0, the write ends with that. May be NULL. */
+	int (*check)(void *ctx, struct err *err);
 	/* Told of connections that broke and came back; may be NULL. */
 	void (*tell)(void *ctx, const char *text);
 	void *ctx;
 	size_t ring; /* bytes; 0: UPLINK_RING */
 	unsigned int stall_ms; /* without a byte in either direction; 0: UPLINK_STALL_MS */
 	unsigned int outage_ms; /* for a connection to come back; 0: UPLINK_OUTAGE_MS */
+	unsigned int enter_ms; /* for the first one; 0: as outage_ms */
 	uint64_t end_ms; /* of log_now_ms(): nothing waits beyond it; 0: no such limit */
 	uint8_t id[WIRE_ID]; /* of this crash; all zeros: one is made, at random */
 };
@@ -94,6 +105,9 @@ int uplink_sync(struct uplink *u, struct err *err);
 int uplink_commit(struct uplink *u, struct err *err);
 int uplink_keep(struct uplink *u, struct err *err);
 int uplink_abandon(struct uplink *u, struct err *err);
+
+/* Removes the file @name of that directory, whole or not. None may be open. */
+int uplink_remove(struct uplink *u, const char *name, struct err *err);
 
 /* Whether a file is open. */
 bool uplink_is_open(const struct uplink *u);

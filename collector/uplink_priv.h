@@ -68,6 +68,7 @@ struct uplink {
 	uint64_t alive_ms; // when the last byte went through
 	unsigned int tries; // connections since something was acknowledged
 	unsigned int resumes;
+	bool streaming; // page data: a wait may be ended by who watches
 	struct arrival arrival;
 	struct question q;
 	struct file file;

@@ -57,6 +57,7 @@ enum {
 	WIRE_F_RESUME = 1, /* HELLO: go on where we were; WELCOME: so be it */
 	WIRE_F_REPLACE = 1, /* OPEN: a file of that name may be there already */
 	WIRE_F_STREAM = 1, /* CHUNK: page data, which is written once */
+	WIRE_F_WHOLE = 1, /* ABANDON: the whole file of that name goes, too */
 	WIRE_F_FATAL = 1, /* ERROR: the connection ends here */
 };
 

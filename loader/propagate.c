@@ -395,9 +395,12 @@ static int propagate(struct target *t, struct err *err)
 		rc = pin_host(t, err);
 	if (rc)
 		return rc;
-	// lifeboat-receive takes no commands: what it needs over there is in lifeboat-receive(8).
+	// lifeboat-receive takes no commands: nobody but its administrator can put the key there.
 	if (t->conf->method == CONFIG_METHOD_RECEIVE) {
-		SAY(t, "for lifeboat-receive, the key is: %.*s", (int)strcspn(key, "\n"), key);
+		SAY(t,
+		    "for lifeboat-receive, ~/.ssh/authorized_keys there needs the line: "
+		    "command=\"lifeboat-receive --root %s\",restrict %.*s",
+		    t->conf->path, (int)strcspn(key, "\n"), key);
 		return 0;
 	}
 	if (!try_login(t, &why))

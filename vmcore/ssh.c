@@ -43,6 +43,23 @@ static unsigned int port_of(const struct remote *dest)
 	return dest->port ? dest->port : SSH_PORT;
 }
 
+static int copy_path(char ret[static SSH_PATH_MAX], const char *path, struct err *err)
+{
+	if (snprintf(ret, SSH_PATH_MAX, "%s", path) >= SSH_PATH_MAX)
+		return err_set(err, ERR_LIMIT, "%s: name too long", path);
+	return 0;
+}
+
+int ssh_fill(struct ssh_conf *conf, const char *where, const char *key, const char *hostkeys,
+	     struct err *err)
+{
+	int rc = remote_parse_ssh(&conf->dest, where, err);
+
+	if (!rc)
+		rc = copy_path(conf->key, key, err);
+	return rc ? rc : copy_path(conf->hostkeys, hostkeys, err);
+}
+
 void ssh_known_name(const struct remote *dest, char buf[static SSH_NAME_MAX])
 {
 	if (port_of(dest) == SSH_PORT)

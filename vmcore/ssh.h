@@ -45,6 +45,13 @@ struct ssh_conf {
 	char control[SSH_CONTROL_MAX];
 };
 
+/*
+ * Fills @conf for "user@host" @where, with a key and a known_hosts file that may be "". What
+ * remote_parse_ssh() says, or ERR_LIMIT.
+ */
+int ssh_fill(struct ssh_conf *conf, const char *where, const char *key, const char *hostkeys,
+	     struct err *err);
+
 /* "[host]:port" as known_hosts has it, or the host alone where the port is 22. */
 void ssh_known_name(const struct remote *dest, char buf[static SSH_NAME_MAX]);
 
