@@ -267,9 +267,9 @@ static uint64_t take_stock(struct receive *r, uint64_t want)
 	if (retention_scan(r->stock, r->depot.root, NULL, &err))
 		tell(r, "%s", err.msg);
 	set_apart(r, &own, &held);
-	// What they have is no longer free: it counts on both sides.
-	ask.need = own + held + want;
-	ask.free = free_bytes(r) + own + held;
+	ask.need = want;
+	ask.held = own + held;
+	ask.free = free_bytes(r);
 	retention_decide(r->stock->dumps, r->stock->n, l, &ask);
 	used = remove_old(r) + own + held;
 	if (l->keep_bytes)

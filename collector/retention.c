@@ -54,21 +54,46 @@ struct balance {
 	uint64_t dumps, bytes, free;
 };
 
-static bool too_much(const struct balance *b, const struct retention_limits *l,
-		     const struct retention_ask *ask)
+static void let_go(struct balance *b, const struct retention_dump *d)
+{
+	b->dumps--;
+	b->bytes -= d->bytes < b->bytes ? d->bytes : b->bytes;
+	b->free = sum(b->free, d->bytes);
+}
+
+static bool lacks_room(const struct balance *b, const struct retention_limits *l, uint64_t coming)
+{
+	return (l->keep_bytes && sum(b->bytes, coming) > l->keep_bytes) ||
+	       (l->min_free && b->free < sum(l->min_free, coming));
+}
+
+static bool too_many(const struct balance *b, const struct retention_limits *l, bool incoming)
+{
+	return l->keep_dumps && b->dumps + incoming > l->keep_dumps;
+}
+
+/*
+ * The bytes that dumps go for: none where there is no room even when all have gone but @best.
+ * They would be lost for nothing.
+ */
+static uint64_t within_reach(const struct retention_dump *dumps, size_t n, size_t best,
+			     struct balance b, const struct retention_limits *l,
+			     const struct retention_ask *ask)
 {
 	uint64_t coming = ask->incoming ? ask->need : 0;
 
-	return (l->keep_dumps && b->dumps + ask->incoming > l->keep_dumps) ||
-	       (l->keep_bytes && sum(b->bytes, coming) > l->keep_bytes) ||
-	       (l->min_free && b->free < sum(l->min_free, coming));
+	for (size_t i = 0; i < n; i++)
+		if (i != best)
+			let_go(&b, &dumps[i]);
+	return lacks_room(&b, l, coming) ? 0 : coming;
 }
 
 size_t retention_decide(struct retention_dump *dumps, size_t n, const struct retention_limits *l,
 			const struct retention_ask *ask)
 {
-	struct balance b = {.dumps = n, .free = ask->free};
+	struct balance b = {.dumps = n, .bytes = ask->held, .free = ask->free};
 	size_t best = n, removed = 0;
+	uint64_t coming;
 
 	qsort(dumps, n, sizeof(*dumps), newest_first);
 	for (size_t i = 0; i < n; i++) {
@@ -78,14 +103,14 @@ size_t retention_decide(struct retention_dump *dumps, size_t n, const struct ret
 			       : best == n && dumps[i].complete)
 			best = i;
 	}
+	coming = within_reach(dumps, n, best, b, l, ask);
 	for (size_t i = n; i-- > 0;) {
-		if (i == best || !(too_old(&dumps[i], l, ask->now) || too_much(&b, l, ask)))
+		if (i == best || !(too_old(&dumps[i], l, ask->now) ||
+				   too_many(&b, l, ask->incoming) || lacks_room(&b, l, coming)))
 			continue;
 		dumps[i].remove = true;
 		removed++;
-		b.dumps--;
-		b.bytes -= dumps[i].bytes < b.bytes ? dumps[i].bytes : b.bytes;
-		b.free = sum(b.free, dumps[i].bytes);
+		let_go(&b, &dumps[i]);
 	}
 	return removed;
 }

@@ -39,6 +39,7 @@ struct retention_ask {
 	uint64_t need; /* bytes that it will take; 0 where nobody knows */
 	/* A complete dump that counts as the newest whatever its time says; NULL: none. */
 	const char *stays;
+	uint64_t held; /* bytes of dumps that are not in the list and stay */
 	uint64_t free; /* bytes free on the file system */
 };
 
@@ -60,8 +61,9 @@ struct retention {
 
 /*
  * Sorts the @n dumps newest first and sets `remove` of each. The oldest go first, as many as the
- * limits ask for. Where min_free cannot be reached even so, those that could help go all the
- * same. Returns how many go.
+ * limits ask for. Where there would be no room for ask->need even if all went that may, none goes
+ * for its sake: whoever said so may be wrong, or lie. Where min_free cannot be reached without it
+ * either, those that could help go all the same. Returns how many go.
  */
 size_t retention_decide(struct retention_dump *dumps, size_t n, const struct retention_limits *l,
 			const struct retention_ask *ask);

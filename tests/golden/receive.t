@@ -200,6 +200,18 @@ next_dir
 send "$dir" vmcore -- "$receive" --root root --quota 7M
 ended 1 'the newest complete dump does not go'
 ok 'it is still there' cmp vmcore "root/$large/vmcore"
+for i in 1 2; do
+	next_dir
+	send "$dir" vmcore-mini -- "$receive" --root root
+done
+here=$(ls root)
+next_dir
+mkdir big
+truncate -s 5G big/vmcore
+send "$dir" big/vmcore -- "$receive" --root root --quota 7M
+ended 1 'what can never have room'
+check_is 'takes no other dump with it' "$here" "$(find root -mindepth 1 -maxdepth 1 ! -name "$dir" ! -name '.*' -printf '%f\n' | sort)"
+rm -r big
 
 # ---- what is refused ----
 

@@ -144,8 +144,24 @@ static void test_decide(void **state)
 	expect("cccc", LIMITS(.keep_bytes = 40), ASK(.incoming = false), "kkkk");
 	expect("cccc", LIMITS(.keep_bytes = 39), ASK(.incoming = false), "kkk.");
 	expect("cccc", LIMITS(.keep_bytes = 40), ASK(.incoming = true, .need = 15), "kk..");
-	// What is asked for cannot be had: all that may go goes, and nothing wraps.
-	expect("cccc", LIMITS(.keep_bytes = 40), ASK(.incoming = true, .need = UINT64_MAX), "k...");
+	expect("cccc", LIMITS(.keep_bytes = 40), ASK(.incoming = true, .need = 30), "k...");
+	// What is asked for cannot be had: nothing goes for it, and nothing wraps.
+	expect("cccc", LIMITS(.keep_bytes = 40), ASK(.incoming = true, .need = 31), "kkkk");
+	expect("cccc", LIMITS(.keep_bytes = 40), ASK(.incoming = true, .need = UINT64_MAX), "kkkk");
+	expect("cccc", LIMITS(.keep_bytes = 30), ASK(.incoming = true, .need = UINT64_MAX), "kkk.");
+	expect("cccc", LIMITS(.keep_bytes = 40, .keep_dumps = 3),
+	       ASK(.incoming = true, .need = UINT64_MAX), "kk..");
+	expect("cccc", LIMITS(.min_free = 50), ASK(.incoming = true, .need = 31, .free = 50),
+	       "kkkk");
+	expect("cccc", LIMITS(.min_free = 50), ASK(.incoming = true, .need = 30, .free = 50),
+	       "k...");
+	// What is no longer in the list takes its part.
+	expect("cccc", LIMITS(.keep_bytes = 55), ASK(.incoming = true, .need = 5, .held = 15),
+	       "kkk.");
+	expect("cccc", LIMITS(.keep_bytes = 55), ASK(.incoming = true, .need = 31, .held = 15),
+	       "kkkk");
+	expect("cccc", LIMITS(.keep_bytes = 50),
+	       ASK(.incoming = true, .need = UINT64_MAX, .held = UINT64_MAX), "k...");
 	expect("-ccc", LIMITS(.keep_days = 3), ASK(.incoming = true), "kk..");
 	expect("---c", LIMITS(.keep_days = 2), ASK(.incoming = true), "k..k");
 	expect("cccc", LIMITS(.min_free = 100), ASK(.free = 100), "kkkk");
