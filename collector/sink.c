@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "collector/disk.h"
 #include "collector/watch.h"
+#include "vmcore/crashdir.h"
 
 int sink_write_at(struct sink *s, const void *buf, size_t size, uint64_t offset, struct err *err)
 {
@@ -133,13 +134,22 @@ void sink_close(struct sink *s)
 	s->ops = NULL;
 }
 
+static int small_path(char path[static SINK_PATH_MAX], const char *dir, const char *name,
+		      const char *suffix, struct err *err)
+{
+	if (snprintf(path, SINK_PATH_MAX, "%s/%s%s", dir, name, suffix) < SINK_PATH_MAX)
+		return 0;
+	return err_set(err, ERR_LIMIT, "%s/%s: name too long", dir, name);
+}
+
 int sink_small_create(const char *dir, const char *name, int *fd_ret, struct err *err)
 {
 	char path[SINK_PATH_MAX];
+	int rc = small_path(path, dir, name, CRASHDIR_INCOMPLETE, err);
 	int fd;
 
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
-		return err_set(err, ERR_LIMIT, "%s/%s: name too long", dir, name);
+	if (rc)
+		return rc;
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(err, "%s", path);
@@ -149,12 +159,17 @@ int sink_small_create(const char *dir, const char *name, int *fd_ret, struct err
 
 int sink_small_commit(const char *dir, const char *name, int fd, struct err *err)
 {
-	int rc = 0;
+	char temp[SINK_PATH_MAX], path[SINK_PATH_MAX];
+	int rc = small_path(temp, dir, name, CRASHDIR_INCOMPLETE, err);
 
-	if (fsync(fd))
-		rc = err_sys(err, "%s/%s: fsync", dir, name);
+	if (!rc)
+		rc = small_path(path, dir, name, "", err);
+	if (!rc && fsync(fd))
+		rc = err_sys(err, "%s: fsync", temp);
 	if (close(fd) && !rc)
-		rc = err_sys(err, "%s/%s: close", dir, name);
+		rc = err_sys(err, "%s: close", temp);
+	if (!rc && rename(temp, path))
+		rc = err_sys(err, "%s: rename to %s", temp, path);
 	return rc ? rc : io_sync_dir(dir, err);
 }
 
@@ -162,6 +177,6 @@ void sink_small_remove(const char *dir, const char *name)
 {
 	char path[SINK_PATH_MAX];
 
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) < (int)sizeof(path))
+	if (!small_path(path, dir, name, "", NULL))
 		unlink(path);
 }

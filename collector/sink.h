@@ -154,8 +154,10 @@ int sink_restart(struct sink *s, struct err *err);
 void sink_close(struct sink *s);
 
 /*
- * Small files beside the dump: creates @dir/@name, 0600. The caller writes to the descriptor
- * and calls sink_small_commit(), which makes it durable and closes it in any case.
+ * Small files beside the dump: creates @dir/@name, 0600, with CRASHDIR_INCOMPLETE behind its name.
+ * The caller writes to the descriptor and calls sink_small_commit(), which makes it durable, gives
+ * it its name and closes it in any case. One of that name stays whole until then, and for good
+ * where that fails or the caller closes the descriptor instead.
  */
 int sink_small_create(const char *dir, const char *name, int *fd_ret, struct err *err);
 int sink_small_commit(const char *dir, const char *name, int fd, struct err *err);

@@ -209,12 +209,14 @@ int target_small_memory(const char *name, int *fd_ret, struct err *err)
 
 int target_put(struct target *t, const char *name, const void *text, size_t len, struct err *err)
 {
-	int fd, done;
+	int fd;
 	int rc = t->ops->small_create(t, name, &fd, err);
 
 	if (rc)
 		return rc;
 	rc = io_write(fd, text, len, err);
-	done = t->ops->small_commit(t, name, fd, rc ? NULL : err);
-	return rc ? rc : done;
+	if (!rc)
+		return t->ops->small_commit(t, name, fd, err);
+	close(fd);
+	return rc;
 }

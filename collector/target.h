@@ -57,7 +57,8 @@ struct target_ops {
 
 	/*
 	 * A small file of that directory, 0600: the caller writes to *@fd_ret and commits it, which
-	 * closes the descriptor in any case. What was not committed may be there in part.
+	 * closes the descriptor in any case; or it closes that itself, and an older file of the name
+	 * stays. What was not committed may be there in part, and is called incomplete.
 	 */
 	int (*small_create)(struct target *t, const char *name, int *fd_ret, struct err *err);
 	int (*small_commit)(struct target *t, const char *name, int fd, struct err *err);
@@ -107,7 +108,7 @@ int target_init(struct target *t, const struct config *config, const struct conf
 int target_open(struct target *t, struct err *err);
 int target_close(struct target *t, struct err *err);
 
-/* A small file whole: created, written, committed. */
+/* A small file whole: created, written, committed; or an older one of that name stays. */
 int target_put(struct target *t, const char *name, const void *text, size_t len, struct err *err);
 
 /* "ext4 LABEL=dump", "ssh kdump@vault": for messages and the manifest. */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -308,6 +310,38 @@ static void test_sink_taken(void **state)
 	assert_true(is_there(n.temp));
 }
 
+/* A small file is replaced whole or not at all. */
+static void test_small(void **state)
+{
+	const struct place *p = *state;
+	struct target t = {.ops = &target_dir};
+	struct rlimit old, small;
+	struct err err = {0};
+	int fd;
+
+	snprintf(t.dir, sizeof(t.dir), "%s", p->dir);
+	assert_int_equal(target_put(&t, "manifest.json", "first", 5, &err), 0);
+	assert_int_equal(mode_of(p, "/manifest.json"), S_IFREG | 0600);
+	assert_int_equal(mode_of(p, "/manifest.json-incomplete"), 0);
+	// Killed while it writes.
+	assert_int_equal(target_dir.small_create(&t, "manifest.json", &fd, &err), 0);
+	assert_int_equal(write(fd, "second", 6), 6);
+	assert_true(file_says(p, "/manifest.json", "first"));
+	close(fd);
+	// No room.
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = (struct rlimit){.rlim_cur = 3, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	fd = target_put(&t, "manifest.json", "third", 5, &err);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_true(fd < 0);
+	assert_true(file_says(p, "/manifest.json", "first"));
+	assert_int_equal(target_put(&t, "manifest.json", "fourth", 6, &err), 0);
+	assert_true(file_says(p, "/manifest.json", "fourth"));
+	assert_int_equal(mode_of(p, "/manifest.json-incomplete"), 0);
+}
+
 static void test_make_dir(void **state)
 {
 	const struct place *p = *state;
@@ -331,7 +365,7 @@ int main(void)
 		TEST(test_capture),	    TEST(test_unsure),	   TEST(test_crash_time),
 		TEST(test_all_names_taken), TEST(test_no_target),  TEST(test_sink_commit),
 		TEST(test_sink_keep),	    TEST(test_sink_close), TEST(test_sink_taken),
-		TEST(test_make_dir),
+		TEST(test_small),	    TEST(test_make_dir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
