@@ -179,6 +179,8 @@ static int find_bond(const struct netgather *g, struct netconf *n, const struct 
 	}
 	if (rc)
 		return rc;
+	if (!count)
+		return err_set(err, ERR_USAGE, "no device in it");
 	if (n->links[ports[0]].master >= 0) {
 		*ret = n->links[ports[0]].master;
 		return 0;

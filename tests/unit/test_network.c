@@ -489,6 +489,7 @@ static void test_bad_text(void **state)
 		"eth0:dhcp,colour=red",
 		"eth0+eth1:dhcp",
 		"eth0+eth1:dhcp,bond=best",
+		"+:dhcp,bond=active-backup",
 		"a-name-that-is-too-long:dhcp",
 	};
 
