@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -235,6 +237,17 @@ static void watch_over(struct captain *c, struct worker *w)
 	}
 }
 
+/*
+ * A worker that hangs in mount(2) and is left behind may end that at any time, on top of what
+ * another has mounted by then. Nobody else sees what it mounts; a process that may not do this may
+ * not mount either.
+ */
+static void mount_apart(void)
+{
+	if (!unshare(CLONE_NEWNS))
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
 /* In the worker. */
 static void __attribute__((noreturn))
 work(struct captain *c, pid_t parent, int (*run)(struct captain *c, void *ctx), void *ctx)
@@ -243,6 +256,7 @@ work(struct captain *c, pid_t parent, int (*run)(struct captain *c, void *ctx), 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_FAILED);
+	mount_apart();
 	if (c->appliance)
 		set_oom_score(OOM_WORKER);
 	_exit(run(c, ctx) ? EXIT_FAILED : EXIT_COMPLETE);

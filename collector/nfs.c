@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -180,16 +181,23 @@ static bool wait_for(pid_t pid, int *status, uint64_t limit_ms)
 	return ended == pid;
 }
 
-/* 0, or the errno of mount(2); ETIME when it did not end in time and was left behind. */
+/*
+ * 0, or the errno of mount(2); ETIME when it did not end in time. EDEADLK: it did not end when it was
+ * killed either. What it mounts in the end would be on top of any other mount there.
+ */
 static int mount_apart(const char *source, const char *point, const char *fstype,
 		       const char *options, uint64_t limit_ms)
 {
+	pid_t parent = getpid(), pid = fork();
 	int status = 0;
-	pid_t pid = fork();
+	bool ended;
 
 	if (pid < 0)
 		return errno;
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(EINTR);
 		if (mount(source, point, fstype, MS_NOATIME | MS_NODEV | MS_NOSUID | MS_NOEXEC,
 			  options))
 			_exit(errno < 255 ? errno : EIO);
@@ -198,16 +206,16 @@ static int mount_apart(const char *source, const char *point, const char *fstype
 	if (wait_for(pid, &status, limit_ms))
 		return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 	kill(pid, SIGKILL);
-	wait_for(pid, &status, KILLED_MS);
+	ended = wait_for(pid, &status, KILLED_MS);
 	// It may have come about in the last moment, and nobody is to find it there.
 	umount2(point, MNT_DETACH);
-	return ETIME;
+	return ended ? ETIME : EDEADLK;
 }
 
 /* It did not answer; a soft mount calls that EIO. */
 static bool silent(int sys)
 {
-	return sys == ETIME || sys == ETIMEDOUT || sys == EIO;
+	return sys == ETIME || sys == EDEADLK || sys == ETIMEDOUT || sys == EIO;
 }
 
 /* What another version would say as well. */
@@ -266,8 +274,8 @@ int nfs_mount(struct target *t, const char *point, struct err *err)
 		return rc;
 	for (size_t i = 0; i < a.n; i++) {
 		rc = try_address(t, a.text[i], point, &last, err);
-		if (!rc)
-			return 0;
+		if (!rc || last == EDEADLK)
+			return rc;
 		if (i + 1 < a.n && err)
 			log_line(t->log, LOG_ERROR, "warning: %s", err->msg);
 	}

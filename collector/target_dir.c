@@ -15,7 +15,14 @@
 #include "collector/target.h"
 #include "vmcore/config.h"
 
-#define MOUNT_POINT "/run/lifeboat/target"
+/* Below it there is a mount point for each process: what comes late in another hides nothing of ours. */
+#define MOUNT_DIR "/run/lifeboat/target"
+
+static int make_mount_point(struct target *t, struct err *err)
+{
+	snprintf(t->mount_point, sizeof(t->mount_point), MOUNT_DIR "/%d", (int)getpid());
+	return target_make_dir(t->mount_point, err);
+}
 
 enum {
 	BUSY_MS = 2000, // an unmount is tried again for so long
@@ -24,13 +31,11 @@ enum {
 
 static int mount_device(struct target *t, struct err *err)
 {
-	int rc = target_make_dir(MOUNT_POINT, err);
+	int rc = make_mount_point(t, err);
 
 	if (rc)
 		return rc;
-	// What somebody left there who was killed: the same file system cannot be mounted on itself.
-	umount2(MOUNT_POINT, MNT_DETACH | UMOUNT_NOFOLLOW);
-	if (mount(t->device, MOUNT_POINT, t->conf->fstype,
+	if (mount(t->device, t->mount_point, t->conf->fstype,
 		  MS_NOATIME | MS_NODEV | MS_NOSUID | MS_NOEXEC, "")) {
 		// What a device says whose medium is write-protected.
 		if (errno == EROFS || errno == EACCES)
@@ -39,21 +44,19 @@ static int mount_device(struct target *t, struct err *err)
 		return err_sys(err, "mount %s as %s", t->device, t->conf->fstype);
 	}
 	t->mounted = true;
-	snprintf(t->mount_point, sizeof(t->mount_point), "%s", MOUNT_POINT);
 	return 0;
 }
 
 static int mount_server(struct target *t, struct err *err)
 {
-	int rc = target_make_dir(MOUNT_POINT, err);
+	int rc = make_mount_point(t, err);
 
 	if (!rc)
-		rc = nfs_mount(t, MOUNT_POINT, err);
+		rc = nfs_mount(t, t->mount_point, err);
 	if (rc)
 		return rc;
 	t->mounted = true;
 	snprintf(t->device, sizeof(t->device), "%s", t->conf->where);
-	snprintf(t->mount_point, sizeof(t->mount_point), "%s", MOUNT_POINT);
 	return 0;
 }
 
@@ -79,7 +82,9 @@ static int dir_open(struct target *t, struct err *err)
 	}
 	if (rc)
 		return rc;
-	snprintf(t->base, sizeof(t->base), "%s/%s", MOUNT_POINT, path + strspn(path, "/"));
+	if (snprintf(t->base, sizeof(t->base), "%s/%s", t->mount_point, path + strspn(path, "/")) >=
+	    (int)sizeof(t->base))
+		return err_set(err, ERR_LIMIT, "%s: name too long", path);
 	return 0;
 }
 

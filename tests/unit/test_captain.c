@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -288,6 +289,31 @@ static pid_t start(struct place *p, const char *core)
 	return pid;
 }
 
+/* Whether anybody here may have a view of what is mounted that is its own. */
+static bool may_unshare(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWNS) != 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+/* What is mounted by one that was left behind is nothing that others see. */
+static void check_mounts_apart(pid_t pid)
+{
+	struct stat own, its;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	assert_int_equal(stat("/proc/self/ns/mnt", &own), 0);
+	assert_int_equal(stat(path, &its), 0);
+	assert_int_equal(own.st_ino != its.st_ino, may_unshare());
+}
+
 /*
  * Runs the supervisor and sends @sig to the worker once its dump has grown. With @words, it goes
  * on when they have been said. Returns the exit code.
@@ -307,6 +333,7 @@ static int run_and_hit(struct place *p, int sig, const char *words)
 	}
 	worker = child_of(pid);
 	assert_true(worker > 0);
+	check_mounts_apart(worker);
 	assert_int_equal(kill(worker, sig), 0);
 	if (words) {
 		wait_for_words(p, pid, words);

@@ -359,7 +359,7 @@ case_killed()
 	cat > "$dir/hook" << 'END'
 #!/bin/sh
 (
-	until [ -n "$(busybox find /run/lifeboat/target -name vmcore-incomplete -size +4096 2> /dev/null)" ]; do
+	until [ -n "$(busybox find /proc/[0-9]*/root/run/lifeboat/target -name vmcore-incomplete -size +4096 2> /dev/null)" ]; do
 		busybox usleep 100000
 	done
 	printf '\nhook: killing it\n'
