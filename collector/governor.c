@@ -14,12 +14,18 @@
 #include "base/err.h"
 #include "base/io.h"
 
-#define HEAD	  "lifeboat-history 1"
-#define TEMP_FILE GOVERNOR_FILE ".new"
+#define HEAD	 "lifeboat-history 1"
+#define TEMP_END ".new"
 
 enum {
 	SIGNATURE_DIGITS = 16,
 	LINE_MAX = 48,
+	NAME_ROOM = sizeof(GOVERNOR_FILE) + 1 + GOVERNOR_HOST_MAX,
+};
+
+/* What the file is called, and what until it is whole. */
+struct names {
+	char file[NAME_ROOM], temp[NAME_ROOM + sizeof(TEMP_END)];
 };
 
 const char *governor_verdict_name(enum governor_verdict verdict)
@@ -144,10 +150,9 @@ void governor_judge(const struct governor_history *h, const struct governor_limi
 }
 
 /* No file is an empty one. A link, or what is not a file, is none of ours. */
-static int load(int at, struct governor_history *h, struct err *err)
+static int load(int at, const char *name, struct governor_history *h, struct err *err)
 {
-	CLEANUP_CLOSE int fd =
-		openat(at, GOVERNOR_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	CLEANUP_CLOSE int fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	char text[GOVERNOR_TEXT_MAX];
 	struct stat st;
 	ssize_t n;
@@ -167,44 +172,54 @@ static int load(int at, struct governor_history *h, struct err *err)
 	return governor_parse(h, text, n, err);
 }
 
-static int store(int at, const struct governor_history *h, struct err *err)
+static int store(int at, const struct names *names, const struct governor_history *h,
+		 struct err *err)
 {
 	CLEANUP_CLOSE int fd = -1;
 	char text[GOVERNOR_TEXT_MAX];
 	size_t n = governor_text(h, text);
 	int rc;
 
-	if (unlinkat(at, TEMP_FILE, 0) && errno != ENOENT)
-		return err_sys(err, TEMP_FILE);
-	fd = openat(at, TEMP_FILE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (unlinkat(at, names->temp, 0) && errno != ENOENT)
+		return err_sys(err, "%s", names->temp);
+	fd = openat(at, names->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return err_sys(err, TEMP_FILE);
+		return err_sys(err, "%s", names->temp);
 	rc = io_write(fd, text, n, err);
 	if (!rc && fsync(fd))
 		rc = err_sys(err, "fsync");
-	if (!rc && renameat(at, TEMP_FILE, at, GOVERNOR_FILE))
+	if (!rc && renameat(at, names->temp, at, names->file))
 		rc = err_sys(err, "rename");
 	if (rc) {
-		unlinkat(at, TEMP_FILE, 0);
+		unlinkat(at, names->temp, 0);
 		err_prepend(err, GOVERNOR_FILE);
 		return rc;
 	}
 	return fsync(at) ? err_sys(err, GOVERNOR_FILE ": fsync of its directory") : 0;
 }
 
-int governor_run(int at, const struct governor_limits *l, const struct governor_crash *crash,
-		 struct governor_result *ret, struct err *err)
+static void make_names(struct names *n, const char *host)
+{
+	snprintf(n->file, sizeof(n->file), GOVERNOR_FILE "%s%.*s", host ? "-" : "",
+		 GOVERNOR_HOST_MAX, host ? host : "");
+	snprintf(n->temp, sizeof(n->temp), "%s" TEMP_END, n->file);
+}
+
+int governor_run(int at, const char *host, const struct governor_limits *l,
+		 const struct governor_crash *crash, struct governor_result *ret, struct err *err)
 {
 	CLEANUP_FREE struct governor_history *h = malloc(sizeof(*h));
+	struct names names;
 	int rc, stored;
 
 	if (!h) {
 		*ret = (struct governor_result){.seen = 1};
 		return err_set(err, ERR_NOMEM, GOVERNOR_FILE ": no memory");
 	}
-	rc = load(at, h, err);
+	make_names(&names, host);
+	rc = load(at, names.file, h, err);
 	governor_judge(h, l, crash, ret);
 	governor_add(h, crash);
-	stored = store(at, h, rc ? NULL : err);
+	stored = store(at, &names, h, rc ? NULL : err);
 	return rc ? rc : stored;
 }

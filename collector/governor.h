@@ -25,6 +25,7 @@ enum {
 	GOVERNOR_CRASHES_MAX = 256, /* remembered; the oldest is forgotten */
 	GOVERNOR_TEXT_MAX = 64 + GOVERNOR_CRASHES_MAX * 48, /* bytes of the file */
 	GOVERNOR_WHY_MAX = 200,
+	GOVERNOR_HOST_MAX = 64, /* of a name of a host; the bytes behind tell nothing apart */
 };
 
 enum governor_verdict {
@@ -76,12 +77,13 @@ void governor_judge(const struct governor_history *h, const struct governor_limi
 void governor_add(struct governor_history *h, const struct governor_crash *crash);
 
 /*
- * All of it, on the file in the directory open at @at: reads, judges, adds, and writes it anew,
+ * All of it, on the file in the directory open at @at, or in one that many machines use on the file
+ * that is called by @host, too (NULL: this machine alone uses it): reads, judges, adds, and writes it anew,
  * whole or not at all, durable. @ret is set in any case, and right by what could be read; the
  * error is one for the log: ERR_SYS, ERR_NOSPC, ERR_CORRUPT, ERR_LIMIT.
  */
-int governor_run(int at, const struct governor_limits *l, const struct governor_crash *crash,
-		 struct governor_result *ret, struct err *err);
+int governor_run(int at, const char *host, const struct governor_limits *l,
+		 const struct governor_crash *crash, struct governor_result *ret, struct err *err);
 
 /* "full", "small" or "none" */
 const char *governor_verdict_name(enum governor_verdict verdict);

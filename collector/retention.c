@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -18,6 +19,7 @@ enum {
 	DAY = 24 * 60 * 60,
 	ENTRIES_MAX = 1 << 16, /* of any name, read in one directory */
 	SECTOR = 512, /* the unit of st_blocks */
+	BUSY = 60 * 60, /* seconds without a byte until a dump is one that nobody writes any more */
 };
 
 static void close_dir(DIR **d)
@@ -213,6 +215,47 @@ int retention_remove(int at, const char *name, struct err *err)
 	return 0;
 }
 
+/* Whether a dump is being made in there: by which machine does not matter. */
+static bool is_busy(int at, const char *name, uint64_t clock)
+{
+	char path[CRASHDIR_NAME_MAX + sizeof(CRASHDIR_TEMP)];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/" CRASHDIR_TEMP, name);
+	return !fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) && (uint64_t)st.st_mtime + BUSY > clock;
+}
+
+static bool is_of_host(const char *name, const char *host)
+{
+	struct crashdir parts;
+
+	return crashdir_parse(name, &parts) && strlen(host) == parts.host_len &&
+	       memcmp(name, host, parts.host_len) == 0;
+}
+
+/* Leaves those in the list that this machine may decide on. */
+static void leave_own(struct retention *r, int at, const char *host)
+{
+	uint64_t clock = time(NULL);
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (is_of_host(r->dumps[i].name, host) && !is_busy(at, r->dumps[i].name, clock))
+			r->dumps[n++] = r->dumps[i];
+	}
+	r->n = n;
+}
+
+void retention_heed_clock(struct retention_limits *l, struct retention_ask *ask, uint64_t clock)
+{
+	uint64_t apart = ask->now > clock ? ask->now - clock : clock - ask->now;
+
+	if (apart > DAY)
+		l->keep_days = 0;
+	if (ask->now > clock)
+		ask->now = clock;
+}
+
 int retention_run(struct retention *r, int at, const char *except, const struct retention_limits *l,
 		  struct retention_ask *ask, struct err *err)
 {
@@ -222,6 +265,8 @@ int retention_run(struct retention *r, int at, const char *except, const struct 
 
 	if (rc)
 		return rc;
+	if (ask->host)
+		leave_own(r, at, ask->host);
 	if (fstatvfs(at, &vfs))
 		return err_sys(err, "retention: free space");
 	ask->free = (uint64_t)vfs.f_bavail * vfs.f_frsize;

@@ -35,6 +35,11 @@ struct retention_limits {
 /* What the limits are applied to. */
 struct retention_ask {
 	uint64_t now; /* seconds since 1970 */
+	/*
+	 * The name of this machine in a directory that many machines use: only its own are looked at,
+	 * and none that somebody writes to. NULL: all there are are its own.
+	 */
+	const char *host;
 	bool incoming; /* a dump is about to be written, which is not in the list yet */
 	uint64_t need; /* bytes that it will take; 0 where nobody knows */
 	/* A complete dump that counts as the newest whatever its time says; NULL: none. */
@@ -80,6 +85,13 @@ int retention_scan(struct retention *r, int at, const char *except, struct err *
  * durable. ERR_USAGE for one that is not of ours alone, ERR_SYS.
  */
 int retention_remove(int at, const char *name, struct err *err);
+
+/*
+ * What @l and @ask say by the clock of a kernel that died, with memory that anything may have
+ * happened to: it is never later than @clock, this machine's own, and where the two are more than a day
+ * apart nothing is old.
+ */
+void retention_heed_clock(struct retention_limits *l, struct retention_ask *ask, uint64_t clock);
 
 /*
  * All three: makes room in @at within @l. ask->free is set here. Returns how many were removed,

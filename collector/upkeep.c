@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -11,6 +13,7 @@
 #include "collector/retention.h"
 #include "collector/target.h"
 #include "vmcore/config.h"
+#include "vmcore/crashdir.h"
 
 /* The directory of all crashes; -1 where there is none that could be looked into. */
 static int open_base(struct target *t)
@@ -23,6 +26,17 @@ static int open_base(struct target *t)
 		return -1;
 	}
 	return fd;
+}
+
+/* By what name it is this machine's in a directory that others use, too; NULL: nobody else does. */
+static const char *shared_as(const struct target *t)
+{
+	const struct config_target *c = t->conf;
+
+	if (c->kind != CONFIG_TARGET_NFS &&
+	    (c->kind != CONFIG_TARGET_FS || strcmp(c->fstype, "virtiofs") != 0))
+		return NULL;
+	return t->host[0] ? t->host : CRASHDIR_LOCAL_HOST;
 }
 
 void upkeep_judge(struct target *t, const struct record *r, uint64_t time,
@@ -40,7 +54,7 @@ void upkeep_judge(struct target *t, const struct record *r, uint64_t time,
 	*ret = (struct governor_result){.verdict = GOVERNOR_FULL};
 	if (limits.count)
 		fd = open_base(t);
-	if (fd >= 0 && governor_run(fd, &limits, &crash, ret, &err))
+	if (fd >= 0 && governor_run(fd, shared_as(t), &limits, &crash, ret, &err))
 		log_line(t->log, LOG_ERROR, "warning: %s", err.msg);
 	if (ret->verdict < verdict_before)
 		ret->verdict = verdict_before;
@@ -62,6 +76,8 @@ static void remove_older(struct target *t, struct retention_ask *ask)
 
 	if (!limits.keep_dumps && !limits.keep_bytes && !limits.keep_days && !limits.min_free)
 		return;
+	ask->host = shared_as(t);
+	retention_heed_clock(&limits, ask, time(NULL));
 	r = calloc(1, sizeof(*r));
 	fd = r ? open_base(t) : -1;
 	if (fd < 0)

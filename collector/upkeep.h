@@ -2,7 +2,9 @@
 /*
  * upkeep: what is done on a target that keeps dumps in directories, before a new one is made and
  * after: the governor says how much of this crash is wanted, and older dumps make room. Where that
- * is the business of another machine nothing is done.
+ * is the business of another machine nothing is done. A directory that many machines use, over NFS
+ * or virtiofs, is looked at as far as it is this machine's: by the name that its own crashes have
+ * there.
  */
 #ifndef COLLECTOR_UPKEEP_H
 #define COLLECTOR_UPKEEP_H
@@ -22,7 +24,10 @@ struct target;
 void upkeep_judge(struct target *t, const struct record *r, uint64_t time,
 		  enum governor_verdict verdict_before, struct governor_result *ret);
 
-/* Removes older dumps by keep_dumps, keep_bytes, keep_days and min_free; what fails is logged. */
+/*
+ * Removes older dumps by keep_dumps, keep_bytes, keep_days and min_free; what fails is logged. @now
+ * (seconds since 1970) is what the dead kernel says, and is not believed where it makes dumps old.
+ */
 void upkeep_make_room(struct target *t, uint64_t now);
 
 /*

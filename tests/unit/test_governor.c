@@ -53,7 +53,7 @@ static enum governor_verdict crash(uint64_t time, uint64_t signature)
 	struct governor_result r;
 	struct err err = {0};
 
-	assert_int_equal(governor_run(at, &three_an_hour, &c, &r, &err), 0);
+	assert_int_equal(governor_run(at, NULL, &three_an_hour, &c, &r, &err), 0);
 	assert_int_equal(r.why[0] == '\0', r.verdict == GOVERNOR_FULL);
 	return r.verdict;
 }
@@ -103,6 +103,26 @@ static void test_limits(void **state)
 	assert_non_null(strstr(r.why, "crash_loop 3 3600"));
 }
 
+/* Machines that keep their dumps in one directory: what befalls one is nothing of the others'. */
+static void test_shared(void **state)
+{
+	static const char *const hosts[] = {"10.0.0.1", "10.0.0.2", "fe80::1%eth0", NULL};
+	struct governor_crash c = {.time = NOON, .signature = 7};
+	struct governor_result r;
+	struct err err = {0};
+
+	(void)state;
+	for (size_t n = 1; n <= three_an_hour.count; n++, c.time++) {
+		for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+			assert_int_equal(governor_run(at, hosts[i], &three_an_hour, &c, &r, &err),
+					 0);
+			assert_int_equal(r.seen, n);
+		}
+	}
+	assert_int_equal(faccessat(at, GOVERNOR_FILE "-10.0.0.2", F_OK, 0), 0);
+	assert_int_equal(faccessat(at, GOVERNOR_FILE, F_OK, 0), 0);
+}
+
 static void put(const char *text)
 {
 	CLEANUP_CLOSE int fd = openat(at, GOVERNOR_FILE, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -126,7 +146,7 @@ static void test_hostile(void **state)
 	put("lifeboat-history 1\n1795262399 00000000000000ab\n99999999999999999999 "
 	    "00000000000000ab\n-1 00000000000000ab\n1795262398 00000000000000AB\n\n1795262397 "
 	    "00000000000000ab");
-	assert_int_equal(governor_run(at, &three_an_hour, &c, &r, &err), ERR_CORRUPT);
+	assert_int_equal(governor_run(at, NULL, &three_an_hour, &c, &r, &err), ERR_CORRUPT);
 	assert_non_null(strstr(err.msg, "line 3"));
 	assert_int_equal(r.seen, 3);
 	assert_int_equal(r.verdict, GOVERNOR_SMALL);
@@ -143,7 +163,7 @@ static void test_hostile(void **state)
 	// Where it leads is not read, and not written.
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(symlink("elsewhere", path), 0);
-	assert_int_equal(governor_run(at, &three_an_hour, &c, &r, &err), ERR_SYS);
+	assert_int_equal(governor_run(at, NULL, &three_an_hour, &c, &r, &err), ERR_SYS);
 	assert_int_equal(r.verdict, GOVERNOR_FULL);
 	snprintf(path, sizeof(path), "%s/elsewhere", base);
 	assert_int_equal(access(path, F_OK), -1);
@@ -170,6 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_loop, prepare, clean_up),
+		cmocka_unit_test_setup_teardown(test_shared, prepare, clean_up),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test_setup_teardown(test_hostile, prepare, clean_up),
 		cmocka_unit_test(test_text),
