@@ -77,10 +77,10 @@ void governor_judge(const struct governor_history *h, const struct governor_limi
 void governor_add(struct governor_history *h, const struct governor_crash *crash);
 
 /*
- * All of it, on the file in the directory open at @at, or in one that many machines use on the file
- * that is called by @host, too (NULL: this machine alone uses it): reads, judges, adds, and writes it anew,
- * whole or not at all, durable. @ret is set in any case, and right by what could be read; the
- * error is one for the log: ERR_SYS, ERR_NOSPC, ERR_CORRUPT, ERR_LIMIT.
+ * All of it, on the file in the directory open at @at, or in one that many machines use on the
+ * file that is called by @host, too (NULL: this machine alone uses it): reads, judges, adds, and
+ * writes it anew, whole or not at all, durable. @ret is set in any case, and right by what could
+ * be read; the error is one for the log: ERR_SYS, ERR_NOSPC, ERR_CORRUPT, ERR_LIMIT.
  */
 int governor_run(int at, const char *host, const struct governor_limits *l,
 		 const struct governor_crash *crash, struct governor_result *ret, struct err *err);

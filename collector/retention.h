@@ -88,8 +88,8 @@ int retention_remove(int at, const char *name, struct err *err);
 
 /*
  * What @l and @ask say by the clock of a kernel that died, with memory that anything may have
- * happened to: it is never later than @clock, this machine's own, and where the two are more than a day
- * apart nothing is old.
+ * happened to: it is never later than @clock, this machine's own, and where the two are more than
+ * a day apart nothing is old.
  */
 void retention_heed_clock(struct retention_limits *l, struct retention_ask *ask, uint64_t clock);
 
