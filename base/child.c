@@ -15,6 +15,8 @@
 
 enum {
 	WAIT_STEP_MS = 20, // how often a child that must end soon is looked at
+	KILLED_MS = 3000, // for one that was killed to be gone
+	DRAIN_MAX = 256 << 10, // bytes read at once of what it says: it may never stop
 };
 
 static long long now_ms(void)
@@ -35,23 +37,26 @@ static void close_fd(int *fd)
 /* What it said is kept, the rest only read: a full pipe would stop it. */
 static void drain_diag(struct child *c)
 {
+	size_t all = 0;
 	char buf[512];
 	ssize_t n;
 
-	while (c->diag >= 0 && (n = read(c->diag, buf, sizeof(buf))) != 0) {
+	while (c->diag >= 0 && all < DRAIN_MAX && (n = read(c->diag, buf, sizeof(buf))) != 0) {
 		size_t room = sizeof(c->said) - 1 - c->nsaid;
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return;
+		all += n;
 		if ((size_t)n < room)
 			room = n;
 		memcpy(c->said + c->nsaid, buf, room);
 		c->nsaid += room;
 		c->said[c->nsaid] = '\0';
 	}
-	close_fd(&c->diag);
+	if (all < DRAIN_MAX)
+		close_fd(&c->diag);
 }
 
 /* The pipes as descriptors 0, 1 and 2, and signals as a program expects them. */
@@ -239,12 +244,26 @@ int child_code(const struct child *c)
 	return WIFEXITED(c->status) ? WEXITSTATUS(c->status) : -1;
 }
 
+/* One that hangs in the kernel is left behind. */
+static void kill_it(struct child *c)
+{
+	long long end = now_ms() + KILLED_MS;
+
+	kill(-c->pid, SIGKILL);
+	while (!reap(c, WNOHANG)) {
+		if (now_ms() >= end) {
+			c->pid = 0;
+			c->status = SIGKILL;
+			return;
+		}
+		poll(NULL, 0, WAIT_STEP_MS);
+	}
+}
+
 void child_end(struct child *c)
 {
-	if (c->pid) {
-		kill(-c->pid, SIGKILL);
-		reap(c, 0);
-	}
+	if (c->pid)
+		kill_it(c);
 	drain_diag(c);
 	close_fd(&c->in);
 	close_fd(&c->out);

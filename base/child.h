@@ -61,7 +61,10 @@ int child_wait(struct child *c, int timeout_ms, struct err *err);
 /* Exit code of an ended child; -1 when a signal ended it. */
 int child_code(const struct child *c);
 
-/* Kills it, if it is still there, with all that it started, and closes everything. */
+/*
+ * Kills it, if it is still there, with all that it started, and closes everything. One that hangs in
+ * the kernel is left behind after some seconds, as if the signal had ended it.
+ */
 void child_end(struct child *c);
 
 #endif

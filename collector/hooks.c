@@ -116,7 +116,8 @@ static int run_one(const struct hooks *h, enum hooks_when when, const char *path
 		err_set(err, rc, "%s: it did not end within %u s and was killed", path,
 			h->limit_ms / 1000);
 	else if (child_code(&c))
-		rc = err_set(err, ERR_STOPPED, "%s: it ended with %s%d", path,
+		rc = err_set(err, child_code(&c) < 0 ? ERR_SYS : ERR_STOPPED,
+			     "%s: it ended with %s%d", path,
 			     child_code(&c) < 0 ? "signal " : "exit code ",
 			     child_code(&c) < 0 ? WTERMSIG(c.status) : child_code(&c));
 	return rc;
@@ -131,7 +132,8 @@ static int run_and_tell(const struct hooks *h, enum hooks_when when, const char 
 
 	if (!rc)
 		return 0;
-	if (when == HOOKS_PRE)
+	// Only its own word refuses the dump, not that it has none to say.
+	if (when == HOOKS_PRE && rc == ERR_STOPPED)
 		return err_set(err, ERR_STOPPED, "kdump_pre: no dump is wanted: %s", why.msg);
 	log_line(h->log, LOG_ERROR, "warning: %s: %s", names[when], why.msg);
 	return 0;

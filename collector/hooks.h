@@ -22,7 +22,7 @@ enum {
 };
 
 enum hooks_when {
-	HOOKS_PRE, /* kdump_pre: before the dump, which does not come when one fails */
+	HOOKS_PRE, /* kdump_pre: before the dump, which one may refuse */
 	HOOKS_POST, /* kdump_post: after it, whatever came of it */
 	HOOKS_EMERGENCY, /* kdump_emergency: when there is no dump, before failure_action */
 };
@@ -36,9 +36,10 @@ struct hooks {
 
 /*
  * Runs those of @when, each with the exit code @status of the capture as its only argument
- * (HOOKS_PRE: none). Of HOOKS_PRE the first that does not end with 0, or not in time, is
- * ERR_STOPPED: there shall be no dump, and final_action comes next. Otherwise a failure is logged
- * and the next one runs; then it is always 0.
+ * (HOOKS_PRE: none). Of HOOKS_PRE the first that ends with another exit code than 0 is
+ * ERR_STOPPED: there shall be no dump, and final_action comes next. Otherwise a failure, such as
+ * one that cannot be run, does not end in time, or is ended by a signal, is logged and the next
+ * one runs; then it is always 0.
  */
 int hooks_run(const struct hooks *h, enum hooks_when when, int status, struct err *err);
 
