@@ -44,6 +44,7 @@ struct receive {
 	uint8_t header[WIRE_HEADER];
 	struct wire_frame f; // the frame at hand ...
 	uint8_t *payload; // ... and WIRE_PAYLOAD_MAX bytes for what is in it
+	bool owed; // a small frame was done, and nobody told
 };
 
 static void tell(const struct receive *r, const char *fmt, ...)
@@ -782,7 +783,17 @@ static int take_counted(struct receive *r, struct err *err)
 		rc = send_error(r, code, false, err->msg, &late);
 		*err = late;
 	}
-	return rc || (small && !is_quiet(r)) ? rc : send_ack(r, err);
+	r->owed = small && !is_quiet(r);
+	return rc || r->owed ? rc : send_ack(r, err);
+}
+
+/* What came right behind a small frame was a question: no other frame tells that it is done. */
+static int send_owed(struct receive *r, int rc, struct err *err)
+{
+	if (rc || !r->owed)
+		return rc;
+	r->owed = false;
+	return send_ack(r, err);
 }
 
 static int take_frame(struct receive *r, bool *bye, struct err *err)
@@ -801,9 +812,9 @@ static int take_frame(struct receive *r, bool *bye, struct err *err)
 	switch (r->f.type) {
 	case WIRE_READ:
 		rc = answer_read(r, err);
-		return rc == ERR_CORRUPT ? refuse(r, WIRE_E_PROTOCOL, err) : rc;
+		return rc == ERR_CORRUPT ? refuse(r, WIRE_E_PROTOCOL, err) : send_owed(r, rc, err);
 	case WIRE_SPACE:
-		return answer_space(r, err);
+		return send_owed(r, answer_space(r, err), err);
 	default:
 		*bye = true;
 		return r->fd < 0 ? 0 : err_set(err, ERR_NODATA, "goodbye, and a file is open");
