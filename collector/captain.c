@@ -166,8 +166,8 @@ static pid_t any_child(void)
 }
 
 /*
- * Programs that a worker started, such as ssh, are in process groups of their own, and ours when it
- * is gone (PR_SET_CHILD_SUBREAPER): nobody else ends them, and they would go on writing to a target.
+ * Programs that a worker started, such as ssh, are in process groups of their own, and ours when
+ * it is gone (PR_SET_CHILD_SUBREAPER): nobody else ends them, and they would go on writing.
  */
 static void end_orphans(void)
 {

@@ -170,7 +170,7 @@ static int dir_space(struct target *t, struct target_space *ret, struct err *err
 	return 0;
 }
 
-/* A look at a file by another process, such as a hook that waits for one, keeps it busy for a while. */
+/* A look at a file by another process, such as a hook's, keeps it busy for a while. */
 static int unmount(const char *mount_point)
 {
 	int rc;
