@@ -141,11 +141,9 @@ int shell_failed(struct shell *sh, struct child *c, int rc, struct err *err)
  * As child_read(), in short waits: as long as the client holds the connection, its keep-alives are
  * answered, so the other end is at work, such as a sync of all that it got. end_ms may move.
  */
-static ssize_t read_some(struct shell *sh, struct child *c, char *buf, size_t room,
-			 unsigned int seconds, struct err *err)
+static ssize_t read_some(struct shell *sh, struct child *c, char *buf, size_t room, uint64_t end,
+			 struct err *err)
 {
-	uint64_t end = log_now_ms() + (uint64_t)seconds * 1000;
-
 	for (;;) {
 		int step = shell_patience(sh, 1);
 		ssize_t got = child_read(c, buf, room, step, err);
@@ -153,27 +151,34 @@ static ssize_t read_some(struct shell *sh, struct child *c, char *buf, size_t ro
 		if (got != ERR_LIMIT)
 			return got;
 		if (log_now_ms() >= end || (*sh->end_ms && log_now_ms() >= *sh->end_ms))
-			return err_set(err, ERR_LIMIT, "no answer within %u seconds", seconds);
+			return err_set(err, ERR_LIMIT, "no answer in time");
 		watch_beat(sh->watch);
 	}
 }
 
-/* All that comes back until the end; what does not fit is only read. */
+/*
+ * All that comes back until the end; what does not fit is only read. Who never stops talking gets
+ * no more time for it than who says nothing.
+ */
 static int read_answer(struct shell *sh, struct child *c, char *buf, size_t room,
 		       unsigned int seconds, struct err *err)
 {
+	uint64_t end = log_now_ms() + (uint64_t)seconds * 1000;
 	char more[512];
 	size_t n = 0;
 
 	for (;;) {
 		bool full = n + 1 >= room;
-		ssize_t got = full ? read_some(sh, c, more, sizeof(more), seconds, err)
-				   : read_some(sh, c, buf + n, room - 1 - n, seconds, err);
+		ssize_t got = full ? read_some(sh, c, more, sizeof(more), end, err)
+				   : read_some(sh, c, buf + n, room - 1 - n, end, err);
 
 		if (got < 0)
 			return got;
 		if (!got)
 			break;
+		if (log_now_ms() >= end)
+			return err_set(err, ERR_LIMIT, "no end of its answer within %u seconds",
+				       seconds);
 		if (!full)
 			n += got;
 	}
