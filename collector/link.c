@@ -147,6 +147,9 @@ static int take_error(struct uplink *u, const struct wire_frame *f, const uint8_
 	}
 	if (!f->seq || f->seq > u->seq)
 		return nonsense(u, f);
+	// A file that was refused, once more behind a new connection: this one is another.
+	if (f->seq < u->file.first)
+		return 0;
 	applied_to(u, f->seq, true);
 	u->failed_seq = f->seq;
 	file_failed(u, rc, &why);

@@ -110,7 +110,7 @@ int uplink_open(struct uplink *u, const char *name, uint64_t room, struct err *e
 	rc = wire_get_name(name, f.size, checked, err);
 	if (rc)
 		return rc;
-	u->file = (struct file){.bad = UINT64_MAX, .in_order = true};
+	u->file = (struct file){.first = u->seq + 1, .bad = UINT64_MAX, .in_order = true};
 	XXH64_reset(&u->file.hash, 0);
 	rc = link_order(u, &f, checked, err);
 	u->file.open = !rc;

@@ -43,6 +43,7 @@ struct question {
 /* The file that is written. */
 struct file {
 	bool open;
+	uint64_t first; // the frame that opens it
 	uint64_t size;
 	bool streamed, in_order; // page data came, each piece behind the one before
 	uint64_t start, end; // of it

@@ -342,6 +342,25 @@ static void test_no_space(void **state)
 	uplink_destroy(u);
 }
 
+/* A file that was refused is refused again behind a new connection: the next one is none of that. */
+static void test_refused_again(void **state)
+{
+	struct place *p = *state;
+	struct uplink *u;
+	struct err err = {0};
+
+	// The first byte of what opens the second file is the last one.
+	p->in_limit = WIRE_HEADER + 16 + WIRE_ID + strlen(DIR_NAME) + WIRE_HEADER + 3 + 1;
+	u = enter(p);
+	assert_int_equal(uplink_open(u, "odd", 0, &err), ERR_USAGE);
+	assert_int_equal(uplink_open(u, "vmcore", 0, &err), 0);
+	assert_int_equal(uplink_write(u, "data", 4, 0, true, &err), 0);
+	assert_int_equal(uplink_commit(u, &err), 0);
+	assert_int_equal(uplink_resumes(u), 1);
+	check_file(p, "vmcore", (const uint8_t *)"data", 4);
+	uplink_destroy(u);
+}
+
 /* ---- frames by hand ---- */
 
 struct hand {
@@ -675,6 +694,7 @@ int main(void)
 		TEST(test_sink),
 		cmocka_unit_test(test_cut_connections),
 		TEST(test_no_space),
+		TEST(test_refused_again),
 		TEST(test_replayed_chunk),
 		TEST(test_missing_chunk),
 		TEST(test_damaged_chunk),
