@@ -55,6 +55,7 @@ enum {
 	FLAG_FAILED = 2,
 	FLAG_COMMITTING = 4,
 	FLAG_REPLACE = 8,
+	FLAG_DONE = 16,
 };
 
 /* NAME with something before or behind it: one component all the same. */
@@ -136,7 +137,8 @@ static void put_record(const struct depot_record *r, uint64_t generation, uint8_
 	store_le32(slot + S_MAGIC, SLOT_MAGIC);
 	store_le32(slot + S_FLAGS, (r->open ? FLAG_OPEN : 0) | (r->failed ? FLAG_FAILED : 0) |
 					   (r->committing ? FLAG_COMMITTING : 0) |
-					   (r->replace ? FLAG_REPLACE : 0));
+					   (r->replace ? FLAG_REPLACE : 0) |
+					   (r->done ? FLAG_DONE : 0));
 	store_le64(slot + S_GENERATION, generation);
 	store_le64(slot + S_SEQ, r->seq);
 	store_le64(slot + S_CHAIN, r->chain);
@@ -162,6 +164,7 @@ static bool get_record(const uint8_t *slot, struct depot_record *r, uint64_t *ge
 		.failed = flags & FLAG_FAILED,
 		.committing = flags & FLAG_COMMITTING,
 		.replace = flags & FLAG_REPLACE,
+		.done = flags & FLAG_DONE,
 	};
 	memcpy(r->id, slot + S_ID, WIRE_ID);
 	// No name that a client could not have given, whoever wrote the journal.
@@ -283,14 +286,14 @@ static int lock_journal(struct depot *d, const uint8_t *id, struct err *err)
 	return err_set(err, ERR_STOPPED, "%s: its journal cannot be locked", d->name);
 }
 
-/* A file is open, and not for long: its client's connection broke, and it may come back. */
+/* Without a goodbye, and not for long: the client's connection broke, and it may come back. */
 static bool is_awaited(int fd)
 {
 	struct depot_record r;
 	uint64_t generation;
 	struct stat st;
 
-	return read_journal(fd, &r, &generation) && r.open && !fstat(fd, &st) &&
+	return read_journal(fd, &r, &generation) && !r.done && !fstat(fd, &st) &&
 	       time(NULL) - st.st_mtime < AWAITED_SECONDS;
 }
 

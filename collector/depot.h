@@ -29,6 +29,7 @@ struct depot_record {
 	bool failed; /* and it cannot become whole any more */
 	bool committing; /* it is whole and gets its name: frame seq + 1 says so */
 	bool replace; /* a file of that name may be there already */
+	bool done; /* the client said goodbye: no more files come */
 	char file[WIRE_NAME_MAX + 1];
 };
 

@@ -700,6 +700,7 @@ static enum wire_code greet(struct receive *r, struct err *err)
 	r->greeted = true;
 	r->seq = w.seq = r->depot.rec.seq;
 	r->chain = r->depot.rec.chain;
+	r->depot.rec.done = false;
 	w.room = take_stock(r, h.room);
 	f.size = wire_put_welcome(&w, payload);
 	return code_of(reply(r, &f, payload, err));
@@ -796,6 +797,15 @@ static int send_owed(struct receive *r, int rc, struct err *err)
 	return send_ack(r, err);
 }
 
+/* Until the journal has it, retention keeps its hands off the directory. */
+static int take_bye(struct receive *r, struct err *err)
+{
+	if (r->fd >= 0)
+		return err_set(err, ERR_NODATA, "goodbye, and a file is open");
+	r->depot.rec.done = true;
+	return depot_note(&r->depot, err);
+}
+
 static int take_frame(struct receive *r, bool *bye, struct err *err)
 {
 	enum wire_code code;
@@ -817,7 +827,7 @@ static int take_frame(struct receive *r, bool *bye, struct err *err)
 		return send_owed(r, answer_space(r, err), err);
 	default:
 		*bye = true;
-		return r->fd < 0 ? 0 : err_set(err, ERR_NODATA, "goodbye, and a file is open");
+		return take_bye(r, err);
 	}
 }
 

@@ -24,6 +24,7 @@
 #include "base/cursor.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "collector/depot.h"
 #include "collector/receive.h"
 #include "collector/sink.h"
 #include "collector/uplink.h"
@@ -446,6 +447,39 @@ static struct wire_frame chunk_at(uint64_t offset, uint64_t seq)
 	return (struct wire_frame){.type = WIRE_CHUNK, .size = 4, .offset = offset, .seq = seq};
 }
 
+static bool is_busy(const struct place *p)
+{
+	struct depot d;
+	bool busy;
+
+	assert_int_equal(depot_open(&d, p->root, NULL), 0);
+	busy = depot_is_busy(&d, DIR_NAME);
+	depot_close(&d);
+	return busy;
+}
+
+/* Between two files no file is open, and yet more may come: until the client says goodbye. */
+static void test_awaited(void **state)
+{
+	const struct place *p = *state;
+	struct hand h;
+
+	by_hand(p, &h);
+	hello(&h, 1, 0);
+	open_file(&h);
+	send_frame(&h, (struct wire_frame){.type = WIRE_ABANDON}, NULL);
+	assert_int_equal(expect(&h, WIRE_ACK), h.seq);
+	assert_true(is_busy(p));
+	hang_up_hand(&h);
+	assert_true(is_busy(p));
+	by_hand(p, &h);
+	hello(&h, 1, WIRE_F_RESUME);
+	assert_int_equal(expect(&h, WIRE_WELCOME), 2);
+	send_frame(&h, (struct wire_frame){.type = WIRE_BYE}, NULL);
+	assert_int_equal(WEXITSTATUS(hang_up_hand(&h)), 0);
+	assert_false(is_busy(p));
+}
+
 static void test_replayed_chunk(void **state)
 {
 	struct hand h;
@@ -695,6 +729,7 @@ int main(void)
 		cmocka_unit_test(test_cut_connections),
 		TEST(test_no_space),
 		TEST(test_refused_again),
+		TEST(test_awaited),
 		TEST(test_replayed_chunk),
 		TEST(test_missing_chunk),
 		TEST(test_damaged_chunk),
