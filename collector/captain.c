@@ -257,6 +257,9 @@ work(struct captain *c, pid_t parent, int (*run)(struct captain *c, void *ctx), 
 	if (getppid() != parent)
 		_exit(EXIT_FAILED);
 	mount_apart();
+	// One that is left behind must not hold it open when it is to be stopped.
+	if (c->dog.fd >= 0)
+		close(steal_fd(&c->dog.fd));
 	if (c->appliance)
 		set_oom_score(OOM_WORKER);
 	_exit(run(c, ctx) ? EXIT_FAILED : EXIT_COMPLETE);

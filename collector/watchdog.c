@@ -81,8 +81,12 @@ void watchdog_leave(struct watchdog *w, unsigned int seconds)
 
 void watchdog_disarm(struct watchdog *w)
 {
+	int off = WDIOS_DISABLECARD;
+
 	if (w->fd < 0)
 		return;
+	// At once, for somebody may hold it open; and the magic byte for who does not know of that.
+	ioctl(w->fd, WDIOC_SETOPTIONS, &off);
 	if (write(w->fd, "V", 1) != 1)
 		watchdog_feed(w);
 	close(steal_fd(&w->fd));
