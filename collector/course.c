@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/course.h"
 
+#include <string.h>
+
 #include "base/err.h"
 #include "collector/action.h"
 
@@ -171,19 +173,24 @@ bool course_next(const struct course *c, const struct attempt *a, size_t n, stru
 	return !log_is_safe(a, n, -1);
 }
 
+/* A later try may have replaced what try @i left on the target, unless it had its own directory. */
+static bool is_replaced(const struct attempt *a, size_t n, size_t i)
+{
+	for (size_t k = i + 1; k < n; k++)
+		if (a[k].target == a[i].target && strcmp(a[k].dir, a[i].dir) == 0)
+			return true;
+	return false;
+}
+
 int course_exit_code(const struct course *c, const struct attempt *a, size_t n)
 {
 	enum manifest_status best = MANIFEST_FAILED;
 
 	if (course_done(c, a, n) >= c->wanted)
 		return c->no_dump ? EXIT_REFUSED : EXIT_COMPLETE;
-	// A later try may have replaced what an earlier one left on the target.
-	for (unsigned int t = 0; t < c->ntargets; t++) {
-		const struct attempt *last = last_of(a, n, t, -1);
-
-		if (last && last->status > best)
-			best = last->status;
-	}
+	for (size_t i = 0; i < n; i++)
+		if (!is_replaced(a, n, i) && a[i].status > best)
+			best = a[i].status;
 	return best >= MANIFEST_MINI ? EXIT_INCOMPLETE : EXIT_FAILED;
 }
 

@@ -311,6 +311,8 @@ static void test_code(void **state)
 	assert_int_equal(course_exit_code(&c, a, 0), EXIT_FAILED);
 	assert_int_equal(course_exit_code(&c, a, 1), EXIT_INCOMPLETE);
 	assert_int_equal(course_exit_code(&c, a, 2), EXIT_FAILED);
+	strcpy(a[1].dir, "its-own.1");
+	assert_int_equal(course_exit_code(&c, a, 2), EXIT_INCOMPLETE);
 	assert_int_equal(course_outcome(0, MANIFEST_MINI, STAGE_PLAN), OUTCOME_COMPLETE);
 	assert_int_equal(course_outcome(ERR_SYS, MANIFEST_COMPLETE, STAGE_COMMIT),
 			 OUTCOME_COMPLETE);
