@@ -34,7 +34,17 @@ struct target {
 	struct ssh_conf ssh;
 	char name[SSH_NAME_MAX]; /* as known_hosts calls it */
 	char port[16];
-	char scanned[TEXT_MAX]; /* its host keys: "type key" a line */
+	char scanned[TEXT_MAX]; /* its host keys: "type key" a line; later those to be pinned */
+};
+
+/* Host keys by the beginning of their type: the first kind there is, is shown and confirmed. */
+static const struct key_kind {
+	const char *type, *file; /* as in ssh_host_FILE_key.pub */
+} key_kinds[] = {
+	{"ssh-ed25519", "ed25519"},
+	{"ecdsa-", "ecdsa"},
+	{"ssh-rsa", "rsa"},
+	{"", "*"},
 };
 
 #define SAY(t, ...)                                               \
@@ -196,17 +206,81 @@ static int find_known(struct target *t, const char *file, char *ret, size_t room
 	return rc;
 }
 
-/* Is one of the scanned keys among @entries? */
-static bool is_known(const struct target *t, const char *entries)
+static const char *next_line(const char *s)
 {
-	for (const char *line = t->scanned; *line; line += strcspn(line, "\n") + 1) {
-		char key[TEXT_MAX];
+	s += strcspn(s, "\n");
+	return *s ? s + 1 : s;
+}
 
-		snprintf(key, sizeof(key), "%.*s", (int)strcspn(line, "\n"), line);
-		if (strstr(entries, key))
+static const char *next_field(const char *s)
+{
+	s += strcspn(s, " \t\n");
+	return s + strspn(s, " \t");
+}
+
+static bool same_field(const char *a, const char *b)
+{
+	size_t n = strcspn(a, " \t\n");
+
+	return n && n == strcspn(b, " \t\n") && !memcmp(a, b, n);
+}
+
+/*
+ * Is the "type key" at @key that of one of @entries, as in sshd(8)? What begins with @ is the key
+ * of an authority, or one that is revoked.
+ */
+static bool has_key(const char *entries, const char *key)
+{
+	for (const char *line = entries; *line; line = next_line(line)) {
+		const char *type = next_field(line);
+
+		if (*line != '#' && *line != '@' && same_field(type, key) &&
+		    same_field(next_field(type), next_field(key)))
 			return true;
 	}
 	return false;
+}
+
+/* Is one of the scanned keys among @entries? */
+static bool is_known(const struct target *t, const char *entries)
+{
+	for (const char *line = t->scanned; *line; line = next_line(line))
+		if (has_key(entries, line))
+			return true;
+	return false;
+}
+
+/*
+ * Who sits between us and the target can add keys of its own to the target's: none is pinned that
+ * was neither known nor confirmed.
+ */
+static void keep_known(struct target *t, const char *entries)
+{
+	char *to = t->scanned;
+
+	for (const char *line = t->scanned, *next; *line; line = next) {
+		next = next_line(line);
+		if (has_key(entries, line)) {
+			memmove(to, line, next - line);
+			to += next - line;
+		}
+	}
+	*to = '\0';
+}
+
+/* All but the one that is shown. Returns its kind. */
+static const struct key_kind *keep_one(struct target *t)
+{
+	for (const struct key_kind *k = key_kinds;; k++)
+		for (const char *line = t->scanned; *line; line = next_line(line)) {
+			size_t len = next_line(line) - line;
+
+			if (strncmp(line, k->type, strlen(k->type)) != 0)
+				continue;
+			memmove(t->scanned, line, len);
+			t->scanned[len] = '\0';
+			return k;
+		}
 }
 
 static int show_fingerprints(struct target *t, struct err *err)
@@ -223,21 +297,21 @@ static int show_fingerprints(struct target *t, struct err *err)
 }
 
 /* Does the administrator say yes? */
-static bool confirmed(struct target *t)
+static bool confirmed(struct target *t, const struct key_kind *kind)
 {
 	char answer[16] = "";
 
 	if (t->ctx->yes)
 		return true;
 	fprintf(t->ctx->out,
-		"%s: compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` "
+		"%s: compare with `ssh-keygen -lf /etc/ssh/ssh_host_%s_key.pub` "
 		"there. Trust it? [yes/no] ",
-		t->conf->where);
+		t->conf->where, kind->file);
 	fflush(t->ctx->out);
 	return fgets(answer, sizeof(answer), stdin) && strcmp(answer, "yes\n") == 0;
 }
 
-/* Pins the scanned keys, and nothing else, for this host. */
+/* Pins what is left of the scanned keys, and nothing else, for this host. */
 static int pin(struct target *t, bool instead, struct err *err)
 {
 	const char *argv[] = {"ssh-keygen", "-R", t->name, "-f", t->ssh.hostkeys, NULL};
@@ -250,8 +324,7 @@ static int pin(struct target *t, bool instead, struct err *err)
 		rc = run_tool(argv, NULL, out, sizeof(out), &code, err);
 	if (rc)
 		return rc;
-	for (const char *line = t->scanned; *line && n < sizeof(text);
-	     line += strcspn(line, "\n") + 1)
+	for (const char *line = t->scanned; *line && n < sizeof(text); line = next_line(line))
 		n += snprintf(text + n, sizeof(text) - n, "%s %.*s\n", t->name,
 			      (int)strcspn(line, "\n"), line);
 	if (n >= sizeof(text))
@@ -264,6 +337,7 @@ static int pin(struct target *t, bool instead, struct err *err)
 
 static int pin_host(struct target *t, struct err *err)
 {
+	const struct key_kind *kind = NULL;
 	char pinned[TEXT_MAX], own[TEXT_MAX];
 	int rc = scan_host(t, err);
 
@@ -273,6 +347,10 @@ static int pin_host(struct target *t, struct err *err)
 		rc = find_known(t, NULL, own, sizeof(own), err);
 	if (rc || is_known(t, pinned))
 		return rc;
+	if (is_known(t, own))
+		keep_known(t, own);
+	else
+		kind = keep_one(t);
 	rc = show_fingerprints(t, err);
 	if (rc)
 		return rc;
@@ -281,7 +359,7 @@ static int pin_host(struct target *t, struct err *err)
 			       "%s: the host key is not the one that was pinned: another machine "
 			       "answers, or it was installed anew; if that is right, say --yes",
 			       t->conf->where);
-	if (!is_known(t, own) && !confirmed(t))
+	if (kind && !confirmed(t, kind))
 		return err_set(err, ERR_USAGE, "%s: the host key was not confirmed",
 			       t->conf->where);
 	return pin(t, pinned[0], err);

@@ -46,12 +46,14 @@ stop_sshd()
 for key in hostkey otherkey id stranger; do
 	ssh-keygen -q -t ed25519 -N '' -C '' -f "$key" || bail 'a key can be made'
 done
+ssh-keygen -q -t ecdsa -N '' -C '' -f secondkey || bail 'a key can be made'
 cp "$golden/ssh/far" far
 chmod 755 "$work" far
 cat > sshd_config.in << END
 Port @port@
 ListenAddress 127.0.0.1
 HostKey $work/hostkey
+HostKey $work/secondkey
 PidFile none
 AuthorizedKeysFile $work/authorized_keys $work/home/.ssh/authorized_keys
 StrictModes no
@@ -368,6 +370,7 @@ propagate
 ended 0 'key, host key and login are set up'
 ok 'the host key is pinned' grep -qF "$(cut -d ' ' -f 1,2 hostkey.pub)" new/hosts
 ok 'the public key is there' grep -qF "$(cut -d ' ' -f 2 new/key.pub)" home/.ssh/authorized_keys
+ok 'and no key that was not shown' test "$(wc -l < new/hosts)" = 1
 ok 'the path can be written to' says 'can be written to'
 ssh-agent -k > /dev/null
 unset SSH_AUTH_SOCK SSH_AGENT_PID
@@ -387,6 +390,29 @@ ended 0 'with --yes'
 ok 'the new one is pinned, and only that' test "$(grep -cF "$(cut -d ' ' -f 2 otherkey.pub)" new/hosts)" = 0
 run_ssh
 ended 0 'and serves'
+
+# The user's own known_hosts is that of the passwd entry: here another one.
+mkdir -p bin me/.ssh
+cat > bin/ssh-keygen << END
+#!/bin/bash
+[[ \$1 != -F || " \$* " == *' -f '* ]] || set -- "\$@" -f "$work/me/.ssh/known_hosts"
+exec $(command -v ssh-keygen) "\$@"
+END
+chmod 755 bin/ssh-keygen
+mv new/hosts hosts
+: > answer
+host="[127.0.0.1]:$port"
+printf '%s %s %s\n@revoked %s %s\n' "$host" "$(cat otherkey.pub)" "$(cat hostkey.pub)" \
+	"$host" "$(cat secondkey.pub)" > me/.ssh/known_hosts
+PATH=$work/bin:$PATH propagate
+ended 2 'a host key in a comment of known_hosts, and one that is revoked'
+ok 'neither is pinned' gone new/hosts
+printf '%s %s\n' "$host" "$(cat otherkey.pub)" "$host" "$(cat secondkey.pub)" > me/.ssh/known_hosts
+PATH=$work/bin:$PATH propagate
+ended 0 'a host key that the user knows is not asked for'
+check_is 'and of those that answer it is the only one pinned' "$host $(cut -d " " -f 1,2 secondkey.pub)" \
+	"$(cat new/hosts)"
+mv hosts new/hosts
 
 # ---- the initrd ----
 
