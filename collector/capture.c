@@ -522,8 +522,12 @@ static int prepare_dir(struct capture *c, struct err *err)
 	if (!c->target.ops->make_dir)
 		return 0;
 	// Once for each crash; of a second try, its own directory is there already.
-	if (!c->now->dir[0])
+	if (!c->now->dir[0]) {
+		// It is open: from here on what is removed counts, however long all of it takes.
+		stage(c, STAGE_PLAN);
 		upkeep_make_room(&c->target, crash_time(c));
+		stage(c, STAGE_TARGET);
+	}
 	return make_crash_dir(c, err);
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "collector/watch.h"
 
 enum {
 	DAY = 24 * 60 * 60,
@@ -191,7 +192,7 @@ int retention_scan(struct retention *r, int at, const char *except, struct err *
 	return 0;
 }
 
-int retention_remove(int at, const char *name, struct err *err)
+static int remove_dir(int at, const char *name, struct watch *watch, struct err *err)
 {
 	CLEANUP_DIR DIR *d = NULL;
 	struct retention_dump dump;
@@ -204,15 +205,22 @@ int retention_remove(int at, const char *name, struct err *err)
 		return err_sys(err, "%s", name);
 	for (unsigned int i = 0; i < RETENTION_FILES_MAX + 2 && (e = readdir(d)); i++) {
 		// What came in since stays, and the directory with it.
-		if (!is_dots(e->d_name) && crashdir_is_file(e->d_name) &&
-		    unlinkat(dirfd(d), e->d_name, 0))
+		if (is_dots(e->d_name) || !crashdir_is_file(e->d_name))
+			continue;
+		if (unlinkat(dirfd(d), e->d_name, 0))
 			return err_sys(err, "%s/%s", name, e->d_name);
+		watch_beat(watch);
 	}
 	if (unlinkat(at, name, AT_REMOVEDIR))
 		return err_sys(err, "%s", name);
 	if (fsync(at))
 		return err_sys(err, "%s: fsync of the directory that it was in", name);
 	return 0;
+}
+
+int retention_remove(int at, const char *name, struct err *err)
+{
+	return remove_dir(at, name, NULL, err);
 }
 
 /* Whether a dump is being made in there: by which machine does not matter. */
@@ -277,7 +285,7 @@ int retention_run(struct retention *r, int at, const char *except, const struct 
 
 		if (!r->dumps[i].remove)
 			continue;
-		failed = retention_remove(at, r->dumps[i].name, &why);
+		failed = remove_dir(at, r->dumps[i].name, ask->watch, &why);
 		removed += !failed;
 		if (failed && !rc) {
 			rc = failed;

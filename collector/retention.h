@@ -18,6 +18,7 @@
 #include "vmcore/crashdir.h"
 
 struct err;
+struct watch;
 
 enum {
 	RETENTION_DUMPS_MAX = 1024, /* looked at; what there is beyond stays */
@@ -46,6 +47,7 @@ struct retention_ask {
 	const char *stays;
 	uint64_t held; /* bytes of dumps that are not in the list and stay */
 	uint64_t free; /* bytes free on the file system */
+	struct watch *watch; /* hears of each file that is removed; borrowed, may be NULL */
 };
 
 /* A crash directory. */

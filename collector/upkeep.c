@@ -77,6 +77,7 @@ static void remove_older(struct target *t, struct retention_ask *ask)
 	if (!limits.keep_dumps && !limits.keep_bytes && !limits.keep_days && !limits.min_free)
 		return;
 	ask->host = shared_as(t);
+	ask->watch = t->watch;
 	retention_heed_clock(&limits, ask, time(NULL));
 	r = calloc(1, sizeof(*r));
 	fd = r ? open_base(t) : -1;

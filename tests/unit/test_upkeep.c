@@ -20,6 +20,7 @@
 #include "collector/record.h"
 #include "collector/target.h"
 #include "collector/upkeep.h"
+#include "collector/watch.h"
 #include "vmcore/config.h"
 #include "vmcore/crashdir.h"
 
@@ -166,6 +167,25 @@ static void test_fleet(void **state)
 	assert_int_equal(r.verdict, GOVERNOR_SMALL);
 }
 
+/* Many and large ones take long: each of them is told to who watches. */
+static void test_watched(void **state)
+{
+	struct place *p = *state;
+	struct watch *w = watch_share(sizeof(*w));
+	uint64_t now = time(NULL);
+
+	assert_non_null(w);
+	for (int i = 1; i <= 5; i++)
+		put(p, OWN, now - i * DAY, CRASHDIR_DUMP, i * DAY);
+	p->config.keep_dumps = 1;
+	open_target(p, CONFIG_TARGET_LOCAL, "");
+	p->target.watch = w;
+	upkeep_make_room(&p->target, now);
+	assert_false(there(p, OWN, now - 2 * DAY));
+	assert_int_equal(w->beats, 4);
+	watch_unshare(w, sizeof(*w));
+}
+
 /* The time of the crash is a word in memory that the dead kernel wrote to. */
 static void test_clock(void **state)
 {
@@ -192,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fleet, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_watched, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
 	};
 
