@@ -423,6 +423,8 @@ mkinitrd()
 		--init initrd/init --compress zstd -o "$work/initrd.img" > "$work/said" 2>&1
 	code=$?
 }
+# How to reach itself over a network no machine could tell.
+echo "network any:dhcp" >> conf
 mkdir modules
 : > modules/modules.dep
 top=$(dirname "$(dirname "$golden")")
