@@ -35,11 +35,11 @@ stop_relay()
 	relay_pid=
 }
 
-# start_relay WORD...: between the collector and sshd.
+# Between the collector and sshd.
 start_relay()
 {
 	stop_relay
-	"$relay" 127.0.0.1 "$port" "$@" > relay.log 2>&1 &
+	"$relay" 127.0.0.1 "$port" > relay.log 2>&1 &
 	relay_pid=$!
 	disown
 	until grep -q '^port ' relay.log; do
@@ -57,12 +57,12 @@ conf()
 		'core_collector lifeboat-collect -d 0 --codec none' "$@" > conf
 }
 
-# run_way WORD...: a dump through such a relay.
+# A dump through a relay.
 run_way()
 {
 	rm -rf root
 	mkdir -m 700 root
-	start_relay "$@"
+	start_relay
 	conf
 	run --config conf core
 	dir=$(echo root/*)
