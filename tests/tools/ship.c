@@ -201,7 +201,11 @@ static void options(struct ship *s, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct ship s = {
-		.conf = {.connect = start, .hang_up = stop, .tell = say, .outage_ms = 10000},
+		.conf = {.connect = start,
+			 .hang_up = stop,
+			 .tell = say,
+			 .outage_ms = 10000,
+			 .enter_ms = 10000},
 	};
 	struct err err = {0};
 	int files = 0;
