@@ -87,13 +87,18 @@ conf()
 }
 conf
 
-# The dump, and where it lies.
+# The dump, and where that of the first attempt lies; one with less goes to a directory ending in .1.
 run_ssh()
 {
 	rm -rf 'far dir' commands
 	run --config conf core
-	# Of a second try with less the name is the next one.
-	dir=$(printf '%s\n' "$path"/* | head -n 1)
+	first_dir
+}
+first_dir()
+{
+	local dirs
+	dirs=("$path"/*)
+	dir=${dirs[0]}
 }
 
 "$collect" -d 0 --codec none core local > said 2>&1 || bail "a local dump: $(cat said)"
@@ -225,7 +230,7 @@ partial()
 }
 printf 'stream lose %d %d\n' $((size / 2)) $((size / 4)) > orders
 run_ssh
-ended 0 'what had arrived is gone, and a smaller dump is whole'
+ended 0 'what had arrived is gone, and with less it is there'
 ok 'the line says so' says 'were lost with the connection'
 ok 'a dump with a valid index is kept, called incomplete' partial
 ok 'the manifest says incomplete' member status incomplete
@@ -256,9 +261,9 @@ known hostkey
 conf
 
 # All bytes arrive, and never is it told: no progress, so there is an end of it.
-for _ in $(seq 20); do echo 'stream unheard'; done > orders
+for _ in $(seq 40); do echo 'stream unheard'; done > orders
 run_ssh
-ok 'a machine that never acknowledges: no dump' test "$code" != 0 -a ! -e "$dir/vmcore"
+ok 'a machine that never acknowledges: no dump' gone "$dir/vmcore"
 ok 'it was given up before long' test "$(wc -l < orders)" -gt 8
 ok 'of what nobody can read nothing is left there' \
 	gone "$dir/vmcore-incomplete" "$dir/vmcore-incomplete.room"
@@ -268,7 +273,7 @@ ok 'of what nobody can read nothing is left there' \
 
 printf 'stream limit %d\n' $((size / 1024 / 2)) > orders
 run_ssh
-ended 0 'no room for the dump, and a smaller one has it'
+ended 0 'no room for the dump, and with less there is'
 ok 'full is the word' says 'disk is full|not allowed there'
 ok 'an incomplete dump is kept' partial
 mounted()
@@ -279,7 +284,7 @@ if [[ $(id -u) = 0 ]] && mounted $((size / 1024 / 2))k 2> /dev/null; then
 	path=$work/small/it
 	conf
 	run --config conf core
-	dir=$(printf '%s\n' small/it/* | head -n 1)
+	first_dir
 	ended 3 'a full tmpfs'
 	ok 'a full tmpfs: the dump is kept' partial
 	ok 'a full tmpfs: there is room for the manifest' member status incomplete
@@ -287,12 +292,19 @@ if [[ $(id -u) = 0 ]] && mounted $((size / 1024 / 2))k 2> /dev/null; then
 	umount small
 	path="$work/far dir/it's \"here\"; \$(touch $work/owned) & *"
 fi
-# The index finds the disk full at its last bytes: it is sent again.
-printf 'stream limit %d\n' "$size" $((size / 1024 - 1)) > orders
+conf
+# The index finds the disk full at its last bytes, with the mini-core and without: it is sent again.
+printf 'stream limit %d\n' "$size" $((size / 1024 - 1)) "$size" "$size" $((size / 1024 - 1)) > orders
 run_ssh
-ended 3 'no room for the end of the index'
+ended 0 'no room for the end of the index, and with less there is'
 ok 'an incomplete dump is kept all the same' partial
-ok 'no page of it is lost' "$kdumpcmp" local "$dir/vmcore-incomplete"
+# The header says incomplete, which is a difference.
+no_page_lost()
+{
+	"$kdumpcmp" local "$dir/vmcore-incomplete" 2>&1 |
+		grep -q '^pages [0-9]*, .* content 0, unreadable 0; lost 0,'
+}
+ok 'no page of it is lost' no_page_lost
 # A smaller level is tried when there is one.
 conf 'core_collector lifeboat-collect -d 0,31 --codec none'
 printf 'stream limit %d\n' $((size * 9 / 10 / 1024)) > orders
@@ -306,7 +318,7 @@ conf
 
 echo "commit flip $((size / 2))" > orders
 run_ssh
-ended 0 'a byte is another one there, and a smaller dump is whole'
+ended 0 'a byte is another one there, and with less none is'
 ok 'the digest tells' says 'has digest'
 ok 'it is not called complete' test ! -e "$dir/vmcore"
 
