@@ -2,7 +2,6 @@
 /* Which CPUs of the capture kernel are brought up, on a /sys laid out in a directory. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -19,6 +18,7 @@
 #include "base/io.h"
 #include "base/numlist.h"
 #include "collector/cpus.h"
+#include "tests/lib/tree.h"
 
 #define CPU_DIR "/sys/devices/system/cpu"
 
@@ -61,8 +61,8 @@ static void make_dir(const char *path)
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(root, "/tmp/test_cpus.XXXXXX");
-	if (!mkdtemp(root))
+	strcpy(root, TREE_ROOT);
+	if (!tree_make(root))
 		return -1;
 	make_dir("/proc");
 	make_dir("/sys");
@@ -72,16 +72,10 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	(void)state;
-	return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return tree_remove(root);
 }
 
 /* A machine of @n CPUs, the first of them online. */

@@ -2,27 +2,24 @@
 /* Segments of a machine laid out in a directory: elfcorehdr, map of memory, boot_params, digests. */
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "base/cleanup.h"
 #include "base/cursor.h"
 #include "base/err.h"
-#include "base/io.h"
 #include "base/sha256.h"
 #include "loader/bootparams.h"
 #include "loader/corehdr.h"
 #include "loader/iomem.h"
 #include "loader/kexecload.h"
 #include "loader/purgatory.h"
+#include "tests/lib/tree.h"
 
 enum {
 	KERNEL_SIZE = 64 << 10,
@@ -56,18 +53,7 @@ static struct machine {
 
 static void put_bytes(const char *path, const void *data, size_t size)
 {
-	char full[512];
-	CLEANUP_CLOSE int fd = -1;
-
-	snprintf(full, sizeof(full), "%s%s", m.root, path);
-	for (char *p = full + strlen(m.root) + 1; (p = strchr(p, '/')); p++) {
-		*p = '\0';
-		assert_true(mkdir(full, 0755) == 0 || errno == EEXIST);
-		*p = '/';
-	}
-	fd = open(full, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	assert_true(fd >= 0);
-	assert_int_equal(io_write(fd, data, size, NULL), 0);
+	assert_true(tree_put(m.root, path, data, size));
 }
 
 static void put(const char *path, const char *text)
@@ -98,8 +84,8 @@ static void put_kernel(uint16_t xloadflags)
 static int setup(void **state)
 {
 	(void)state;
-	m = (struct machine){.root = "/tmp/lifeboat-test-XXXXXX"};
-	if (!mkdtemp(m.root))
+	m = (struct machine){.root = TREE_ROOT};
+	if (!tree_make(m.root))
 		return -1;
 	put("/proc/iomem", iomem_text);
 	put("/sys/devices/system/cpu/cpu0/crash_notes", "10001000\n");
@@ -112,16 +98,10 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st, (void)flag, (void)ftw;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	(void)state;
-	return nftw(m.root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return tree_remove(m.root);
 }
 
 static int prepare(struct kexecload *l, struct err *err)

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* lifeboat's commands on a machine laid out in a directory, with a system call of the test's. */
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/cleanup.h"
 #include "base/err.h"
-#include "base/io.h"
 #include "loader/armed.h"
 #include "loader/cmdline.h"
 #include "loader/command.h"
 #include "loader/state.h"
+#include "tests/lib/tree.h"
 
 #define RELEASE "6.1.0-test"
 #define LOADED	"/sys/kernel/kexec_crash_loaded"
@@ -36,18 +35,7 @@ static struct machine {
 
 static void put_bytes(const char *path, const void *data, size_t size)
 {
-	char full[512];
-	CLEANUP_CLOSE int fd = -1;
-
-	snprintf(full, sizeof(full), "%s%s", m.root, path);
-	for (char *p = full + strlen(m.root) + 1; (p = strchr(p, '/')); p++) {
-		*p = '\0';
-		assert_true(mkdir(full, 0755) == 0 || errno == EEXIST);
-		*p = '/';
-	}
-	fd = open(full, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	assert_true(fd >= 0);
-	assert_int_equal(io_write(fd, data, size, NULL), 0);
+	assert_true(tree_put(m.root, path, data, size));
 }
 
 static void put(const char *path, const char *text)
@@ -57,18 +45,12 @@ static void put(const char *path, const char *text)
 
 static void drop(const char *path)
 {
-	char full[512];
-
-	snprintf(full, sizeof(full), "%s%s", m.root, path);
-	assert_int_equal(unlink(full), 0);
+	assert_true(tree_drop(m.root, path));
 }
 
 static bool there(const char *path)
 {
-	char full[512];
-
-	snprintf(full, sizeof(full), "%s%s", m.root, path);
-	return access(full, F_OK) == 0;
+	return tree_there(m.root, path);
 }
 
 /* A header as a bzImage has it: takes @init_size bytes, tells @release. */
@@ -132,17 +114,11 @@ static int run(command_run *command, struct err *err)
 	return rc;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st, (void)flag, (void)ftw;
-	return remove(path);
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	m = (struct machine){.root = "/tmp/lifeboat-test-XXXXXX"};
-	if (!mkdtemp(m.root))
+	m = (struct machine){.root = TREE_ROOT};
+	if (!tree_make(m.root))
 		return -1;
 	put("/proc/sys/kernel/osrelease", RELEASE "\n");
 	put("/proc/sys/kernel/kexec_load_disabled", "0\n");
@@ -161,7 +137,7 @@ static int teardown(void **state)
 	(void)state;
 	free(m.out);
 	free(m.diag);
-	return nftw(m.root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return tree_remove(m.root);
 }
 
 static void fails(command_run *command, int code, const char *part)

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What became of a crash, on a machine laid out in a directory: the truth, and once. */
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -22,6 +18,7 @@
 #include "loader/armed.h"
 #include "loader/command.h"
 #include "loader/receipt.h"
+#include "tests/lib/tree.h"
 
 #define THIS_BOOT "11111111-2222-3333-4444-555555555555"
 #define DEAD_BOOT "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
@@ -45,26 +42,12 @@ static void to_log(int priority, const char *text)
 
 static void put(const char *path, const char *text)
 {
-	char full[512];
-	CLEANUP_CLOSE int fd = -1;
-
-	snprintf(full, sizeof(full), "%s%s", m.root, path);
-	for (char *p = full + strlen(m.root) + 1; (p = strchr(p, '/')); p++) {
-		*p = '\0';
-		assert_true(mkdir(full, 0755) == 0 || errno == EEXIST);
-		*p = '/';
-	}
-	fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-	assert_true(fd >= 0);
-	assert_int_equal(io_write(fd, text, strlen(text), NULL), 0);
+	assert_true(tree_put(m.root, path, text, strlen(text)));
 }
 
 static bool there(const char *path)
 {
-	char full[512];
-
-	snprintf(full, sizeof(full), "%s%s", m.root, path);
-	return access(full, F_OK) == 0;
+	return tree_there(m.root, path);
 }
 
 static int run(command_run *command, char *word, struct err *err)
@@ -147,17 +130,11 @@ static void put_manifest(const char *dir, const char *status, const char *more)
 	put(path, text);
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st, (void)flag, (void)ftw;
-	return remove(path);
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	m = (struct machine){.root = "/tmp/lifeboat-test-XXXXXX"};
-	if (!mkdtemp(m.root))
+	m = (struct machine){.root = TREE_ROOT};
+	if (!tree_make(m.root))
 		return -1;
 	put("/proc/sys/kernel/random/boot_id", THIS_BOOT "\n");
 	put("/proc/self/mountinfo", "");
@@ -170,7 +147,7 @@ static int teardown(void **state)
 	(void)state;
 	free(m.out);
 	free(m.diag);
-	return nftw(m.root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return tree_remove(m.root);
 }
 
 static void test_none(void **state)

@@ -40,7 +40,6 @@ crash()
 		tail -n 15 "$dir/console.log" | diag_input
 	fi
 	log=$(find "$dir/disk" -name collect.log)
-	manifest=$(find "$dir/disk" -name manifest.json)
 }
 
 # with NAME WORDS: so says `lifeboat load`.
@@ -53,7 +52,6 @@ with()
 memory()
 {
 	sed -n 's/.* \([0-9]* ranges of memory\).*/\1/p' "$log"
-	jq .memory "$manifest" | grep -v null
 	sed -n 's/.*\(memory [0-9]* pages\).*/\1/p' "$log"
 }
 
