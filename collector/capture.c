@@ -473,7 +473,7 @@ static void bring_up_cpus(struct capture *c)
 	}
 	stage(c, STAGE_PLAN);
 	if (!c->opts.threads)
-		c->opts.threads = c->cpus.online;
+		c->opts.threads = dump_workers(c->log, c->cpus.online);
 }
 
 /* The target, and the directory of this crash on it. */

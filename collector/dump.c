@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "collector/block.h"
 #include "collector/copy.h"
+#include "collector/crosscall.h"
 #include "collector/log.h"
 #include "collector/pageclass.h"
 #include "collector/pipeline.h"
@@ -67,6 +68,19 @@ unsigned int dump_threads(const struct dumpopts *o)
 	unsigned int n = o->threads ? o->threads : cpus > 0 ? cpus : 1;
 
 	return n < DUMP_THREADS_MAX ? n : DUMP_THREADS_MAX;
+}
+
+unsigned int dump_workers(struct log *log, unsigned int cpus)
+{
+	uint64_t ns;
+	unsigned int n = crosscall_workers(cpus, crosscall_ns, &ns);
+
+	if (n < cpus)
+		log_line(log, LOG_COMMON,
+			 "%u workers would wait for each other: their CPUs take %.1f ms to answer "
+			 "a call, as where a host has fewer; %u instead",
+			 cpus, ns / 1e6, n);
+	return n;
 }
 
 static const struct format *format_of(const struct dumpopts *o)
@@ -471,9 +485,10 @@ static int check_input(const struct dump *d, struct err *err)
 /* Once for all levels: what they plan is of the same size. */
 static void make_budget(struct dump *d)
 {
+	unsigned int threads = dump_threads(d->opts);
 	struct budget_need need = {
 		.memory = d->opts->memory,
-		.threads = dump_threads(d->opts),
+		.threads = d->opts->threads ? threads : dump_workers(d->log, threads),
 		.page_size = d->km->page_size,
 		.bitmap = plan_bitmap_bytes(d->km),
 		.dense = is_dense(format_of(d->opts)),

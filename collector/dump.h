@@ -58,4 +58,7 @@ void dump_report(const struct dump *d);
 /* Threads wanted: what the options say, else the CPUs. The budget may hold fewer. */
 unsigned int dump_threads(const struct dumpopts *o);
 
+/* How many workers pay on @cpus CPUs, see collector/crosscall.h; a line to the log if not all. */
+unsigned int dump_workers(struct log *log, unsigned int cpus);
+
 #endif

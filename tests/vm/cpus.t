@@ -3,9 +3,10 @@
 #
 # cpus: machines of 1, 2 and 4 CPUs panic on their first CPU and on their last one. The capture
 # kernel brings up the others, as many as `lifeboat load` said, but never the boot CPU from
-# another one; the collector has a worker for each, says how many there are and why, and makes
-# its dump also when the other one fails or hangs on its way up.
+# another one; the collector has a worker for each that pays, says how many there are and why, and
+# makes its dump also when the other one fails or hangs on its way up.
 
+# shellcheck disable=SC2317 # functions are called by check()
 set -u
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -32,6 +33,14 @@ panics()
 	log=$(find "$dir/disk" -name collect.log)
 }
 
+# workers CPUS N: a worker for each CPU; fewer where emulated CPUs, of which this machine cannot run
+# as many at a time, were slow to answer each other.
+workers()
+{
+	[[ $1 = "$2" ]] || { [[ $2 -ge 1 && $2 -lt $1 ]] &&
+		grep -q " $1 workers would wait for each other: .*; $2 instead" "$log"; }
+}
+
 # at_work NAME N REASON [ONLINE]: N CPUs came, says the log, and there were N workers; ONLINE are
 # what the kernel counts, also half-way up.
 at_work()
@@ -41,7 +50,8 @@ at_work()
 	manifest=$(find "$dir/disk" -name manifest.json)
 	check_is "$1: the log says how many CPUs work, and why" "$2 CPU$s at work$3" \
 		"$(sed -n 's/^\[.*\] *\(lifeboat-collect: \)\{0,1\}\([0-9]* CPUs\{0,1\} at work.*\)/\2/p' "$log")"
-	check_is "$1: there are as many workers" "$2" "$(jq .capture.workers "$manifest")"
+	check "$1: there are as many workers, or the log says why fewer" \
+		workers "$2" "$(jq .capture.workers "$manifest")"
 	check_is "$1: the kernel has as many CPUs" "${4:-$2}" "$(jq .capture.cpus "$manifest")"
 }
 
