@@ -4,6 +4,8 @@
  *
  *   wreck init   lets process 1 die of a fault of its own, since it takes no signal
  *   wreck hog    takes all memory, and what is given back as long as it lives
+ *   wreck freeze stops every process, this one too: process 1, which takes no signal, as a debugger
+ *                does
  */
 #include <signal.h>
 #include <stdio.h>
@@ -18,13 +20,24 @@ enum {
 	PIECE = 1 << 20,
 };
 
+/* It has stopped when this returns. */
+static int stop_init(void)
+{
+	int status;
+
+	if (!ptrace(PTRACE_ATTACH, 1, NULL, NULL) && waitpid(1, &status, __WALL) == 1)
+		return 0;
+	perror("wreck: init");
+	return 1;
+}
+
 static int wreck_init(void)
 {
 	struct user_regs_struct regs;
-	int status;
 
-	if (ptrace(PTRACE_ATTACH, 1, NULL, NULL) || waitpid(1, &status, __WALL) != 1 ||
-	    ptrace(PTRACE_GETREGS, 1, NULL, &regs)) {
+	if (stop_init())
+		return 1;
+	if (ptrace(PTRACE_GETREGS, 1, NULL, &regs)) {
 		perror("wreck: init");
 		return 1;
 	}
@@ -59,12 +72,24 @@ static void hog(void)
 	}
 }
 
+/* Whoever stops here keeps init stopped, too: it would run again if its tracer went away. */
+static int freeze(void)
+{
+	if (stop_init() || kill(-1, SIGSTOP)) {
+		perror("wreck: freeze");
+		return 1;
+	}
+	return raise(SIGSTOP);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "init") == 0)
 		return wreck_init();
 	if (argc == 2 && strcmp(argv[1], "hog") == 0)
 		hog();
-	fprintf(stderr, "usage: wreck init|hog\n");
+	if (argc == 2 && strcmp(argv[1], "freeze") == 0)
+		return freeze();
+	fprintf(stderr, "usage: wreck init|hog|freeze\n");
 	return 2;
 }
