@@ -152,28 +152,38 @@ static int wait_ready(struct child *c, int fd, short events, int timeout_ms, str
 	}
 }
 
-int child_write(struct child *c, const void *buf, size_t size, int timeout_ms, struct err *err)
+ssize_t child_write_some(struct child *c, const void *buf, size_t size, int timeout_ms,
+			 struct err *err)
 {
-	const char *from = buf;
-	int rc;
+	for (;;) {
+		ssize_t n = c->in < 0 ? -1 : write(c->in, buf, size);
+		int rc;
 
-	while (size) {
-		ssize_t n = c->in < 0 ? -1 : write(c->in, from, size);
-
-		if (n >= 0) {
-			from += n;
-			size -= n;
-			continue;
-		}
+		if (n > 0)
+			return n;
 		if (c->in < 0 || errno == EPIPE)
 			return err_set(err, ERR_NODATA, "it does not read any more");
-		if (errno == EINTR)
+		if (n < 0 && errno == EINTR)
 			continue;
-		if (errno != EAGAIN)
+		if (n < 0 && errno != EAGAIN)
 			return err_sys(err, "write");
 		rc = wait_ready(c, c->in, POLLOUT, timeout_ms, err);
 		if (rc)
 			return rc;
+	}
+}
+
+int child_write(struct child *c, const void *buf, size_t size, int timeout_ms, struct err *err)
+{
+	const char *from = buf;
+
+	while (size) {
+		ssize_t n = child_write_some(c, from, size, timeout_ms, err);
+
+		if (n < 0)
+			return n;
+		from += n;
+		size -= n;
 	}
 	return 0;
 }

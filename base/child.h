@@ -38,6 +38,13 @@ struct child {
 int child_start(struct child *c, const char *const argv[], struct err *err);
 
 /*
+ * Writes to its standard input what it takes of @buf at once: how many bytes, 1 at least. Waits for
+ * the first as child_write() does, with the same errors.
+ */
+ssize_t child_write_some(struct child *c, const void *buf, size_t size, int timeout_ms,
+			 struct err *err);
+
+/*
  * Writes all of @buf to its standard input. ERR_NODATA when it does not read any more,
  * ERR_LIMIT when it took no byte for @timeout_ms.
  */

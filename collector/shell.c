@@ -22,6 +22,7 @@ enum {
 	PAUSE_LAST = 4, // failures after which pauses do not grow any more
 	RETRY_S = 60,
 	STALL_S = 60,
+	STOP_STEP_MS = 100, // how often it is looked whether an end is wanted
 	LOST_MAX = 2,
 };
 
@@ -125,8 +126,54 @@ int shell_start(struct shell *sh, struct child *c, const struct shell_step *step
 	return rc ? rc : ssh_start(c, &sh->conf, command, err);
 }
 
+/* Is an end wanted? The end of a dump is what was wanted then. */
+static int check_stop(const struct shell *sh, struct err *err)
+{
+	if (watch_stage_now(sh->watch) == STAGE_COMMIT)
+		return 0;
+	return watch_check(sh->watch, err);
+}
+
+static bool is_over(const struct shell *sh)
+{
+	return *sh->end_ms && log_now_ms() >= *sh->end_ms;
+}
+
+int shell_write(struct shell *sh, struct child *c, const void *buf, size_t size, struct err *err)
+{
+	uint64_t patience = sh->stall_s * 1000ULL, moved = log_now_ms();
+	const char *from = buf;
+
+	while (size) {
+		ssize_t n = child_write_some(c, from, size, STOP_STEP_MS, err);
+		int rc;
+
+		if (n > 0) {
+			from += n;
+			size -= n;
+			moved = log_now_ms();
+			continue;
+		}
+		if (n != ERR_LIMIT)
+			return n;
+		rc = check_stop(sh, err);
+		if (rc)
+			return rc;
+		if (log_now_ms() - moved >= patience || is_over(sh))
+			return err_set(err, ERR_LIMIT, "nothing moved for %u seconds",
+				       (unsigned int)((log_now_ms() - moved) / 1000));
+	}
+	return 0;
+}
+
 int shell_failed(struct shell *sh, struct child *c, int rc, struct err *err)
 {
+	if (rc == ERR_STOPPED) {
+		child_end(c);
+		// What it shares may be what does not move.
+		next_connection(sh);
+		return rc;
+	}
 	// It may have failed by itself, and is about to say why.
 	if (rc == ERR_NODATA)
 		child_wait(c, shell_patience(sh, END_MS / 1000), NULL);
@@ -150,7 +197,9 @@ static ssize_t read_some(struct shell *sh, struct child *c, char *buf, size_t ro
 
 		if (got != ERR_LIMIT)
 			return got;
-		if (log_now_ms() >= end || (*sh->end_ms && log_now_ms() >= *sh->end_ms))
+		if (check_stop(sh, err))
+			return ERR_STOPPED;
+		if (log_now_ms() >= end || is_over(sh))
 			return err_set(err, ERR_LIMIT, "no answer in time");
 		watch_beat(sh->watch);
 	}
@@ -240,7 +289,7 @@ static int send_fd(struct shell *sh, struct child *c, const struct shell_step *s
 
 		if (got <= 0)
 			return got ? got : err_set(err, ERR_NODATA, "it became shorter");
-		rc = child_write(c, buf, got, shell_patience(sh, sh->stall_s), err);
+		rc = shell_write(sh, c, buf, got, err);
 		if (rc)
 			return rc;
 		done += got;
@@ -260,7 +309,7 @@ int shell_run(struct shell *sh, const struct shell_step *step, char reply[static
 	if (rc)
 		return rc;
 	if (step->input)
-		rc = child_write(&c, step->input, step->size, shell_patience(sh, sh->stall_s), err);
+		rc = shell_write(sh, &c, step->input, step->size, err);
 	else if (step->size)
 		rc = send_fd(sh, &c, step, err);
 	if (rc)
@@ -278,6 +327,17 @@ static unsigned int pause_of(unsigned int try)
 	return 1U << (try < PAUSE_LAST ? try : PAUSE_LAST);
 }
 
+/* False: an end is wanted. */
+static bool pause_for(const struct shell *sh, unsigned int ms)
+{
+	for (uint64_t end = log_now_ms() + ms; log_now_ms() < end;) {
+		if (check_stop(sh, NULL))
+			return false;
+		usleep(STOP_STEP_MS * 1000);
+	}
+	return true;
+}
+
 bool shell_again(struct shell *sh, unsigned int try, unsigned int seconds, int rc,
 		 const struct err *why)
 {
@@ -293,8 +353,7 @@ bool shell_again(struct shell *sh, unsigned int try, unsigned int seconds, int r
 		return false;
 	}
 	log_line(sh->log, LOG_ERROR, "warning: %s; trying again in %u s", why->msg, pause_of(try));
-	sleep(pause_of(try));
-	return true;
+	return pause_for(sh, pause_of(try) * 1000);
 }
 
 int shell_persist(struct shell *sh, const struct shell_step *step, unsigned int seconds,

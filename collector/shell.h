@@ -71,14 +71,21 @@ int shell_run(struct shell *sh, const struct shell_step *step, char reply[static
 int shell_persist(struct shell *sh, const struct shell_step *step, unsigned int seconds,
 		  char reply[static SHELL_REPLY_MAX], struct err *err);
 
-/* The two halves of shell_run() for input that is not there yet: start, child_write(), finish. */
+/* The parts of shell_run() for input that is not there yet: start, write, finish. */
 int shell_start(struct shell *sh, struct child *c, const struct shell_step *step, struct err *err);
+
+/*
+ * All of @buf to what @c runs. ERR_LIMIT when it took no byte for stall_s, ERR_NODATA when it does not
+ * read any more, ERR_STOPPED when the watch wants an end, but for the end of a dump: that is
+ * STAGE_COMMIT. Then shell_failed() is to be called.
+ */
+int shell_write(struct shell *sh, struct child *c, const void *buf, size_t size, struct err *err);
 int shell_finish(struct shell *sh, struct child *c, const struct shell_step *step,
 		 char reply[static SHELL_REPLY_MAX], struct err *err);
 
 /*
- * A write to @c failed with @rc: ends it and says why, as ssh_explain(). What happened last is
- * in @err.
+ * A write to @c failed with @rc: ends it and says why, as ssh_explain(), unless it is
+ * ERR_STOPPED. What happened last is in @err.
  */
 int shell_failed(struct shell *sh, struct child *c, int rc, struct err *err);
 
@@ -86,7 +93,7 @@ int shell_failed(struct shell *sh, struct child *c, int rc, struct err *err);
  * Is another try worth it after @rc, the try'th failure counted from 0? Then says so in the log
  * and pauses: 1, 2, 4 ... seconds, @seconds in all at most. Where that was in vain once there are
  * no more pauses, and where it is again, no more tries: whoever still has something to say there
- * does not wait anew for each.
+ * does not wait anew for each. Where the watch wants an end, as in shell_write(), none is worth it.
  */
 bool shell_again(struct shell *sh, unsigned int try, unsigned int seconds, int rc,
 		 const struct err *why);

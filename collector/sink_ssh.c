@@ -77,17 +77,20 @@ static const char length_script[] =
  * $1 directory, $2 name until now, $3 last name, $4 length, $5 bytes and digest of the head and the
  * digest of what is behind it. Done twice it does no harm: the answer may have been lost. A session
  * that died before the head came reads an end of its input, too: hence the digest of the head, the
- * last thing that is looked at before it gets its name.
+ * last thing that is looked at before it gets its name. And one that outlives its connection must
+ * not name what a later try has put there meanwhile: the file is held open, so that no other has its
+ * number.
  */
 static const char commit_script[] =
 	"cd \"$1\" || exit 1; f=./$2; [ -e \"$f\" ] || f=./$3; [ -e \"$f\" ] || exit 1; "
-	"cat 1<> \"$f\" || exit 1; n=$(size \"$f\"); "
+	"cat 1<> \"$f\" || exit 1; exec 3< \"$f\"; i=$(ls -i \"$f\"); n=$(size \"$f\"); "
 	"[ \"$n\" = $4 ] || { echo \"the dump has $n bytes there, not $4\" >&2; exit 1; }; "
 	"set -- \"$2\" \"$3\" $5; x=$(tail -c +$(($3 + 1)) \"$f\" | sum); "
 	"[ \"${x%% *}\" = $5 ] || "
 	"{ echo \"the dump has digest ${x%% *} there, not $5\" >&2; exit 1; }; "
 	"fs \"$f\" || exit 1; " CHECK_HEAD "rm -f \"./$1.room\"; "
-	"if [ \"$f\" = \"./$1\" ]; then mv -f \"$f\" \"./$2\" || exit 1; fi; "
+	"if [ \"$f\" = \"./$1\" ]; then "
+	"[ \"$(ls -i \"$f\")\" = \"$i\" ] && mv -f \"$f\" \"./$2\" || exit 1; fi; "
 	"ds . || { mv -f \"./$2\" \"./$1\"; exit 1; }; ok done";
 
 /*
@@ -118,8 +121,7 @@ static int send_kept(struct sink_ssh *f, uint64_t from, uint64_t to, struct err 
 		size_t at = from % f->nkept;
 		size_t n = f->nkept - at < to - from ? f->nkept - at : to - from;
 
-		rc = child_write(&f->child, f->kept + at, n, shell_patience(f->sh, f->sh->stall_s),
-				 err);
+		rc = shell_write(f->sh, &f->child, f->kept + at, n, err);
 		from += n;
 	}
 	return rc;
@@ -238,7 +240,7 @@ static int send_piece(struct sink *s, const uint8_t *buf, size_t size, struct er
 	f->state = LIVE;
 	keep_bytes(f, buf, size, s->sent);
 	s->sent += size;
-	rc = child_write(&f->child, buf, size, shell_patience(f->sh, f->sh->stall_s), &why);
+	rc = shell_write(f->sh, &f->child, buf, size, &why);
 	if (!rc)
 		return 0;
 	rc = shell_failed(f->sh, &f->child, rc, &why);

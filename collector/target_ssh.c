@@ -29,6 +29,14 @@ struct target_ssh {
 	char dir[SSH_PATH_MAX]; /* of this crash, as it is called over there */
 };
 
+/* What a power cut over there has left in our own crash directories: no session has it open. */
+#define REMOVE_LEFTOVERS                                            \
+	"h=${SSH_CONNECTION%% *}; "                                 \
+	"for q in \"./$h\"-*-*-*-*:*:*/*.part.*; do "               \
+	"if [ \"${q##*.}\" -gt 0 ] 2> /dev/null; then "             \
+	"kill -0 ${q##*.} 2> /dev/null || rm -f \"$q\"; fi; done; " \
+	"rm -f \"./$h\"-*-*-*-*:*:*/*.room; "
+
 /*
  * Makes the path, tries that it can be written to, and tells how files are synced there, what
  * can sum up bytes, and by which address it knows us. A `sync FILE` that fails must not end in
@@ -40,13 +48,16 @@ static const char hello_script[] =
 	"if sync \"$p\" 2> /dev/null && sync --version > /dev/null 2>&1; then s=file; fi; "
 	"rm -f \"$p\" || exit 1; d=none; "
 	"if echo | cksum > /dev/null 2>&1; then d=cksum; "
-	"elif echo | sha256sum > /dev/null 2>&1; then d=sha256; fi; "
+	"elif echo | sha256sum > /dev/null 2>&1; then d=sha256; fi; " REMOVE_LEFTOVERS
 	"ok $s $d ${SSH_CONNECTION%% *}";
 
 /* 0: made. The directory above is synced too, or the new name may be lost. */
 static const char mkdir_script[] =
 	"cd \"$1\" || exit 1; if [ -e \"./$2\" ]; then ok taken; exit 0; fi; "
 	"mkdir \"./$2\" || exit 1; ds . || exit 1; ok made";
+
+static const char use_script[] = "cd \"$1/$2\" || exit 1; p=./.$N; "
+				 "{ echo > \"$p\"; } && rm -f \"$p\" || exit 1; ok there";
 
 /*
  * $3: length and digest. It has its name only when it is whole and durable; until then one of this
@@ -120,6 +131,33 @@ static int ssh_open(struct target *t, struct err *err)
 	return 0;
 }
 
+/* What the crash directory @name is called here and there. */
+static int set_dir(struct target *t, const char *name, struct err *err)
+{
+	struct target_ssh *f = t->state;
+
+	if (snprintf(f->dir, sizeof(f->dir), "%s/%s", path_of(t), name) >= (int)sizeof(f->dir) ||
+	    snprintf(t->dir, sizeof(t->dir), "%s/%s", t->base, name) >= (int)sizeof(t->dir)) {
+		t->dir[0] = '\0';
+		return err_set(err, ERR_LIMIT, "%s/%s: name too long", t->base, name);
+	}
+	return 0;
+}
+
+static int ssh_use_dir(struct target *t, const char *name, struct err *err)
+{
+	struct target_ssh *f = t->state;
+	struct shell_step step = {
+		.what = "crash directory",
+		.script = use_script,
+		.words = {path_of(t), name},
+	};
+	char reply[SHELL_REPLY_MAX];
+	int rc = shell_persist(&f->shell, &step, f->shell.retry_s / SMALL_SHARE, reply, err);
+
+	return rc ? rc : set_dir(t, name, err);
+}
+
 static int ssh_make_dir(struct target *t, const char *name, struct err *err)
 {
 	struct target_ssh *f = t->state;
@@ -136,18 +174,13 @@ static int ssh_make_dir(struct target *t, const char *name, struct err *err)
 
 		if (i)
 			snprintf(suffix, sizeof(suffix), ".%d", i);
-		if (snprintf(full, sizeof(full), "%s%s", name, suffix) >= (int)sizeof(full) ||
-		    snprintf(f->dir, sizeof(f->dir), "%s/%s", path_of(t), full) >=
-			    (int)sizeof(f->dir))
+		if (snprintf(full, sizeof(full), "%s%s", name, suffix) >= (int)sizeof(full))
 			return err_set(err, ERR_LIMIT, "%s: name too long", name);
 		rc = shell_persist(&f->shell, &step, f->shell.retry_s / SMALL_SHARE, reply, err);
 		if (rc)
 			return rc;
 		if (strcmp(reply, "made") == 0)
-			return snprintf(t->dir, sizeof(t->dir), "%s/%s", t->base, full) <
-					       (int)sizeof(t->dir)
-				       ? 0
-				       : err_set(err, ERR_LIMIT, "%s: name too long", t->base);
+			return set_dir(t, full, err);
 	}
 	return err_set(err, ERR_LIMIT, "%s/%s: there are %d of that name already", t->base, name,
 		       TARGET_SAME_NAME_MAX);
@@ -259,6 +292,7 @@ const struct target_ops target_ssh = {
 	.name = "ssh",
 	.open = ssh_open,
 	.make_dir = ssh_make_dir,
+	.use_dir = ssh_use_dir,
 	.small_create = ssh_small_create,
 	.small_commit = ssh_small_commit,
 	.small_remove = ssh_small_remove,
