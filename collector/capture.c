@@ -420,13 +420,14 @@ static int try_dump(struct capture *c, struct err *err)
 	return rc;
 }
 
-/* A full target: would what is missing have room in the place of the mini-core? */
+/*
+ * A full target: would what is missing have room in the place of the mini-core? Only then may it go,
+ * for beside a dump that is not whole it stays.
+ */
 static bool mini_is_in_the_way(const struct capture *c)
 {
-	uint64_t done = c->m.pages.pages;
-
-	return c->now->tiers[TIER_MINI] == TIER_COMMITTED && c->mini.bytes && c->m.plan && done &&
-	       (double)c->m.result.size * (c->m.plan->kept_pages - done) / done < c->mini.bytes;
+	return c->now->tiers[TIER_MINI] == TIER_COMMITTED && c->mini.bytes &&
+	       dump_missing(&c->dump) < c->mini.bytes;
 }
 
 static int save_dump(struct capture *c, struct err *err)

@@ -60,6 +60,7 @@ struct flow {
 
 enum {
 	PART_ALIGN = 4096, /* readers count in words of the bitmap: crash wants 64 pages */
+	MISSING_SPARE = 32, /* part of what a sample says that it may be wrong by */
 };
 
 unsigned int dump_threads(const struct dumpopts *o)
@@ -403,8 +404,8 @@ static int write_all(struct dump *d, struct flow *f, struct err *err)
 	return rc ? rc : move_pages(d, f, err);
 }
 
-/* What it would come to. */
-static int predict(struct dump *d, struct err *err)
+/* What all of it would come to, and how many pages tell so. */
+static int predict(const struct dump *d, uint64_t *size, uint64_t *sampled, struct err *err)
 {
 	const struct format *f = format_of(d->opts);
 	struct predict p = {
@@ -413,18 +414,33 @@ static int predict(struct dump *d, struct err *err)
 		.codec = ladder_start(&d->m->ladder)->codec,
 		.codec_level = ladder_start(&d->m->ladder)->level,
 	};
-	struct writer_result *r = &d->m->result;
 	int rc = 0;
 
-	*r = (struct writer_result){.size = vmcore_info(d->km->vc)->file_size};
+	*size = vmcore_info(d->km->vc)->file_size;
+	*sampled = 0;
 	if (!f->writer)
 		return 0;
 	if (f->writer->dense)
-		r->size = d->plan->kept_pages * d->plan->page_size;
+		*size = d->plan->kept_pages * d->plan->page_size;
 	else
-		rc = predict_pages(&p, &r->size, &r->pages, err);
-	r->size += f->writer->overhead(d->km, d->plan);
+		rc = predict_pages(&p, size, sampled, err);
+	*size += f->writer->overhead(d->km, d->plan);
 	return rc;
+}
+
+uint64_t dump_missing(const struct dump *d)
+{
+	const struct pipeline_stats *gone = &d->m->pages;
+	uint64_t size, sampled, done;
+
+	if (!d->planned || !format_of(d->opts)->writer || !gone->pages ||
+	    predict(d, &size, &sampled, NULL))
+		return UINT64_MAX;
+	// The index is there, and of the pages that went out those that have arrived.
+	done = format_of(d->opts)->writer->overhead(d->km, d->plan) +
+	       (double)gone->bytes * d->m->result.pages / gone->pages;
+	size += size / MISSING_SPARE;
+	return size > done ? size - done : 0;
 }
 
 /* One try at one level; @planned: for which the plan was made before. */
@@ -434,8 +450,12 @@ static int try_level(struct dump *d, unsigned int level, bool planned, bool last
 	uint64_t start;
 	int rc = planned ? 0 : make_plan(d, level, err);
 
-	if (rc || d->opts->dry_run)
-		return rc ? rc : predict(d, err);
+	if (!rc && d->opts->dry_run) {
+		d->m->result = (struct writer_result){0};
+		return predict(d, &d->m->result.size, &d->m->result.pages, err);
+	}
+	if (rc)
+		return rc;
 	start = log_now_ms();
 	watch_saved(d->watch, 0);
 	enter(d, STAGE_PAGES);

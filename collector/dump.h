@@ -52,6 +52,12 @@ bool dump_is_kdump(const struct dumpopts *o);
  */
 int dump_run(struct dump *d, struct err *err);
 
+/*
+ * Bytes that the last try of dump_run() still wanted to write, told by a sample of the pages and
+ * rather too many than too few; UINT64_MAX where that cannot be told.
+ */
+uint64_t dump_missing(const struct dump *d);
+
 /* Lines of the report: pages kept and dropped by class, sizes, times. */
 void dump_report(const struct dump *d);
 
