@@ -30,6 +30,7 @@
 #include "collector/hooks.h"
 #include "collector/log.h"
 #include "collector/manifest.h"
+#include "collector/oom.h"
 #include "collector/watch.h"
 #include "collector/watchdog.h"
 #include "vmcore/config.h"
@@ -43,8 +44,6 @@ enum {
 	WATCHDOG_SPARE_S = 15, // that the hardware waits beyond the longest silence
 	WATCHDOG_DOWN_S = 120, // for the final action: sync, devices, /init's own way
 	WATCHDOG_HOOKS_S = 600, // and where hooks come before it
-	OOM_CAPTAIN = -1000, // never killed
-	OOM_WORKER = -900, // only when nothing else is left
 	LEVEL_LEAST = 31,
 	NO_MEMORY_KNOWN = 1 << 30, // MiB: a budget above that stands for none
 };
@@ -65,6 +64,8 @@ struct captain {
 	struct limits limits;
 	uint64_t end; // limits.end, as configured
 	uint64_t run; // random: whose the crash directories are that workers leave
+	uint64_t time; // seconds since 1970, when all of it began
+	const char *refused; // why no dump is wanted, or NULL
 	struct course course;
 	struct watchdog dog;
 	struct attempt attempts[COURSE_ATTEMPTS_MAX];
@@ -79,22 +80,11 @@ struct worker {
 	struct deadline deadline;
 	bool killed; // by us
 	bool gone; // it could be reaped
+	bool counts; // the kernel says how many it has killed for lack of memory:
+	uint64_t oom_kills; // so many before this one
 	int status; // of waitpid()
 	enum verdict_why why; // it was killed, or asked to end
 };
-
-static void set_oom_score(int score)
-{
-	char text[16];
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	snprintf(text, sizeof(text), "%d\n", score);
-	// Without the right to it there is nothing to be done.
-	(void)io_write(fd, text, strlen(text), NULL);
-	close(fd);
-}
 
 static uint64_t cpu_ms(pid_t pid)
 {
@@ -261,7 +251,7 @@ work(struct captain *c, pid_t parent, int (*run)(struct captain *c, void *ctx), 
 	if (c->dog.fd >= 0)
 		close(steal_fd(&c->dog.fd));
 	if (c->appliance)
-		set_oom_score(OOM_WORKER);
+		oom_set_score(OOM_LAST);
 	_exit(run(c, ctx) ? EXIT_FAILED : EXIT_COMPLETE);
 }
 
@@ -273,6 +263,7 @@ static int run_worker(struct captain *c, struct worker *w, int (*run)(struct cap
 
 	// To move on is progress, too, and there is an end to it.
 	watchdog_feed(&c->dog);
+	w->counts = oom_kills("", &w->oom_kills);
 	w->pid = fork();
 	if (w->pid < 0)
 		return err_sys(err, "no process for a worker");
@@ -297,6 +288,14 @@ set_reason(struct attempt *a, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* Has the kernel killed somebody for that since @w began? Where it does not say, it may have. */
+static bool memory_ran_out(const struct worker *w)
+{
+	uint64_t now;
+
+	return !w->counts || !oom_kills("", &now) || now != w->oom_kills;
+}
+
 /* Of one that is gone without having told all. */
 static void judge_death(struct attempt *a, const struct worker *w)
 {
@@ -308,8 +307,11 @@ static void judge_death(struct attempt *a, const struct worker *w)
 		a->busy = deadline_busy(&w->deadline);
 		set_reason(a, "%s, in stage %s; the worker was killed%s", verdict_why_name(w->why),
 			   stage, w->gone ? "" : ", but hangs in the kernel");
+	} else if (sig == SIGKILL && !memory_ran_out(w)) {
+		a->outcome = OUTCOME_SHOT;
+		set_reason(a, "killed in stage %s, neither from here nor for lack of memory",
+			   stage);
 	} else if (sig == SIGKILL) {
-		// It was not us: the kernel does it when memory runs out.
 		a->outcome = OUTCOME_NOMEM;
 		set_reason(a, "killed in stage %s: out of memory, as it seems", stage);
 	} else if (sig) {
@@ -443,6 +445,8 @@ static void try_step(struct captain *c, const struct step *step)
 		.watch = w.watch,
 		.step = *step,
 		.run = c->run,
+		.time = c->time,
+		.refused = c->refused,
 		.memory = memory,
 		.before = before ? watch_of(c, before) : NULL,
 		.verdict = verdict_so_far(c),
@@ -467,6 +471,7 @@ static void try_step(struct captain *c, const struct step *step)
 	}
 	a->ms = log_now_ms() - start;
 	c->course.no_dump = verdict_so_far(c) != GOVERNOR_FULL;
+	c->course.nothing = verdict_so_far(c) == GOVERNOR_NONE;
 	if (!w.watch->ended && a->outcome != OUTCOME_COMPLETE)
 		log_line(c->log, LOG_ERROR, "%s: %s", a->name, a->reason);
 }
@@ -511,7 +516,7 @@ static void report_to(struct captain *c, unsigned int t)
 
 	if (!a || !a->dir[0] || a->outcome == OUTCOME_LEFT)
 		return;
-	if (a == &c->attempts[c->n - 1] && watch_of(c, a)->ended)
+	if (a == &c->attempts[c->n - 1] && watch_of(c, a)->told)
 		return;
 	memset(w.watch, 0, sizeof(*w.watch));
 	r = (struct report){
@@ -520,6 +525,7 @@ static void report_to(struct captain *c, unsigned int t)
 			.watch = w.watch,
 			.step = {.target = t},
 			.run = c->run,
+			.time = c->time,
 			.end_ms = c->end,
 			.attempts = c->attempts,
 			.nattempts = c->n},
@@ -672,16 +678,18 @@ static void try_all(struct captain *c)
 	}
 }
 
-int captain_run(const struct config *config, const char *input, bool appliance, struct log *log)
+/* NULL, which is logged, when there is no memory. captain_end() is to be called. */
+static struct captain *captain_begin(const struct config *config, const char *input, bool appliance,
+				     struct log *log)
 {
-	CLEANUP_FREE struct captain *c = calloc(1, sizeof(*c));
+	struct captain *c = calloc(1, sizeof(*c));
 	struct shared *s = watch_share(sizeof(*s));
-	int code;
 
 	if (!c || !s) {
 		log_line(log, LOG_ERROR, "no memory to begin with");
 		watch_unshare(s, sizeof(*s));
-		return EXIT_FAILED;
+		free(c);
+		return NULL;
 	}
 	s->log = *log;
 	c->config = config;
@@ -690,23 +698,50 @@ int captain_run(const struct config *config, const char *input, bool appliance, 
 	c->log = &s->log;
 	c->shared = s;
 	c->dog.fd = -1;
+	c->time = time(NULL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	// Without one, each worker is on its own there.
 	if (getrandom(&c->run, sizeof(c->run), GRND_NONBLOCK) != sizeof(c->run))
 		c->run = 0;
 	if (appliance)
-		set_oom_score(OOM_CAPTAIN);
+		oom_set_score(OOM_NEVER);
 	set_limits(c);
 	set_course(c);
 	if (appliance)
 		take_watchdog(c);
+	return c;
+}
+
+static int captain_end(struct captain *c, int code, struct log *log)
+{
+	leave_watchdog(c, code);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	*log = c->shared->log;
+	watch_unshare(c->shared, sizeof(*c->shared));
+	free(c);
+	return code;
+}
+
+int captain_run(const struct config *config, const char *input, bool appliance, struct log *log)
+{
+	struct captain *c = captain_begin(config, input, appliance, log);
+
+	if (!c)
+		return EXIT_FAILED;
 	try_all(c);
 	report_all(c);
 	say_attempts(c);
-	code = course_exit_code(&c->course, c->attempts, c->n);
-	leave_watchdog(c, code);
-	prctl(PR_SET_CHILD_SUBREAPER, 0);
-	*log = s->log;
-	watch_unshare(s, sizeof(*s));
-	return code;
+	return captain_end(c, course_exit_code(&c->course, c->attempts, c->n), log);
+}
+
+int captain_refuse(const struct config *config, const char *input, const char *why, struct log *log)
+{
+	static const struct step console = {.rung = COURSE_CONSOLE};
+	struct captain *c = captain_begin(config, input, true, log);
+
+	if (!c)
+		return EXIT_REFUSED;
+	c->refused = why;
+	try_step(c, &console);
+	return captain_end(c, EXIT_REFUSED, log);
 }

@@ -20,4 +20,11 @@ struct log;
  */
 int captain_run(const struct config *config, const char *input, bool appliance, struct log *log);
 
+/*
+ * Of an appliance where a hook wants no dump, @why: the panic record goes to the console and to
+ * pstore, with @why behind it for the receipt, and nothing to any target. Returns EXIT_REFUSED.
+ */
+int captain_refuse(const struct config *config, const char *input, const char *why,
+		   struct log *log);
+
 #endif

@@ -163,7 +163,7 @@ static void make_record(struct capture *c, const char *trouble)
 
 static uint64_t crash_time(const struct capture *c)
 {
-	return c->in.km.crashtime ? c->in.km.crashtime : (uint64_t)time(NULL);
+	return c->in.km.crashtime ? c->in.km.crashtime : c->job->time;
 }
 
 /* Tells what the directory of this crash is called; what was in another one does not count. */
@@ -493,12 +493,12 @@ static int open_target(struct capture *c, struct err *err)
 }
 
 /* Where no target gets anything this alone tells the next boot that it was not a failure. */
-static void why_to_pstore(struct capture *c)
+static void why_to_pstore(struct capture *c, const char *why)
 {
-	char line[GOVERNOR_WHY_MAX + 1];
+	char line[ERR_MSG_MAX + 1];
 	struct pstore pstore;
 	struct err err = {0};
-	size_t len = snprintf(line, sizeof(line), "%s\n", c->verdict.why);
+	size_t len = snprintf(line, sizeof(line), "%.*s\n", ERR_MSG_MAX - 1, why);
 
 	if (pstore_put("", line, len, &pstore, &err) && err.code != ERR_NOTFOUND)
 		log_line(c->log, LOG_ERROR, "warning: %s", err.msg);
@@ -514,7 +514,7 @@ static void judge(struct capture *c)
 	log_line(c->log, LOG_ERROR, "warning: %s", c->verdict.why);
 	snprintf(c->m.reason, sizeof(c->m.reason), "%s", c->verdict.why);
 	if (c->verdict.verdict == GOVERNOR_NONE && c->job->appliance)
-		why_to_pstore(c);
+		why_to_pstore(c, c->verdict.why);
 }
 
 /* The directory of this crash on the open target, where it has such a thing. */
@@ -530,6 +530,16 @@ static int prepare_dir(struct capture *c, struct err *err)
 		stage(c, STAGE_TARGET);
 	}
 	return make_crash_dir(c, err);
+}
+
+/* Where they are all that is wanted, one with the log in it must be there. */
+static int check_small(struct capture *c, struct err *err)
+{
+	if (status_of(c->now->tiers) != MANIFEST_FAILED)
+		return 0;
+	// That no dump was wanted is not why there is nothing.
+	c->m.reason[0] = '\0';
+	return err_set(err, ERR_SYS, "neither the log nor the mini-core could be saved");
 }
 
 /* Stops at what makes the rest impossible. */
@@ -568,7 +578,7 @@ static int save_all(struct capture *c, struct err *err)
 		save_tier(c, TIER_MINI, STAGE_MINI, save_mini);
 	stage(c, STAGE_PLAN);
 	if (c->job->step.rung == COURSE_TIERS || c->verdict.verdict == GOVERNOR_SMALL)
-		return 0;
+		return check_small(c, err);
 	hold_spare(c);
 	rc = save_dump(c, err);
 	if (c->m.status == MANIFEST_COMPLETE && c->target.dir[0])
@@ -630,6 +640,7 @@ static void let_go(struct capture *c, int rc)
 		save_manifest(c, &head, c->watch->body_size ? c->watch->body : "");
 		save_text(c, CRASHDIR_LOG, c->log->kept, log_used(c->log));
 	}
+	c->watch->told = true;
 	// Everything was fsynced by name. What of the file system itself is still dirty is synced on
 	// the way down, where there is a limit to waiting (action_run()).
 	if (target_close(&c->target, &err)) {
@@ -673,11 +684,14 @@ int capture_run(const struct capture_job *job)
 	make_record(c, rc ? err.msg : NULL);
 	if (rc)
 		stage(c, STAGE_OPEN);
-	if (!rc && job->step.rung == COURSE_CONSOLE) {
+	if (job->refused) {
+		why_to_pstore(c, job->refused);
+	} else if (!rc && job->step.rung == COURSE_CONSOLE) {
 		stage(c, STAGE_DMESG);
 		dmesg_to_console(c);
-	} else if (!rc)
+	} else if (!rc) {
 		rc = save_all(c, &err);
+	}
 	if (rc)
 		failed(c, &err);
 	if (job->step.rung != COURSE_CONSOLE)

@@ -26,6 +26,9 @@ struct capture_job {
 	struct watch *watch; /* the same: the result is left here */
 	struct step step; /* what is to be done */
 	uint64_t run; /* random, the same for all attempts on this crash */
+	uint64_t
+		time; /* seconds since 1970, the same for all attempts: when the dead kernel has none */
+	const char *refused; /* why no dump is wanted, and the panic record is all; NULL: one is */
 	uint64_t memory; /* bytes, of a budget that was halved; 0: as configured */
 	uint64_t end_ms; /* of log_now_ms(): no wait goes on beyond it; 0: none */
 	const struct watch *before; /* of the last attempt on this target, NULL: there was none */

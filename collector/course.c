@@ -21,9 +21,11 @@ enum outcome course_outcome(int code, enum manifest_status status, enum manifest
 
 static bool is_done(const struct course *c, const struct attempt *a)
 {
-	if (a->rung == COURSE_CONSOLE)
+	if (a->rung == COURSE_CONSOLE || a->outcome != OUTCOME_COMPLETE)
 		return false;
-	return a->outcome == OUTCOME_COMPLETE && (c->no_dump || a->status == MANIFEST_COMPLETE);
+	if (c->nothing)
+		return true;
+	return a->status >= (c->no_dump ? MANIFEST_DMESG : MANIFEST_COMPLETE);
 }
 
 static bool target_done(const struct course *c, const struct attempt *a, size_t n, unsigned int t)
@@ -43,6 +45,21 @@ unsigned int course_done(const struct course *c, const struct attempt *attempts,
 	return done;
 }
 
+/* A target that takes no small files is none where nothing else is wanted. */
+static bool is_left_out(const struct course *c, unsigned int t)
+{
+	return c->no_dump && !c->nothing && (c->bare & 1U << t);
+}
+
+static bool all_done(const struct course *c, const struct attempt *a, size_t n)
+{
+	unsigned int able = 0;
+
+	for (unsigned int t = 0; t < c->ntargets; t++)
+		able += !is_left_out(c, t);
+	return course_done(c, a, n) >= (able && able < c->wanted ? able : c->wanted);
+}
+
 /* The last attempt on a target, NULL for none; of @rung, or of any when that is negative. */
 static const struct attempt *last_of(const struct attempt *a, size_t n, unsigned int t, int rung)
 {
@@ -53,10 +70,15 @@ static const struct attempt *last_of(const struct attempt *a, size_t n, unsigned
 	return NULL;
 }
 
+/* It did nothing wrong itself. */
+static bool was_taken(const struct attempt *a)
+{
+	return a->outcome == OUTCOME_NOMEM || a->outcome == OUTCOME_SHOT;
+}
+
 static bool has_died(const struct attempt *a)
 {
-	return a->outcome == OUTCOME_NOMEM || a->outcome == OUTCOME_CRASHED ||
-	       a->outcome == OUTCOME_STUCK;
+	return was_taken(a) || a->outcome == OUTCOME_CRASHED || a->outcome == OUTCOME_STUCK;
 }
 
 /* The tier that an attempt died of, by itself; -1: of none. */
@@ -101,6 +123,8 @@ static bool is_worth(const struct course *c, const struct attempt *a, size_t n, 
 {
 	const struct attempt *last = last_of(a, n, t, -1);
 
+	if (is_left_out(c, t))
+		return false;
 	if (rung == COURSE_ALL)
 		return !last;
 	if (last_of(a, n, t, rung) || target_done(c, a, n, t))
@@ -126,7 +150,8 @@ static bool is_again(const struct attempt *last, struct step *ret)
 	ret->target = last->target;
 	ret->rung = last->rung;
 	ret->memory_step = last->memory_step;
-	if (last->outcome == OUTCOME_NOMEM && last->memory_step < COURSE_MEMORY_STEPS) {
+	// Whoever shot it may have done so to get memory.
+	if (was_taken(last) && last->memory_step < COURSE_MEMORY_STEPS) {
 		ret->memory_step++;
 		return true;
 	}
@@ -139,7 +164,7 @@ static bool is_unreadable(const struct attempt *a, size_t n)
 	if (!n || a[n - 1].stage != STAGE_OPEN)
 		return false;
 	return a[n - 1].outcome == OUTCOME_INPUT ||
-	       (n > 1 && a[n - 2].stage == STAGE_OPEN && a[n - 2].outcome != OUTCOME_NOMEM);
+	       (n > 1 && a[n - 2].stage == STAGE_OPEN && !was_taken(&a[n - 2]));
 }
 
 /* The memory that was left for the last one is left for those that follow. */
@@ -158,7 +183,7 @@ bool course_next(const struct course *c, const struct attempt *a, size_t n, stru
 	*ret = (struct step){.skip = fatal_tiers(a, n)};
 	if (n >= COURSE_ATTEMPTS_MAX || is_unreadable(a, n))
 		return false;
-	if (course_done(c, a, n) >= c->wanted)
+	if (all_done(c, a, n))
 		return false;
 	if (n && !c->over && is_again(&a[n - 1], ret))
 		return true;
@@ -186,7 +211,7 @@ int course_exit_code(const struct course *c, const struct attempt *a, size_t n)
 {
 	enum manifest_status best = MANIFEST_FAILED;
 
-	if (course_done(c, a, n) >= c->wanted)
+	if (all_done(c, a, n))
 		return c->no_dump ? EXIT_REFUSED : EXIT_COMPLETE;
 	for (size_t i = 0; i < n; i++)
 		if (!is_replaced(a, n, i) && a[i].status > best)
@@ -209,6 +234,8 @@ const char *outcome_name(enum outcome outcome)
 		return "unreachable";
 	case OUTCOME_NOMEM:
 		return "out-of-memory";
+	case OUTCOME_SHOT:
+		return "shot";
 	case OUTCOME_CRASHED:
 		return "crashed";
 	case OUTCOME_STUCK:

@@ -40,6 +40,7 @@ enum outcome {
 	OUTCOME_INPUT, /* the memory of the dead kernel cannot be read at all */
 	OUTCOME_UNREACHABLE, /* the target could not be opened */
 	OUTCOME_NOMEM, /* memory ran out: it said so, or the kernel killed it */
+	OUTCOME_SHOT, /* killed by somebody else, and memory did not run out */
 	OUTCOME_CRASHED, /* ended by a signal of its own doing */
 	OUTCOME_STUCK, /* killed here, since it came to no end */
 	OUTCOME_LEFT, /* killed here, and hangs in the kernel still */
@@ -65,7 +66,8 @@ struct course {
 	unsigned int ntargets, wanted; /* targets that must get the dump */
 	bool smaller; /* there is a smaller dump level than those that were asked for */
 	bool over; /* no time is left for more than the console */
-	bool no_dump; /* the small tiers are all that is wanted */
+	bool no_dump; /* the small tiers are all that is wanted ... */
+	bool nothing; /* ... and not even those */
 	uint32_t bare; /* a bit a target: it takes the dump only, no small files */
 };
 
@@ -83,7 +85,7 @@ enum outcome course_outcome(int code, enum manifest_status status, enum manifest
 bool course_next(const struct course *c, const struct attempt *attempts, size_t n,
 		 struct step *ret);
 
-/* Targets with a complete dump (with no_dump: with all small tiers). */
+/* Targets with a complete dump (with no_dump: with the log at least; with nothing: looked at). */
 unsigned int course_done(const struct course *c, const struct attempt *attempts, size_t n);
 
 /* What all of it came to: enum exit_code (action.h). */

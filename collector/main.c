@@ -247,21 +247,21 @@ static int read_config(struct config *c, const struct dumpopts *o, struct log *l
 }
 
 /* Whether kdump_pre lets the dump be made; only where the machine is ours. */
-static bool dump_is_wanted(const struct config *c, struct log *log)
+static bool dump_is_wanted(const struct config *c, struct log *log, struct err *err)
 {
 	const struct hooks hooks = {
 		.config = c, .dir = HOOKS_DIR, .limit_ms = HOOKS_LIMIT_MS, .log = log};
-	struct err err = {0};
 
-	if (!hooks_run(&hooks, HOOKS_PRE, 0, &err))
+	if (!hooks_run(&hooks, HOOKS_PRE, 0, err))
 		return true;
-	log_line(log, LOG_ERROR, "%s", err.msg);
+	log_line(log, LOG_ERROR, "%s", err->msg);
 	return false;
 }
 
 static int run_by_config(const struct dumpopts *o, struct log *log)
 {
 	CLEANUP_FREE struct config *c = calloc(1, sizeof(*c));
+	const char *input = o->noperands ? o->operands[0] : PROC_VMCORE;
 	struct err err = {0};
 	int rc;
 
@@ -277,10 +277,9 @@ static int run_by_config(const struct dumpopts *o, struct log *log)
 	}
 	if (rc && !o->appliance)
 		return EXIT_CONFIG;
-	if (o->appliance && !dump_is_wanted(c, log))
-		return EXIT_REFUSED;
-	rc = captain_run(c, o->noperands ? o->operands[0] : PROC_VMCORE, o->appliance, log);
-	return rc;
+	if (o->appliance && !dump_is_wanted(c, log, &err))
+		return captain_refuse(c, input, err.msg, log);
+	return captain_run(c, input, o->appliance, log);
 }
 
 /* --network FILE: what the capture kernel does for a target that needs it, alone. */

@@ -47,6 +47,7 @@ struct watch {
 	_Atomic int32_t code; /* when it has ended: 0 or an ERR_* */
 	_Atomic uint32_t ended_in; /* enum manifest_stage, then */
 	_Atomic bool ended; /* it has said all that it had to say */
+	_Atomic bool told; /* and has tried to tell the target: manifest and log */
 	char reason[MANIFEST_REASON_MAX];
 	char dir[WATCH_DIR_MAX]; /* of this crash on the target; "": none made */
 	/* Of the log, when that tier is committed: for a second try, which leaves it out. */

@@ -157,10 +157,10 @@ void evidence_read_manifest(struct capture *c, struct json_object *o)
 		c->status = CAPTURE_COMPLETE;
 	else if (strcmp(c->status_text, "incomplete") == 0)
 		c->status = CAPTURE_INCOMPLETE;
-	else if (starts_with(c->reason, EVIDENCE_GOVERNED))
-		c->status = CAPTURE_SMALL;
 	else if (strcmp(c->status_text, "failed") == 0)
 		c->status = CAPTURE_NOTHING;
+	else if (starts_with(c->reason, EVIDENCE_GOVERNED))
+		c->status = CAPTURE_SMALL;
 	else
 		c->status = CAPTURE_FILES;
 	judge_attempts(c, o);
@@ -340,6 +340,8 @@ void evidence_read_pstore_text(struct pstore_found *p, const char *text)
 	}
 	if (!p->governed[0] && line_behind(text, EVIDENCE_GOVERNED, line, sizeof(line)))
 		snprintf(p->governed, sizeof(p->governed), EVIDENCE_GOVERNED "%.400s", line);
+	if (!p->governed[0] && line_behind(text, EVIDENCE_REFUSED, line, sizeof(line)))
+		snprintf(p->governed, sizeof(p->governed), EVIDENCE_REFUSED "%.400s", line);
 	if (p->panic && !p->panic_line[0])
 		line_behind(text, "Kernel panic - not syncing: ", p->panic_line,
 			    sizeof(p->panic_line));

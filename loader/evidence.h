@@ -22,6 +22,8 @@ struct place;
 #define PSTORE_RECORD_TITLE "Lifeboat panic record"
 /* What begins the reason of a capture that was kept small (collector/governor.h). */
 #define EVIDENCE_GOVERNED "crash loop: "
+/* What begins the line that a refusal leaves in pstore (collector/hooks.h). */
+#define EVIDENCE_REFUSED "kdump_pre: no dump is wanted: "
 
 enum {
 	EVIDENCE_CAPTURES_MAX = 64, /* new ones at a time; the others follow the next time */
@@ -65,7 +67,7 @@ struct pstore_found {
 	bool record; /* the capture kernel came up and wrote its panic record */
 	uint64_t crash_time; /* that the record says; 0 */
 	char panic_line[RECEIPT_LINE_MAX];
-	char governed[RECEIPT_LINE_MAX]; /* why crash_loop wanted nothing saved; "" */
+	char governed[RECEIPT_LINE_MAX]; /* why crash_loop or kdump_pre wanted nothing saved; "" */
 	size_t n;
 	char evidence[EVIDENCE_PSTORE_MAX][RECEIPT_EVIDENCE_LEN];
 };

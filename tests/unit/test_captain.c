@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -368,7 +369,8 @@ static void test_killed(void **state)
 	add_targets(p, 1);
 	make_slow(p);
 	assert_int_equal(run_and_hit(p, SIGKILL, NULL), EXIT_COMPLETE);
-	check_says(p, 0, "manifest.json", "\"outcome\": \"out-of-memory\"");
+	check_says(p, 0, "manifest.json", "\"outcome\": \"shot\"");
+	check_says(p, 0, "manifest.json", "neither from here nor for lack of memory");
 	check_says(p, 0, "manifest.json", "\"outcome\": \"done\"");
 	check_says(p, 0, "manifest.json", "\"status\": \"complete\"");
 	// The second try went on in the same directory, with a single worker.
@@ -410,6 +412,54 @@ static void test_stopped(void **state)
 	check_says(p, 0, "manifest.json", "slower than stall_rate");
 	assert_false(is_there(p, 0, "vmcore"));
 	check_says(p, 1, "manifest.json", "\"status\": \"complete\"");
+}
+
+/* The state of @pid as /proc tells it: 'S' is one that waits. */
+static char state_of(pid_t pid)
+{
+	CLEANUP_FREE char *text = NULL;
+	const char *name;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (io_read_file(path, 4096, &text, NULL, NULL))
+		return '?';
+	name = strrchr(text, ')');
+	return name && name[1] ? name[2] : '?';
+}
+
+/* Killed when the dump is safe and its manifest is not: somebody else writes that. */
+static void test_untold(void **state)
+{
+	struct place *p = *state;
+	char core[MKCORE_PATH_MAX], dir[2 * PATH_MAX_], path[3 * PATH_MAX_];
+	int fd = make_core(KERNEL, core), status;
+	pid_t pid, worker;
+
+	add_targets(p, 1);
+	snprintf(dir, sizeof(dir), "%s/0/" CRASH, p->dir);
+	snprintf(path, sizeof(path), "%s/manifest.json-incomplete", dir);
+	// Whoever opens that for writing waits for a reader.
+	pid = start(p, core);
+	while (access(dir, F_OK))
+		if (waitpid(pid, &status, WNOHANG))
+			fail_msg("it ended without a directory");
+	worker = child_of(pid);
+	assert_true(worker > 0);
+	assert_int_equal(kill(worker, SIGSTOP), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(kill(worker, SIGCONT), 0);
+	wait_for_words(p, pid, "committed ");
+	for (int waits = 0; waits < 10; waits = state_of(worker) == 'S' ? waits + 1 : 0)
+		usleep(WAIT_MS * 1000);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(kill(worker, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(fd);
+	assert_int_equal(WEXITSTATUS(status), EXIT_COMPLETE);
+	assert_true(is_there(p, 0, "vmcore"));
+	check_says(p, 0, "manifest.json", "\"status\": \"complete\"");
+	check_says(p, 0, "collect.log", "committed ");
 }
 
 /* ---- out of time ---- */
@@ -509,6 +559,57 @@ static void test_loop(void **state)
 	assert_false(is_there(p, 1, ""));
 }
 
+/* Small files were all that was wanted, and not even those are there: that is no success. */
+static void test_loop_lost(void **state)
+{
+	struct place *p = *state;
+	char core[MKCORE_PATH_MAX];
+	int fd = make_core(KERNEL, core), code;
+
+	add_targets(p, 2);
+	p->config.crash_loop_count = 1;
+	p->config.crash_loop_seconds = 3600;
+	// So much has the history of crashes.
+	limit_files(64);
+	code = captain_run(&p->config, core, false, &p->log);
+	limit_files(RLIM_INFINITY);
+	close(fd);
+	assert_int_equal(code, EXIT_FAILED);
+	assert_non_null(memmem(p->log.kept, p->log.used, "neither the log nor the mini-core", 33));
+	assert_non_null(memmem(p->log.kept, p->log.used, "attempt 3: console", 18));
+}
+
+/* Of a kernel that does not say when it died all tries are one crash, however long they take. */
+static void test_one_crash(void **state)
+{
+	struct place *p = *state;
+	CLEANUP_FREE char *text = NULL;
+	char core[MKCORE_PATH_MAX], path[2 * PATH_MAX_];
+	int fd = make_core(LARGE "key CRASHTIME=0\n", core), status;
+	struct stat st;
+	pid_t pid;
+
+	add_targets(p, 1);
+	make_slow(p);
+	p->config.crash_loop_count = 2;
+	p->config.crash_loop_seconds = 3600;
+	snprintf(path, sizeof(path), "%s/0/.lifeboat-history", p->dir);
+	pid = start(p, core);
+	while (stat(path, &st))
+		if (waitpid(pid, &status, WNOHANG))
+			fail_msg("it ended without a history");
+	assert_int_equal(kill(child_of(pid), SIGSTOP), 0);
+	while (time(NULL) <= st.st_mtime + 1)
+		usleep(WAIT_MS * 1000);
+	assert_int_equal(kill(child_of(pid), SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(fd);
+	assert_int_equal(WEXITSTATUS(status), EXIT_COMPLETE);
+	assert_int_equal(io_read_file(path, TEXT_MAX, &text, NULL, NULL), 0);
+	// Its title, and one of a crash.
+	assert_int_equal(count(text, "\n"), 2);
+}
+
 static void test_retention(void **state)
 {
 	struct place *p = *state;
@@ -576,7 +677,7 @@ static void test_orphans(void **state)
 	close(fd);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), EXIT_COMPLETE);
-	check_says(p, 1, "manifest.json", "\"outcome\": \"out-of-memory\"");
+	check_says(p, 1, "manifest.json", "\"outcome\": \"shot\"");
 	// What the killed worker had started is gone, too.
 	assert_int_equal(kill(atoi(text), 0), -1);
 }
@@ -640,7 +741,8 @@ static void test_watch(void **state)
 	watch_unshare(w, sizeof(*w));
 }
 
-int main(void)
+/* A pattern of names runs those only. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_watch),
@@ -656,11 +758,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stall, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_target_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_untold, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_loop, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_loop_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_crash, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_orphans, setup, teardown),
 	};
 
 	umask(077);
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

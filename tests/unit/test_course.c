@@ -28,6 +28,7 @@ enum behaviour {
 	LOOPS_IN_LOG, // S: killed in the tier, busy; C without it
 	DIES_IN_MINI, // X: crashes in the tier; C without it
 	DIES_AT_ONCE, // X: before the log is safe
+	SHOT_ONCE, // K: killed by somebody else, C the next time
 	REFUSES, // E: an error that it tells
 	NOTHING_TO_READ, // R
 };
@@ -65,7 +66,7 @@ static void die_in_tier(struct attempt *a, uint32_t skip, enum tier tier)
 static void behave(enum behaviour b, const struct step *s, struct attempt *a)
 {
 	bool done = b == WORKS || (b == FULL_SMALL && s->rung == COURSE_LESS) ||
-		    (b == MEMORY_FOR_HALF && s->memory_step);
+		    ((b == MEMORY_FOR_HALF || b == SHOT_ONCE) && s->memory_step);
 
 	if (b == GONE) {
 		end(a, OUTCOME_UNREACHABLE, STAGE_TARGET, MANIFEST_FAILED);
@@ -94,6 +95,8 @@ static void behave(enum behaviour b, const struct step *s, struct attempt *a)
 		end(a, OUTCOME_STUCK, STAGE_PAGES, MANIFEST_MINI);
 	else if (b == HANGS)
 		end(a, OUTCOME_LEFT, STAGE_PAGES, MANIFEST_MINI);
+	else if (b == SHOT_ONCE)
+		end(a, OUTCOME_SHOT, STAGE_PAGES, MANIFEST_MINI);
 	else if (b == REFUSES)
 		end(a, OUTCOME_FAILED, STAGE_PAGES, MANIFEST_MINI);
 	else
@@ -164,6 +167,7 @@ static const struct {
 	{"one that hangs in the kernel does not", 1, 1, {HANGS}, true, 0, "0a", EXIT_INCOMPLETE},
 	{"nor the others because of it", 2, 1, {HANGS, WORKS}, true, 0, "0a 1a", EXIT_COMPLETE},
 	{"half the memory is enough", 1, 1, {MEMORY_FOR_HALF}, false, 0, "0a 0a/1", EXIT_COMPLETE},
+	{"who was shot tries again", 2, 1, {SHOT_ONCE, WORKS}, false, 0, "0a 0a/1", EXIT_COMPLETE},
 	{"no memory at all", 1, 1, {NO_MEMORY}, false, 0, "0a 0a/1 0a/2 0l/2", EXIT_INCOMPLETE},
 	{"what one had to do with, the next has, too",
 	 2,
@@ -294,8 +298,32 @@ static void test_no_dump(void **state)
 	assert_true(course_next(&c, &a, 0, &s));
 	assert_false(course_next(&c, &a, 1, &s));
 	assert_int_equal(course_exit_code(&c, &a, 1), EXIT_REFUSED);
+	// None of them, and the next target is asked; where nothing is wanted, none is.
+	a.status = MANIFEST_FAILED;
+	assert_true(course_next(&c, &a, 1, &s));
+	assert_int_equal(s.target, 1);
+	c.nothing = true;
+	assert_false(course_next(&c, &a, 1, &s));
+	assert_int_equal(course_exit_code(&c, &a, 1), EXIT_REFUSED);
+	c.nothing = false;
+	a.status = MANIFEST_MINI;
 	a.outcome = OUTCOME_FAILED;
 	assert_int_equal(course_exit_code(&c, &a, 1), EXIT_INCOMPLETE);
+}
+
+/* A device without files has no place for them, and is not waited for. */
+static void test_no_dump_bare(void **state)
+{
+	struct attempt a = {.outcome = OUTCOME_FAILED, .stage = STAGE_DMESG};
+	struct course c = {.ntargets = 2, .wanted = 2, .no_dump = true, .bare = 2};
+	struct step s;
+
+	(void)state;
+	assert_true(course_next(&c, &a, 1, &s));
+	assert_int_equal(s.rung, COURSE_CONSOLE);
+	a = (struct attempt){.outcome = OUTCOME_COMPLETE, .status = MANIFEST_DMESG};
+	assert_false(course_next(&c, &a, 1, &s));
+	assert_int_equal(course_exit_code(&c, &a, 1), EXIT_REFUSED);
 }
 
 /* What a later try has replaced does not count any more. */
@@ -329,7 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ladder), cmocka_unit_test(test_end),
 		cmocka_unit_test(test_over),   cmocka_unit_test(test_no_dump),
-		cmocka_unit_test(test_code),
+		cmocka_unit_test(test_code),   cmocka_unit_test(test_no_dump_bare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,6 +247,15 @@ static void test_governed(void **state)
 	put("/sys/fs/pstore/dmesg-erst-1",
 	    "Restart#1 Part1\n<6>[ 2.0] Lifeboat panic record\n<6>[ 2.0] crash loop: 6 crashes\n");
 	expect("small", "crash loop: 6 crashes");
+	put_mark("\"ssh kdump@vault\"");
+	put("/sys/fs/pstore/dmesg-erst-2",
+	    "Restart#1 Part1\n<6>[ 2.0] Lifeboat panic record\n"
+	    "<7>[ 2.0] kdump_pre: no dump is wanted: /bin/check: it ended with exit code 1\n");
+	expect("small", "kdump_pre: no dump is wanted: /bin/check");
+	// What was to be kept is not there: that nothing else was wanted does not make it so.
+	put_manifest("/var/crash/127.0.0.1-2026-11-21-05:00:00", "failed",
+		     ", \"reason\": \"crash loop: 4 crashes\"");
+	expect("failed", "no dump");
 }
 
 /* Nothing on any target: what is not known is not said. */
