@@ -28,6 +28,10 @@ struct receive_conf {
 	void *ctx;
 };
 
+/* Tells whoever wants to hear it; for the parts of this. */
+void receive_tell(const struct receive_conf *conf, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /*
  * Serves the client behind the two descriptors until it says goodbye: 0. Otherwise the text says
  * what was refused and why, and the client was told, or what else ended it: ERR_NODATA when the

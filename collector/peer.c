@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/peer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+enum {
+	SLICE = 4096, // a pipe that poll() calls writable has room for that (PIPE_BUF)
+	BEAT_SECONDS = 2, // between two signs of life
+};
+
+int peer_init(struct peer *p, int in, int out, unsigned int timeout, struct err *err)
+{
+	*p = (struct peer){
+		.in = in,
+		.out = out,
+		.timeout = timeout,
+		.payload = malloc(WIRE_PAYLOAD_MAX),
+	};
+	return p->payload ? 0 : err_set(err, ERR_NOMEM, "no memory for a frame");
+}
+
+void peer_deinit(struct peer *p)
+{
+	free(p->payload);
+	p->payload = NULL;
+}
+
+/* ---- bytes in and out ---- */
+
+static int wait_for(const struct peer *p, int fd, short events, struct err *err)
+{
+	struct pollfd ready = {.fd = fd, .events = events};
+	int n;
+
+	do
+		n = poll(&ready, 1, p->timeout * 1000);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(err, "poll");
+	if (!n)
+		return err_set(err, ERR_NODATA, "the client was silent for %u seconds", p->timeout);
+	return 0;
+}
+
+static int broke(struct err *err)
+{
+	return err_set(err, ERR_NODATA, "the connection broke: %s", strerror(errno));
+}
+
+/* The bytes that were there before the connection ended. */
+static int read_some(struct peer *p, uint8_t *buf, size_t size, size_t *got, struct err *err)
+{
+	for (*got = 0; *got < size;) {
+		int rc = wait_for(p, p->in, POLLIN, err);
+		ssize_t n;
+
+		if (rc)
+			return rc;
+		n = read(p->in, buf + *got, size - *got);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n < 0)
+			return broke(err);
+		if (!n)
+			return 0;
+		*got += n;
+	}
+	return 0;
+}
+
+static int write_all(struct peer *p, const uint8_t *buf, size_t size, struct err *err)
+{
+	for (size_t done = 0; done < size;) {
+		size_t part = size - done < SLICE ? size - done : SLICE;
+		int rc = wait_for(p, p->out, POLLOUT, err);
+		ssize_t n;
+
+		if (rc)
+			return rc;
+		n = write(p->out, buf + done, part);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n < 0)
+			return broke(err);
+		done += n;
+	}
+	return 0;
+}
+
+/* ---- frames ---- */
+
+int peer_next(struct peer *p, enum wire_code *code, struct err *err)
+{
+	size_t got;
+	int rc;
+
+	*code = 0;
+	p->f = (struct wire_frame){0};
+	rc = read_some(p, p->header, sizeof(p->header), &got, err);
+	if (rc)
+		return rc;
+	if (got < sizeof(p->header))
+		return err_set(err, ERR_NODATA,
+			       got ? "the connection broke within a frame"
+				   : "the connection ended without a goodbye");
+	*code = WIRE_E_PROTOCOL;
+	rc = wire_header(p->header, true, &p->f, err);
+	if (rc)
+		return rc;
+	rc = read_some(p, p->payload, p->f.size, &got, err);
+	if (!rc && got < p->f.size)
+		rc = err_set(err, ERR_NODATA, "the connection broke within a frame");
+	if (rc) {
+		*code = 0;
+		return rc;
+	}
+	*code = WIRE_E_DIGEST;
+	return wire_check(&p->f, p->header, p->payload, err);
+}
+
+bool peer_is_quiet(const struct peer *p)
+{
+	struct pollfd ready = {.fd = p->in, .events = POLLIN};
+
+	return poll(&ready, 1, 0) == 0;
+}
+
+int peer_reply(struct peer *p, struct wire_frame *f, const void *payload, struct err *err)
+{
+	uint8_t header[WIRE_HEADER];
+	int rc;
+
+	wire_seal(f, payload, header);
+	rc = write_all(p, header, sizeof(header), err);
+	return rc || !f->size ? rc : write_all(p, payload, f->size, err);
+}
+
+int peer_refuse(struct peer *p, enum wire_code code, bool fatal, const char *text, struct err *err)
+{
+	uint8_t payload[WIRE_ERROR_MAX];
+	struct wire_frame f = {
+		.type = WIRE_ERROR,
+		.flags = fatal ? WIRE_F_FATAL : 0,
+		.size = wire_put_error(code, text, payload),
+		.seq = p->f.seq,
+		.offset = p->f.offset,
+	};
+
+	return peer_reply(p, &f, payload, err);
+}
+
+int peer_beat(struct peer *p, struct err *err)
+{
+	struct wire_frame f = {.type = WIRE_BUSY};
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec - p->beaten < BEAT_SECONDS)
+		return 0;
+	p->beaten = now.tv_sec;
+	return peer_reply(p, &f, NULL, err);
+}
