@@ -20,10 +20,12 @@
 #include "base/io.h"
 
 #define JOURNAL_PREFIX ".receive-"
+#define ROOT_LOCK      ".receive.lock"
 #define TEMP_SUFFIX    "-incomplete"
 
 enum {
 	LOCK_WAIT_MS = 5000, // for an older process of the same client to end
+	ROOT_WAIT_MS = 10000, // for others who come in or make room
 	LOCK_POLL_MS = 50,
 	LOCK_TRIES = 10, // for a journal that somebody sweeps away meanwhile
 	AWAITED_SECONDS = 600,
@@ -44,11 +46,14 @@ enum {
 	S_STREAMED = 48,
 	S_NAME_LEN = 56,
 	S_NAME = 60,
+	S_REFUSED = 264,
+	S_BAD = 272,
+	S_CODE = 280,
 	S_DIGEST = 504,
 	SLOT_SIZE = 512,
 };
 
-_Static_assert(S_NAME + WIRE_NAME_MAX <= S_DIGEST, "a record has room for a name");
+_Static_assert(S_NAME + WIRE_NAME_MAX <= S_REFUSED, "a record has room for a name");
 
 enum {
 	FLAG_OPEN = 1,
@@ -111,9 +116,19 @@ static bool is_there(int at, const char *name)
 
 int depot_open(struct depot *d, const char *root, struct err *err)
 {
-	*d = (struct depot){.root = -1, .dir = -1, .journal = -1};
+	*d = (struct depot){.root = -1, .lock = -1, .dir = -1, .journal = -1};
 	d->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return d->root < 0 ? err_sys(err, "the root %s", root) : 0;
+	if (d->root < 0)
+		return err_sys(err, "the root %s", root);
+	// No journal has that name: a prefix of theirs it has not.
+	d->lock = open_beneath(d->root, ROOT_LOCK, O_RDWR | O_CREAT, 0600);
+	if (d->lock < 0) {
+		int rc = err_sys(err, "%s/" ROOT_LOCK, root);
+
+		depot_close(d);
+		return rc;
+	}
+	return 0;
 }
 
 void depot_close(struct depot *d)
@@ -122,9 +137,11 @@ void depot_close(struct depot *d)
 		close(d->dir);
 	if (d->journal >= 0)
 		close(d->journal);
+	if (d->lock >= 0)
+		close(d->lock);
 	if (d->root >= 0)
 		close(d->root);
-	d->root = d->dir = d->journal = -1;
+	d->root = d->lock = d->dir = d->journal = -1;
 }
 
 /* ---- the journal ---- */
@@ -143,6 +160,9 @@ static void put_record(const struct depot_record *r, uint64_t generation, uint8_
 	store_le64(slot + S_SEQ, r->seq);
 	store_le64(slot + S_CHAIN, r->chain);
 	store_le64(slot + S_STREAMED, r->streamed);
+	store_le64(slot + S_REFUSED, r->refusal.seq);
+	store_le64(slot + S_BAD, r->refusal.bad);
+	store_le32(slot + S_CODE, r->refusal.code);
 	memcpy(slot + S_ID, r->id, WIRE_ID);
 	store_le32(slot + S_NAME_LEN, len);
 	memcpy(slot + S_NAME, r->file, len);
@@ -160,6 +180,9 @@ static bool get_record(const uint8_t *slot, struct depot_record *r, uint64_t *ge
 		.seq = load_le64(slot + S_SEQ),
 		.chain = load_le64(slot + S_CHAIN),
 		.streamed = load_le64(slot + S_STREAMED),
+		.refusal = {.seq = load_le64(slot + S_REFUSED),
+			    .bad = load_le64(slot + S_BAD),
+			    .code = load_le32(slot + S_CODE)},
 		.open = flags & FLAG_OPEN,
 		.failed = flags & FLAG_FAILED,
 		.committing = flags & FLAG_COMMITTING,
@@ -234,6 +257,24 @@ static pid_t holder(int fd)
 	if (fcntl(fd, F_GETLK, &lock) || lock.l_type == F_UNLCK)
 		return 0;
 	return lock.l_pid;
+}
+
+int depot_lock(const struct depot *d, struct err *err)
+{
+	for (int waited = 0; !try_lock(d->lock); waited += LOCK_POLL_MS) {
+		if (waited >= ROOT_WAIT_MS)
+			return err_set(err, ERR_STOPPED, "others have held the root for %d seconds",
+				       ROOT_WAIT_MS / 1000);
+		usleep(LOCK_POLL_MS * 1000);
+	}
+	return 0;
+}
+
+void depot_unlock(const struct depot *d)
+{
+	struct flock lock = whole_file(F_UNLCK);
+
+	fcntl(d->lock, F_SETLK, &lock);
 }
 
 /*
@@ -447,6 +488,13 @@ static int enter_old(struct depot *d, bool known, const uint8_t *id, bool resume
 	return depot_note(d, err);
 }
 
+static int make_and_open(struct depot *d, const uint8_t *id, struct err *err)
+{
+	int rc = make_dir(d, id, err);
+
+	return rc ? rc : open_dir(d, err);
+}
+
 int depot_enter(struct depot *d, const char *name, const uint8_t id[static WIRE_ID], bool resume,
 		struct err *err)
 {
@@ -457,16 +505,18 @@ int depot_enter(struct depot *d, const char *name, const uint8_t id[static WIRE_
 	rc = lock_journal(d, id, err);
 	if (rc)
 		return rc;
+	// Whoever found the directory idle before that may still be about to remove it.
+	rc = depot_lock(d, err);
+	if (rc)
+		return rc;
 	known = read_journal(d->journal, &d->rec, &d->generation);
-	if (is_there(d->root, name)) {
+	if (is_there(d->root, name))
 		rc = enter_old(d, known, id, resume, err);
-	} else if (resume) {
+	else if (resume)
 		rc = err_set(err, ERR_NOTFOUND, "%s is not there: nothing to go on with", name);
-	} else {
-		rc = make_dir(d, id, err);
-		if (!rc)
-			rc = open_dir(d, err);
-	}
+	else
+		rc = make_and_open(d, id, err);
+	depot_unlock(d);
 	// A journal that says nothing of a directory that is not ours is no use.
 	if (rc && !known && d->dir < 0)
 		unlinkat(d->root, journal_name(name).text, 0);

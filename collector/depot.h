@@ -6,7 +6,8 @@
  *
  * Beside the directory NAME lies its journal, ROOT/.receive-NAME: whose it is, and up to which
  * frame all is durable. Who holds the lock on that file writes there; the lock goes with the
- * process, so whoever was killed holds none. A record of the journal is durable before what it
+ * process, so whoever was killed holds none. A lock of the root, on ROOT/.receive.lock, keeps apart who
+ * comes in and who makes room. A record of the journal is durable before what it
  * says is told to the client, and there are two slots for it, so that one of them is always whole.
  */
 #ifndef COLLECTOR_DEPOT_H
@@ -30,11 +31,13 @@ struct depot_record {
 	bool committing; /* it is whole and gets its name: frame seq + 1 says so */
 	bool replace; /* a file of that name may be there already */
 	bool done; /* the client said goodbye: no more files come */
+	struct wire_refusal refusal; /* of the file, open or not */
 	char file[WIRE_NAME_MAX + 1];
 };
 
 struct depot {
 	int root; /* descriptors, -1 where there is none */
+	int lock;
 	int dir;
 	int journal;
 	uint64_t generation; /* of the last record */
@@ -42,7 +45,7 @@ struct depot {
 	struct depot_record rec;
 };
 
-/* Opens the root, which must be a directory. ERR_SYS. */
+/* Opens the root, which must be a directory that can be written to. ERR_SYS. */
 int depot_open(struct depot *d, const char *root, struct err *err);
 
 /* Lets go of all, also of one that could not be opened. What is on the disk stays as it is. */
@@ -58,6 +61,13 @@ void depot_close(struct depot *d);
  */
 int depot_enter(struct depot *d, const char *name, const uint8_t id[static WIRE_ID], bool resume,
 		struct err *err);
+
+/*
+ * While it is held nobody takes a crash directory, and nobody else removes any: what depot_is_busy()
+ * says stays true. ERR_STOPPED when others do not let go of it.
+ */
+int depot_lock(const struct depot *d, struct err *err);
+void depot_unlock(const struct depot *d);
 
 /* Makes d->rec durable: the caller changed it. */
 int depot_note(struct depot *d, struct err *err);

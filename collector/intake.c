@@ -90,6 +90,7 @@ static enum wire_code do_open(struct intake *in, struct err *err)
 
 	if (rec->open)
 		return out_of_turn(in, err);
+	rec->refusal = (struct wire_refusal){0};
 	if (wire_get_name(in->payload, len, name, err))
 		return WIRE_E_NAME;
 	if (!crashdir_is_file(name) ||
@@ -177,9 +178,13 @@ static enum wire_code reserve(struct intake *in, uint64_t start, uint64_t end, s
 		return intake_code(err_sys(err, "%s/%s: room for %llu bytes", in->depot->name,
 					   in->depot->rec.file, (unsigned long long)(end - start)));
 	memset(in->payload, 0, WIRE_PAYLOAD_MAX);
-	for (uint64_t at = start; at < end && !code; at += WIRE_PAYLOAD_MAX)
+	for (uint64_t at = start; at < end && !code; at += WIRE_PAYLOAD_MAX) {
+		// It may take long, and the client waits for the end of it.
+		if (peer_beat(in->peer, err))
+			return WIRE_E_IO;
 		code = put(in, in->payload,
 			   end - at < WIRE_PAYLOAD_MAX ? end - at : WIRE_PAYLOAD_MAX, at, err);
+	}
 	return code;
 }
 
@@ -273,10 +278,8 @@ static int verify(struct intake *in, const struct wire_commit *c, struct err *er
 static enum wire_code commit_refused(struct intake *in, int rc, struct err *err)
 {
 	err_prepend(err, "%s/%s", in->depot->name, in->depot->rec.file);
-	if (rc != ERR_CORRUPT)
-		return intake_code(rc);
 	in->depot->rec.failed = true;
-	return WIRE_E_DIGEST;
+	return rc == ERR_CORRUPT ? WIRE_E_DIGEST : intake_code(rc);
 }
 
 static enum wire_code do_commit(struct intake *in, struct err *err)
@@ -379,6 +382,31 @@ bool intake_is_over(enum wire_code code)
 	}
 }
 
+/*
+ * A client that has not heard of it hears of it when it comes back. What else was refused is asked
+ * for again then, and may be taken; but of an order the client goes by the first word that it had: that is
+ * durable before it is told.
+ */
+static enum wire_code note_refusal(struct intake *in, enum wire_code code, struct err *err)
+{
+	struct wire_refusal *no = &in->depot->rec.refusal;
+	struct err late = {0};
+	int rc = 0;
+
+	if (!no->code)
+		*no = (struct wire_refusal){.code = code, .bad = UINT64_MAX};
+	no->seq = in->f->seq;
+	if (in->f->flags & WIRE_F_STREAM && in->f->type == WIRE_CHUNK && in->f->offset < no->bad)
+		no->bad = in->f->offset;
+	if (in->f->type == WIRE_OPEN)
+		rc = note(in, &late);
+	else if (in->f->type == WIRE_COMMIT)
+		rc = depot_note(in->depot, &late);
+	if (rc)
+		*err = late;
+	return rc ? WIRE_E_IO : code;
+}
+
 enum wire_code intake_take(struct intake *in, struct err *err)
 {
 	uint64_t chain = wire_chain(in->chain, in->f->digest);
@@ -390,6 +418,8 @@ enum wire_code intake_take(struct intake *in, struct err *err)
 		return WIRE_E_PROTOCOL;
 	}
 	code = carry_out(in, err);
+	if (code && !intake_is_over(code))
+		code = note_refusal(in, code, err);
 	if (code && intake_is_over(code))
 		return code;
 	in->seq++;

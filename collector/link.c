@@ -78,6 +78,7 @@ static void applied_to(struct uplink *u, uint64_t seq, bool refused)
 /* All up to @seq is durable: its room in the ring is free. */
 static void acked_to(struct uplink *u, uint64_t seq)
 {
+	applied_to(u, seq, false);
 	if (u->acked_seq < seq)
 		u->tries = 0;
 	while (u->acked_seq < seq) {
@@ -85,10 +86,6 @@ static void acked_to(struct uplink *u, uint64_t seq)
 
 		u->acked += WIRE_HEADER + f.size;
 		u->acked_seq = f.seq;
-	}
-	if (u->applied < u->acked) {
-		u->applied = u->acked;
-		u->applied_seq = u->acked_seq;
 	}
 }
 
@@ -361,9 +358,29 @@ static void put_hello(struct uplink *u)
 	put_question(u, &f, payload, WIRE_WELCOME);
 }
 
-/* The other end has all up to @seq, and what came after that is sent once more. */
-static int go_on_from(struct uplink *u, uint64_t seq, struct err *err)
+/* The word of what was refused may have been lost with the connection. */
+static void learn_refusal(struct uplink *u, const struct wire_refusal *no)
 {
+	struct err why = {0};
+	int rc;
+
+	if (!no->code || no->seq < u->file.first)
+		return;
+	rc = err_set(&why, wire_code_err(no->code), "the receiver refused frame %llu%s",
+		     (unsigned long long)no->seq,
+		     wire_code_err(no->code) == ERR_NOSPC ? ", for lack of room" : "");
+	if (no->bad < u->file.bad)
+		u->file.bad = no->bad;
+	if (no->seq > u->failed_seq)
+		u->failed_seq = no->seq;
+	file_failed(u, rc, &why);
+}
+
+/* The other end has all up to the welcome's frame, and what came after that is sent once more. */
+static int go_on_from(struct uplink *u, const struct wire_welcome *w, struct err *err)
+{
+	uint64_t seq = w->seq;
+
 	if (seq < u->acked_seq || seq > u->seq)
 		return err_set(err, ERR_CORRUPT,
 			       "the receiver goes on behind frame %llu, and %llu to %llu are here: "
@@ -371,6 +388,7 @@ static int go_on_from(struct uplink *u, uint64_t seq, struct err *err)
 			       (unsigned long long)seq, (unsigned long long)u->acked_seq,
 			       (unsigned long long)u->seq);
 	acked_to(u, seq);
+	learn_refusal(u, &w->refusal);
 	u->sent = u->acked;
 	return 0;
 }
@@ -403,7 +421,7 @@ static int shake_hands(struct uplink *u, uint64_t ms, struct err *err)
 	if (!rc && !u->entered)
 		u->entered = true;
 	else if (!rc)
-		rc = go_on_from(u, u->q.welcome.seq, err);
+		rc = go_on_from(u, &u->q.welcome, err);
 	// A question that got no answer is asked again; the welcome's room is worth keeping.
 	saved.welcome = u->q.welcome;
 	saved.sent = 0;
@@ -594,7 +612,7 @@ int link_order(struct uplink *u, struct wire_frame *f, const void *payload, stru
 
 	if (!rc)
 		rc = link_wait(u, LINK_DURABLE, f->seq, err);
-	if (!rc && u->acked_seq < f->seq)
+	if (!rc && (u->acked_seq < f->seq || u->failed_seq == f->seq))
 		rc = link_health(u, err);
 	return rc;
 }

@@ -125,6 +125,7 @@ static enum wire_code greet(struct receive *r, struct err *err)
 		return code;
 	r->greeted = true;
 	w.seq = r->depot.rec.seq;
+	w.refusal = r->depot.rec.refusal;
 	r->depot.rec.done = false;
 	w.room = stock_take(&r->stock, h.room);
 	f.size = wire_put_welcome(&w, payload);

@@ -72,8 +72,8 @@ static uint64_t free_bytes(const struct stock *s)
 	return (uint64_t)vfs.f_bavail * vfs.f_frsize;
 }
 
-/* Removes what the limits say; the bytes of what stays. */
-static uint64_t remove_old(struct stock *s)
+/* Removes what the limits say, where that may be done now; the bytes of what stays. */
+static uint64_t remove_old(struct stock *s, bool may)
 {
 	uint64_t stays = 0;
 
@@ -81,7 +81,7 @@ static uint64_t remove_old(struct stock *s)
 		const struct retention_dump *d = &s->list->dumps[i];
 		struct err why = {0};
 
-		if (!d->remove) {
+		if (!d->remove || !may) {
 			stays += d->bytes;
 		} else if (retention_remove(s->depot->root, d->name, &why)) {
 			stays += d->bytes;
@@ -90,6 +90,8 @@ static uint64_t remove_old(struct stock *s)
 		} else {
 			depot_forget(s->depot, d->name);
 			receive_tell(s->conf, "%s removed to make room", d->name);
+			// Who does not hear it will be told by the next frame.
+			peer_beat(s->peer, NULL);
 		}
 	}
 	return stays;
@@ -101,10 +103,14 @@ uint64_t stock_take(struct stock *s, uint64_t want)
 	struct retention_ask ask = {.now = time(NULL), .incoming = true};
 	uint64_t own, held, used, room = UINT64_MAX;
 	struct err err = {0};
+	bool locked;
 
 	s->left = UINT64_MAX;
 	if (!stock_is_limited(s))
 		return free_bytes(s);
+	locked = !depot_lock(s->depot, &err);
+	if (!locked)
+		receive_tell(s->conf, "%s: no room is made", err.msg);
 	if (retention_scan(s->list, s->depot->root, NULL, &err))
 		receive_tell(s->conf, "%s", err.msg);
 	set_apart(s, &own, &held);
@@ -112,7 +118,9 @@ uint64_t stock_take(struct stock *s, uint64_t want)
 	ask.held = own + held;
 	ask.free = free_bytes(s);
 	retention_decide(s->list->dumps, s->list->n, l, &ask);
-	used = remove_old(s) + own + held;
+	used = remove_old(s, locked) + own + held;
+	if (locked)
+		depot_unlock(s->depot);
 	if (l->keep_bytes)
 		room = minus(l->keep_bytes, used);
 	if (l->min_free && minus(free_bytes(s), l->min_free) < room)

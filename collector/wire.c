@@ -191,6 +191,10 @@ size_t wire_put_welcome(const struct wire_welcome *w, uint8_t buf[static WIRE_WE
 	store_le32(buf + 4, w->capabilities);
 	store_le64(buf + 8, w->seq);
 	store_le64(buf + 16, w->room);
+	store_le64(buf + 24, w->refusal.seq);
+	store_le64(buf + 32, w->refusal.bad);
+	store_le32(buf + 40, w->refusal.code);
+	store_le32(buf + 44, 0);
 	return WIRE_WELCOME_SIZE;
 }
 
@@ -201,6 +205,9 @@ void wire_get_welcome(const uint8_t payload[static WIRE_WELCOME_SIZE], struct wi
 		.capabilities = load_le32(payload + 4),
 		.seq = load_le64(payload + 8),
 		.room = load_le64(payload + 16),
+		.refusal = {.seq = load_le64(payload + 24),
+			    .bad = load_le64(payload + 32),
+			    .code = load_le32(payload + 40)},
 	};
 }
 

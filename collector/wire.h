@@ -5,7 +5,7 @@
  * most WIRE_PAYLOAD_MAX; its digest covers both. All integers are little-endian.
  *
  * Whoever reads a frame checks it before anything of it is used: magic, type, who may send it,
- * sizes, digest. Both ends share these functions; what a frame does is in receive.c and uplink.c.
+ * sizes, digest. Both ends share these functions; what a frame does is in intake.c and uplink.c.
  */
 #ifndef COLLECTOR_WIRE_H
 #define COLLECTOR_WIRE_H
@@ -92,11 +92,19 @@ struct wire_hello {
 	char name[WIRE_NAME_MAX + 1]; /* of the crash directory */
 };
 
+/* What of the last file was refused, up to the frame that is durable. */
+struct wire_refusal {
+	uint32_t code; /* enum wire_code of the first refusal; 0: there was none */
+	uint64_t seq; /* the last frame that was refused */
+	uint64_t bad; /* page data from that offset on is not all there; UINT64_MAX: it is */
+};
+
 struct wire_welcome {
 	uint32_t version;
 	uint32_t capabilities; /* of those of the hello, what the server has too */
 	uint64_t seq; /* the last counted frame that is durable */
 	uint64_t room; /* bytes there is room for; UINT64_MAX: not known */
+	struct wire_refusal refusal;
 };
 
 /*
@@ -112,7 +120,7 @@ struct wire_commit {
 enum {
 	WIRE_HELLO_MIN = 16 + WIRE_ID + 1,
 	WIRE_HELLO_MAX = 16 + WIRE_ID + WIRE_NAME_MAX,
-	WIRE_WELCOME_SIZE = 24,
+	WIRE_WELCOME_SIZE = 48,
 	WIRE_COMMIT_SIZE = 32,
 	WIRE_ERROR_MIN = 4,
 	WIRE_ERROR_MAX = WIRE_ERROR_MIN + WIRE_TEXT_MAX,

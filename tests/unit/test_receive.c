@@ -4,7 +4,11 @@
  * that is full, connections that end at any byte, and a server that lies.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,8 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,10 +36,12 @@
 #include "collector/uplink.h"
 
 #define DIR_NAME "192.0.2.1-2026-11-21-03:44:59"
+#define OLD_NAME "192.0.2.1-2026-11-20-03:44:59"
 
 enum {
 	SIZE = 3 << 20, /* of a file, several times the ring */
 	RING = 256 << 10,
+	SILENT_MS = 300, /* enough for a server that has nothing to wait for */
 };
 
 struct place {
@@ -45,6 +53,8 @@ struct place {
 	unsigned int starts;
 	/* The server's process is killed when so many bytes came from the client, or went to it. */
 	size_t in_limit, out_limit;
+	bool mute; /* or what it says beyond out_limit is lost, and when the client waits, the connection */
+	bool no_fallocate; /* the server's file system cannot allocate ahead */
 };
 
 /* Carries bytes from one to the other, up to a limit; false when there are no more. */
@@ -58,6 +68,41 @@ static bool carry(int from, int to, size_t *limit)
 		return false;
 	*limit -= n;
 	return !io_write(to, buf, n, NULL);
+}
+
+/* As of a file system without it. */
+static void forbid_fallocate(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fallocate, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {.len = sizeof(filter) / sizeof(*filter), .filter = filter};
+
+	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog), 0);
+}
+
+/* Hears the server out, which sees the end of what the client says. */
+static void lose_the_rest(int server)
+{
+	char skip[4096];
+
+	shutdown(server, SHUT_WR);
+	while (read(server, skip, sizeof(skip)) > 0)
+		;
+}
+
+/* Carries what the server says; when it may be heard no longer, nothing of it. */
+static bool carry_out(const struct place *p, int server, int client, size_t *limit)
+{
+	char skip[4096];
+
+	if (*limit || !p->mute)
+		return carry(server, client, limit);
+	return read(server, skip, sizeof(skip)) > 0;
 }
 
 /* A server, and between it and the client one who ends both after so many bytes. */
@@ -77,19 +122,25 @@ static void be_server(const struct place *p, int client, size_t in_limit, size_t
 	}
 	close(pair[1]);
 	for (;;) {
+		struct timeval silent = {.tv_usec = SILENT_MS * 1000};
+		bool may_end = p->mute && !out_limit;
 		fd_set set;
 
 		FD_ZERO(&set);
 		FD_SET(client, &set);
 		FD_SET(pair[0], &set);
-		select((client > pair[0] ? client : pair[0]) + 1, &set, NULL, NULL, NULL);
+		if (!select((client > pair[0] ? client : pair[0]) + 1, &set, NULL, NULL,
+			    may_end ? &silent : NULL))
+			break;
 		if (FD_ISSET(client, &set) && !carry(client, pair[0], &in_limit))
 			break;
-		if (FD_ISSET(pair[0], &set) && !carry(pair[0], client, &out_limit))
+		if (FD_ISSET(pair[0], &set) && !carry_out(p, pair[0], client, &out_limit))
 			break;
 	}
 	// The client is done, or it is time.
-	if (in_limit && out_limit) {
+	if (p->mute && !out_limit) {
+		lose_the_rest(pair[0]);
+	} else if (in_limit && out_limit) {
 		shutdown(pair[0], SHUT_WR);
 		while (carry(pair[0], client, &out_limit))
 			;
@@ -362,6 +413,74 @@ static void test_refused_again(void **state)
 	uplink_destroy(u);
 }
 
+/*
+ * A chunk has no room, a smaller one behind it has, and of that the client hears nothing before the
+ * connection breaks: it learns where the hole is all the same.
+ */
+static void test_refusal_unheard(void **state)
+{
+	struct place *p = *state;
+	CLEANUP_FREE uint8_t *data = pattern(SIZE);
+	size_t chunk = (2 << 20) / 8 - WIRE_HEADER;
+	struct err err = {0};
+	struct uplink *u;
+
+	p->conf.ring = 2 << 20;
+	p->server.limits.keep_bytes = 600 << 10;
+	p->mute = true;
+	// The welcome, and that the file is open.
+	p->out_limit = WIRE_HEADER + WIRE_WELCOME_SIZE + WIRE_HEADER;
+	u = enter(p);
+	assert_int_equal(uplink_open(u, "vmcore", 0, &err), 0);
+	assert_int_equal(uplink_write(u, data, 3 * chunk, 0, true, &err), 0);
+	assert_int_equal(uplink_write(u, data, 1000, 3 * chunk, true, &err), 0);
+	assert_int_equal(uplink_sync(u, &err), ERR_NOSPC);
+	assert_int_equal(uplink_written(u), 2 * chunk);
+	assert_int_equal(p->starts, 2);
+	assert_int_equal(uplink_keep(u, &err), 0);
+	uplink_destroy(u);
+}
+
+/* What was refused for lack of room stays refused, though there is room after the connection broke. */
+static void test_refused_for_good(void **state)
+{
+	struct place *p = *state;
+	struct uplink *u;
+	struct err err = {0};
+
+	p->server.limits.keep_bytes = 1 << 20;
+	p->in_limit = WIRE_HEADER + 16 + WIRE_ID + strlen(DIR_NAME) + WIRE_HEADER + 6 + 1;
+	u = enter(p);
+	assert_int_equal(uplink_open(u, "vmcore", 5 << 20, &err), ERR_NOSPC);
+	p->server.limits.keep_bytes = 0;
+	err = (struct err){0};
+	if (uplink_open(u, "panic.txt", 0, &err) || uplink_write(u, "data", 4, 0, true, &err) ||
+	    uplink_commit(u, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(uplink_resumes(u), 1);
+	check_file(p, "panic.txt", (const uint8_t *)"data", 4);
+	uplink_destroy(u);
+}
+
+/* And when the word of it was lost: it was not opened. */
+static void test_refused_open_unheard(void **state)
+{
+	struct place *p = *state;
+	struct uplink *u;
+	struct err err = {0};
+
+	p->server.limits.keep_bytes = 1 << 20;
+	p->mute = true;
+	p->out_limit = WIRE_HEADER + WIRE_WELCOME_SIZE;
+	u = enter(p);
+	p->server.limits.keep_bytes = 0;
+	assert_int_equal(uplink_open(u, "vmcore", 5 << 20, &err), ERR_NOSPC);
+	assert_int_equal(p->starts, 2);
+	assert_int_equal(uplink_open(u, "vmcore", 0, &err), 0);
+	assert_int_equal(uplink_abandon(u, &err), 0);
+	uplink_destroy(u);
+}
+
 /* ---- frames by hand ---- */
 
 struct hand {
@@ -380,6 +499,8 @@ static void by_hand(const struct place *p, struct hand *h)
 		struct err err;
 
 		close(pair[0]);
+		if (p->no_fallocate)
+			forbid_fallocate();
 		_exit(receive_run(&p->server, pair[1], pair[1], &err) ? 1 : 0);
 	}
 	close(pair[1]);
@@ -418,17 +539,25 @@ static void hello(struct hand *h, uint8_t id, int flags)
 	send_frame(h, f, payload);
 }
 
+static struct wire_frame read_frame(struct hand *h, uint8_t payload[static WIRE_READ_MAX])
+{
+	uint8_t header[WIRE_HEADER];
+	struct wire_frame f = {0};
+
+	assert_int_equal(io_read(h->fd, header, sizeof(header), NULL), WIRE_HEADER);
+	assert_int_equal(wire_header(header, false, &f, NULL), 0);
+	assert_int_equal(io_read(h->fd, payload, f.size, NULL), f.size);
+	assert_int_equal(wire_check(&f, header, payload, NULL), 0);
+	return f;
+}
+
 /* Reads frames up to one of that type: its number; for an error, its code. */
 static uint64_t expect(struct hand *h, uint16_t type)
 {
 	for (;;) {
-		uint8_t header[WIRE_HEADER], payload[WIRE_READ_MAX];
-		struct wire_frame f;
+		uint8_t payload[WIRE_READ_MAX];
+		struct wire_frame f = read_frame(h, payload);
 
-		assert_int_equal(io_read(h->fd, header, sizeof(header), NULL), WIRE_HEADER);
-		assert_int_equal(wire_header(header, false, &f, NULL), 0);
-		assert_int_equal(io_read(h->fd, payload, f.size, NULL), f.size);
-		assert_int_equal(wire_check(&f, header, payload, NULL), 0);
 		if (f.type == type)
 			return type == WIRE_ERROR     ? load_le32(payload)
 			       : type == WIRE_WELCOME ? load_le64(payload + 8)
@@ -618,6 +747,90 @@ static void test_killed_before_ack(void **state)
 	assert_int_equal(load(p, "vmcore-incomplete", got, 8), 8);
 }
 
+/* Room that zeros make takes its time: the client hears that it goes on before it hears the end. */
+static void test_reserve_with_zeros(void **state)
+{
+	static const uint8_t end[8] = {0, 0, 0x30};
+	struct place *p = *state;
+	uint8_t payload[WIRE_READ_MAX];
+	struct hand h;
+
+	p->no_fallocate = true;
+	by_hand(p, &h);
+	hello(&h, 1, 0);
+	open_file(&h);
+	send_frame(&h, (struct wire_frame){.type = WIRE_RESERVE, .size = 8}, end);
+	assert_int_equal(read_frame(&h, payload).type, WIRE_BUSY);
+	assert_int_equal(read_frame(&h, payload).type, WIRE_ACK);
+	hang_up_hand(&h);
+	assert_int_equal(load(p, "vmcore-incomplete", payload, sizeof(payload)), sizeof(payload));
+}
+
+static bool is_in_root(const struct place *p, const char *name)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s", p->root, name);
+	return !access(path, F_OK);
+}
+
+/* The root, held as by another process that makes room; with an old dump in it. */
+static void hold_root(const struct place *p, struct depot *d)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/" OLD_NAME, p->root);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(depot_open(d, p->root, NULL), 0);
+	assert_int_equal(depot_lock(d, NULL), 0);
+}
+
+static bool is_silent(const struct hand *h)
+{
+	struct pollfd said = {.fd = h->fd, .events = POLLIN};
+
+	return !poll(&said, 1, SILENT_MS);
+}
+
+/* While somebody makes room, nobody takes a directory: it might be the one that goes. */
+static void test_enter_waits(void **state)
+{
+	struct place *p = *state;
+	struct depot d;
+	struct hand h;
+
+	hold_root(p, &d);
+	by_hand(p, &h);
+	hello(&h, 1, 0);
+	assert_true(is_silent(&h));
+	assert_false(is_in_root(p, DIR_NAME));
+	depot_close(&d);
+	assert_int_equal(expect(&h, WIRE_WELCOME), 0);
+	assert_true(is_in_root(p, DIR_NAME));
+	hang_up_hand(&h);
+}
+
+/* And nobody else removes anything. */
+static void test_one_makes_room(void **state)
+{
+	struct place *p = *state;
+	struct depot d;
+	struct hand h;
+
+	p->server.limits.keep_dumps = 1;
+	by_hand(p, &h);
+	hello(&h, 1, 0);
+	assert_int_equal(expect(&h, WIRE_WELCOME), 0);
+	hold_root(p, &d);
+	send_frame(&h, (struct wire_frame){.type = WIRE_SPACE}, NULL);
+	assert_true(is_silent(&h));
+	assert_true(is_in_root(p, OLD_NAME));
+	depot_close(&d);
+	expect(&h, WIRE_ROOM);
+	assert_false(is_in_root(p, OLD_NAME));
+	hang_up_hand(&h);
+}
+
 /* A record of the journal that was torn is not believed: the one before it counts. */
 static void test_torn_journal(void **state)
 {
@@ -729,6 +942,9 @@ int main(void)
 		cmocka_unit_test(test_cut_connections),
 		TEST(test_no_space),
 		TEST(test_refused_again),
+		TEST(test_refusal_unheard),
+		TEST(test_refused_for_good),
+		TEST(test_refused_open_unheard),
 		TEST(test_awaited),
 		TEST(test_replayed_chunk),
 		TEST(test_missing_chunk),
@@ -737,6 +953,9 @@ int main(void)
 		TEST(test_whose_it_is),
 		TEST(test_killed_before_ack),
 		TEST(test_torn_journal),
+		TEST(test_reserve_with_zeros),
+		TEST(test_enter_waits),
+		TEST(test_one_makes_room),
 		TEST(test_lying_server),
 		TEST(test_no_server),
 	};
