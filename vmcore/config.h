@@ -31,7 +31,7 @@ enum {
 };
 
 enum config_target_kind {
-	CONFIG_TARGET_LOCAL, /* no target key: `path` on a file system that is mounted already */
+	CONFIG_TARGET_LOCAL, /* no target key, or fallback local: a directory that is mounted already */
 	CONFIG_TARGET_FS, /* <fstype> <device|LABEL=|UUID=> */
 	CONFIG_TARGET_RAW, /* raw <device> */
 	CONFIG_TARGET_NFS, /* nfs <host:/export> */

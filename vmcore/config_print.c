@@ -11,9 +11,13 @@ static void print_fallback(const struct config_target *t, print_fn out, void *ct
 {
 	char line[3 * CONFIG_VALUE_MAX + 64];
 
-	snprintf(line, sizeof(line), "%s %s path=%s%s%s method=%s limit=%u", config_target_name(t),
-		 t->where, t->path, t->sshkey[0] ? " sshkey=" : "", t->sshkey,
-		 config_method_names[t->method], t->limit);
+	if (t->kind == CONFIG_TARGET_LOCAL)
+		snprintf(line, sizeof(line), "%s %s limit=%u", config_target_name(t), t->path,
+			 t->limit);
+	else
+		snprintf(line, sizeof(line), "%s %s path=%s%s%s method=%s limit=%u",
+			 config_target_name(t), t->where, t->path, t->sshkey[0] ? " sshkey=" : "",
+			 t->sshkey, config_method_names[t->method], t->limit);
 	out(ctx, "fallback", line);
 }
 

@@ -8,6 +8,13 @@
 #include "vmcore/config_priv.h"
 #include "vmcore/remote.h"
 
+/* A directory of the running system: as such only behind "fallback", else it is what `path` names. */
+static const struct config_key local_key = {
+	.name = "local",
+	.kind = KEY_TARGET,
+	.target = CONFIG_TARGET_LOCAL,
+};
+
 enum {
 	FALLBACK_WORDS = 96, /* bytes of a printed line beside place, path and key */
 };
@@ -38,6 +45,8 @@ static const char *wrong_place(const struct config_key *key, const char *value)
 			return "a device under /dev, LABEL=... or UUID=...";
 		if (key->target == CONFIG_TARGET_RAW && !is_device(value))
 			return "a device under /dev";
+		if (key->target == CONFIG_TARGET_LOCAL && value[0] != '/')
+			return "a directory of this system, which begins with '/'";
 	}
 	return strpbrk(value, " \t\r\v\f") ? "one word" : NULL;
 }
@@ -123,7 +132,7 @@ static int take_target_option(struct config_reader *p, char *word, struct config
 	if (!value || !*value)
 		return config_wrong(p, p->line, err, "fallback: expected name=value, found '%.64s'",
 				    word);
-	if (strcmp(word, "path") == 0)
+	if (strcmp(word, "path") == 0 && f->target.kind != CONFIG_TARGET_LOCAL)
 		return config_take_path(p, value, f->target.path, err);
 	if (strcmp(word, "sshkey") == 0 && value[0] == '/') {
 		snprintf(f->target.sshkey, sizeof(f->target.sshkey), "%s", value);
@@ -145,6 +154,25 @@ static int take_target_option(struct config_reader *p, char *word, struct config
 		word, value);
 }
 
+static const struct config_key *target_key(const char *name)
+{
+	for (size_t i = 0; i < config_nkeys; i++)
+		if (config_keys[i].kind == KEY_TARGET && strcmp(config_keys[i].name, name) == 0)
+			return &config_keys[i];
+	return strcmp(name, local_key.name) == 0 ? &local_key : NULL;
+}
+
+/* Of a local one the place is its path, and nothing else may name one. */
+static int fill_fallback(struct config_reader *p, const struct config_key *key, const char *where,
+			 struct config_target *t, struct err *err)
+{
+	fill_target(key, where, t);
+	if (key != &local_key)
+		return 0;
+	t->where[0] = '\0';
+	return config_take_path(p, where, t->path, err);
+}
+
 /* "KIND WHERE [name=value]...". */
 int config_take_fallback(struct config_reader *p, const char *value, struct err *err)
 {
@@ -153,15 +181,15 @@ int config_take_fallback(struct config_reader *p, const char *value, struct err 
 	const char *where, *expected;
 	char line[CONFIG_VALUE_MAX];
 	char *word, *save;
+	int rc;
 
 	if (p->nfallbacks == CONFIG_FALLBACKS_MAX)
 		return config_wrong(p, p->line, err, "fallback: more than %d targets in all",
 				    CONFIG_TARGETS_MAX);
 	snprintf(line, sizeof(line), "%s", value);
 	word = strtok_r(line, " \t\r\v\f", &save);
-	for (size_t i = 0; word && i < config_nkeys; i++)
-		if (config_keys[i].kind == KEY_TARGET && strcmp(config_keys[i].name, word) == 0)
-			key = &config_keys[i];
+	if (word)
+		key = target_key(word);
 	where = strtok_r(NULL, " \t\r\v\f", &save);
 	if (!key || !where)
 		return config_wrong(
@@ -173,13 +201,12 @@ int config_take_fallback(struct config_reader *p, const char *value, struct err 
 	if (expected)
 		return config_wrong(p, p->line, err, "fallback %s: expected %s, found '%.64s'",
 				    key->name, expected, where);
-	while ((word = strtok_r(NULL, " \t\r\v\f", &save))) {
-		int rc = take_target_option(p, word, &f, err);
-
-		if (rc)
-			return rc;
-	}
-	fill_target(key, where, &f.target);
+	rc = fill_fallback(p, key, where, &f.target, err);
+	while (!rc && (word = strtok_r(NULL, " \t\r\v\f", &save)))
+		rc = take_target_option(p, word, &f, err);
+	// What was wrong with it is a note where it is no error; a directory is needed all the same.
+	if (rc || (key == &local_key && !f.target.path[0]))
+		return rc;
 	p->fallbacks[p->nfallbacks++] = f;
 	return 0;
 }

@@ -13,8 +13,9 @@ golden_needs lifeboat lifeboat-collect
 modules=$work/modules
 mkdir -p "$modules" "$work/hooks"
 : > "$modules/modules.dep"
-printf 'kernel/fs/%s.ko\n' ext4/ext4 nfs/nfs > "$modules/modules.builtin"
+printf 'kernel/fs/%s.ko\n' ext4/ext4 nfs/nfs fuse/virtiofs > "$modules/modules.builtin"
 cd "$work" || exit 1
+generic=(--generic virtio)
 
 # build CONFIGURATION-LINE...: the initrd, unpacked in tree; what was said is in said.
 build()
@@ -23,7 +24,7 @@ build()
 	mkdir tree
 	printf '%s\n' "$@" > lifeboat.conf
 	code=0
-	"$OLDPWD/initrd/lifeboat-mkinitrd" -c lifeboat.conf -k test -o initrd.img --generic virtio \
+	"$OLDPWD/initrd/lifeboat-mkinitrd" -c lifeboat.conf -k test -o initrd.img "${generic[@]}" \
 		--modules-dir "$modules" --kernel-config /dev/null --compress none \
 		--lifeboat "$out/lifeboat" --collector "$out/lifeboat-collect" > said 2>&1 || code=$?
 	[[ $code != 0 ]] || (cd tree && cpio -id --quiet < ../initrd.img)
@@ -58,4 +59,23 @@ build 'path /var/crash'
 ended 1 'no target for another machine'
 check 'it says so, too' says 'names no target; an initrd for another machine needs a target'
 
+# A directory of this machine, of which a findmnt here says where it lies.
+generic=()
+mkdir -p bin
+cat > bin/findmnt << 'END'
+#!/bin/sh
+case $3 in
+SOURCE) echo crashes ;;
+FSTYPE) echo virtiofs ;;
+TARGET) echo / ;;
+FSROOT) echo /sub ;;
+esac
+END
+chmod 755 bin/findmnt
+PATH=$PWD/bin:$PATH
+build 'nfs server:/dumps' 'network none' 'fallback local /srv/no/such limit=9'
+ended 0 'a directory of this machine'
+check 'the initrd has its file system' \
+	grep -qx 'fallback virtiofs crashes path=/sub/srv/no/such limit=9' tree/etc/lifeboat.conf
+check 'and the first target as it was' grep -qx 'nfs server:/dumps' tree/etc/lifeboat.conf
 finish
