@@ -17,6 +17,7 @@
 #include "collector/captain.h"
 #include "collector/dmesg.h"
 #include "collector/dump.h"
+#include "collector/fence.h"
 #include "collector/hooks.h"
 #include "collector/input.h"
 #include "collector/log.h"
@@ -262,6 +263,7 @@ static int run_by_config(const struct dumpopts *o, struct log *log)
 {
 	CLEANUP_FREE struct config *c = calloc(1, sizeof(*c));
 	const char *input = o->noperands ? o->operands[0] : PROC_VMCORE;
+	CLEANUP_CLOSE int fence = -1;
 	struct err err = {0};
 	int rc;
 
@@ -277,6 +279,8 @@ static int run_by_config(const struct dumpopts *o, struct log *log)
 	}
 	if (rc && !o->appliance)
 		return EXIT_CONFIG;
+	if (o->appliance && fence_start(c, log, &fence, &err))
+		log_line(log, LOG_ERROR, "warning: %s", err.msg);
 	if (o->appliance && !dump_is_wanted(c, log, &err))
 		return captain_refuse(c, input, err.msg, log);
 	return captain_run(c, input, o->appliance, log);

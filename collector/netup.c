@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,7 +24,8 @@
 #include "vmcore/netconf.h"
 #include "vmcore/netstate.h"
 
-#define UP_FILE "/run/lifeboat/network-up"
+#define UP_FILE	  "/run/lifeboat/network-up"
+#define LOCK_FILE "/run/lifeboat/network-lock"
 
 enum {
 	POLL_MS = 100,
@@ -327,14 +329,25 @@ static bool still_listening(struct netup *u)
 }
 
 /* With an address of one family, and every host reached by it, nobody waits for the other. */
+/* Hosts that are waited for. Nodes of a cluster are not: it may be one of them that is down. */
+static size_t count_targets(const struct netup *u)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < u->conf.nhosts; i++)
+		n += !u->conf.hosts[i].node;
+	return n;
+}
+
 static bool all_hosts_served(struct netup *u)
 {
+	size_t targets = count_targets(u);
 	struct netstate_route way;
 
 	if (!u->conf.nhosts)
 		return false;
 	for (size_t i = 0; i < u->conf.nhosts; i++) {
-		bool served = false;
+		bool served = u->conf.hosts[i].node && targets;
 
 		for (size_t j = 0; j < u->conf.hosts[i].nips && !served; j++)
 			served = !netstate_way(&u->nl, &u->conf.hosts[i].ips[j], &way, NULL);
@@ -543,6 +556,8 @@ static int wait_hosts(struct netup *u, struct err *err)
 		some = ways = false;
 		all = true;
 		for (size_t i = 0; i < u->conf.nhosts; i++) {
+			if (u->conf.hosts[i].node)
+				continue;
 			try_host(u, &u->conf.hosts[i], send, &states[i]);
 			some = some || states[i].answers;
 			all = all && states[i].answers;
@@ -556,8 +571,9 @@ static int wait_hosts(struct netup *u, struct err *err)
 		pause_a_little();
 	}
 	for (size_t i = 0; i < u->conf.nhosts; i++)
-		say_host(u, &u->conf.hosts[i], &states[i]);
-	if (some || !u->conf.nhosts)
+		if (!u->conf.hosts[i].node)
+			say_host(u, &u->conf.hosts[i], &states[i]);
+	if (some || !count_targets(u))
 		return 0;
 	return fail(u, err, "no target can be reached");
 }
@@ -629,24 +645,40 @@ int netup_run(const struct netup_request *r, struct err *err)
 	return rc;
 }
 
+/* One process at a time; -1: another had it all the time, or there is nothing to lock. */
+static int take_turn(uint64_t end_ms)
+{
+	int fd;
+
+	mkdir("/run", 0755);
+	mkdir("/run/lifeboat", 0700);
+	fd = open(LOCK_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && log_now_ms() < end_ms)
+		pause_a_little();
+	return fd;
+}
+
 int netup_ensure(uint64_t limit_ms, struct log *log, struct err *err)
 {
-	const struct netup_request r = {
-		.file = NETCONF_FILE,
-		.etc = "/etc",
-		.limit_ms = limit_ms,
-		.log = log,
-	};
+	uint64_t end = log_now_ms() + (limit_ms ? limit_ms : NETUP_LIMIT_MS), now;
+	struct netup_request r = {.file = NETCONF_FILE, .etc = "/etc", .log = log};
+	CLEANUP_CLOSE int turn = -1;
 	int fd, rc;
 
 	if (access(NETCONF_FILE, F_OK) || !access(UP_FILE, F_OK))
 		return 0;
+	turn = take_turn(end);
+	if (!access(UP_FILE, F_OK))
+		return 0;
+	now = log_now_ms();
+	if (now >= end)
+		return err_set(err, ERR_LIMIT,
+			       "network: another process did not bring it up in time");
+	r.limit_ms = end - now;
 	rc = netup_run(&r, err);
 	if (rc)
 		return rc;
 	// By it another process knows: each attempt at a target is one of its own.
-	mkdir("/run", 0755);
-	mkdir("/run/lifeboat", 0700);
 	fd = open(UP_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		close(fd);

@@ -32,8 +32,8 @@ struct netup_request {
 int netup_run(const struct netup_request *r, struct err *err);
 
 /*
- * For a target that needs the network: brings it up by NETCONF_FILE unless it is up already. An
- * earlier failure is no reason not to try again. Without a description the network is somebody
+ * For a target that needs the network: brings it up by NETCONF_FILE unless it is up already, one
+ * process at a time. An earlier failure is no reason not to try again. Without a description the network is somebody
  * else's: 0.
  */
 int netup_ensure(uint64_t limit_ms, struct log *log, struct err *err);

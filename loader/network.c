@@ -37,7 +37,7 @@ static int way(void *ctx, const struct netconf_ip *to, struct netstate_route *re
 	return netstate_way(ctx, to, ret, err);
 }
 
-static int want_host(struct network *w, const char *name, size_t len, struct err *err)
+static int want_host(struct network *w, const char *name, size_t len, bool node, struct err *err)
 {
 	struct netconf_host *h = &w->hosts[w->nhosts];
 
@@ -50,6 +50,7 @@ static int want_host(struct network *w, const char *name, size_t len, struct err
 		return err_set(err, ERR_LIMIT, "more than %d hosts", NETCONF_HOSTS_MAX);
 	memcpy(h->name, name, len);
 	h->name[len] = '\0';
+	h->node = node;
 	w->nhosts++;
 	return 0;
 }
@@ -64,12 +65,27 @@ static int want_target(struct network *w, const struct config_target *t, struct 
 	if (t->kind == CONFIG_TARGET_SSH && strchr(host, '@'))
 		host = strrchr(host, '@') + 1;
 	if (host[0] == '[')
-		return want_host(w, host + 1, strcspn(host + 1, "]"), err);
+		return want_host(w, host + 1, strcspn(host + 1, "]"), false, err);
 	if (t->kind == CONFIG_TARGET_NFS)
 		end = strstr(host, ":/");
 	else
 		end = strchr(host, ':') == strrchr(host, ':') ? strchr(host, ':') : NULL;
-	return want_host(w, host, end ? (size_t)(end - host) : strlen(host), err);
+	return want_host(w, host, end ? (size_t)(end - host) : strlen(host), false, err);
+}
+
+/* fence_kdump_nodes; one that is a target, too, is that. */
+static int want_nodes(struct network *w, struct err *err)
+{
+	const char *text = w->config.fence_nodes;
+	int rc = 0;
+
+	for (size_t len; !rc && *text; text += len) {
+		text += strspn(text, " \t");
+		len = strcspn(text, " \t");
+		if (len)
+			rc = want_host(w, text, len, true, err);
+	}
+	return rc;
 }
 
 static int find_hosts(struct network *w, struct err *err)
@@ -77,10 +93,10 @@ static int find_hosts(struct network *w, struct err *err)
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < w->ctx->nwords; i++)
-		rc = want_host(w, w->ctx->words[i], strlen(w->ctx->words[i]), err);
+		rc = want_host(w, w->ctx->words[i], strlen(w->ctx->words[i]), false, err);
 	for (size_t i = 0; !rc && !w->ctx->nwords && i < w->config.ntargets; i++)
 		rc = want_target(w, &w->config.targets[i], err);
-	return rc;
+	return rc || w->ctx->nwords ? rc : want_nodes(w, err);
 }
 
 /* All by the kernel's own account of the running system. */

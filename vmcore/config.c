@@ -48,6 +48,7 @@ void config_default(struct config *c)
 		.crash_loop_seconds = CRASH_LOOP_SECONDS_DEFAULT,
 		.network = "auto",
 		.network_timeout = NETWORK_TIMEOUT_DEFAULT,
+		.fence = {.port = CONFIG_FENCE_PORT, .interval = CONFIG_FENCE_INTERVAL},
 	};
 	dumpopts_default(&c->collect);
 }
@@ -289,6 +290,8 @@ static int take(struct config_reader *p, const struct config_key *key, const cha
 		return one_of(p, key, value, "0", "1", err);
 	case KEY_YES_NO:
 		return one_of(p, key, value, "yes", "no", err);
+	case KEY_FENCE:
+		return config_take_fence(p, value, err);
 	case KEY_DRACUT:
 		take_dracut(p, value);
 		return 0;

@@ -70,6 +70,18 @@ enum config_call {
 	CONFIG_CALL_SEGMENTS, /* kexec_load(2): we do */
 };
 
+/* How nodes of a cluster are told of the capture: fence_kdump_args. */
+struct config_fence {
+	unsigned int port, interval; /* UDP; seconds from one message to the next */
+	unsigned int count; /* so many, 0: until the capture ends */
+	unsigned int family; /* 4, 6; 0: both */
+};
+
+enum {
+	CONFIG_FENCE_PORT = 7410,
+	CONFIG_FENCE_INTERVAL = 10,
+};
+
 /* Something odd that is no error: kept for the log, with its line. */
 struct config_note {
 	unsigned int line;
@@ -114,6 +126,8 @@ struct config {
 
 	char network[CONFIG_VALUE_MAX]; /* "auto", "none" or docs/network.md; default auto */
 	unsigned int network_timeout; /* seconds; 60 */
+	char fence_nodes[CONFIG_VALUE_MAX]; /* hosts, blanks between them; "": none */
+	struct config_fence fence;
 	char notify[CONFIG_VALUE_MAX]; /* run at boot for each new receipt; "": nothing */
 
 	/* Of kdump.conf, for the builder of the initrd and later features. */

@@ -17,7 +17,6 @@
 #define SECONDS(member, most) \
 	.kind = KEY_NUMBER, AT(member), .max = most, .unit = "a number of seconds"
 
-#define NO_FENCE   "fence_kdump messages are not sent by this version"
 #define DEPRECATED "deprecated in kdump.conf, has no effect; remove it"
 
 /* Keys of kdump.conf(5), then ours. */
@@ -47,8 +46,8 @@ const struct config_key config_keys[] = {
 	{"force_rebuild", PLAIN(KEY_ZERO_ONE)},
 	{"force_no_rebuild", PLAIN(KEY_ZERO_ONE)},
 	{"dracut_args", PLAIN(KEY_DRACUT)},
-	{"fence_kdump_args", NOTED(NO_FENCE)},
-	{"fence_kdump_nodes", NOTED(NO_FENCE)},
+	{"fence_kdump_args", PLAIN(KEY_FENCE)},
+	{"fence_kdump_nodes", TEXT(fence_nodes)},
 	{"auto_reset_crashkernel", PLAIN(KEY_YES_NO)},
 	{"net", NOTED(DEPRECATED)},
 	{"options", NOTED(DEPRECATED)},

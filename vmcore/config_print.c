@@ -46,6 +46,8 @@ static void print_numbers(const struct config *c, print_fn out, void *ctx)
 void config_print(const struct config *c,
 		  void (*out)(void *ctx, const char *key, const char *value), void *ctx)
 {
+	char text[80];
+
 	if (c->targets[0].kind != CONFIG_TARGET_LOCAL)
 		out(ctx, config_target_name(&c->targets[0]), c->targets[0].where);
 	out(ctx, "path", c->path);
@@ -58,6 +60,10 @@ void config_print(const struct config *c,
 	out(ctx, "load_with", config_call_names[c->load_with]);
 	out(ctx, "ssh_method", config_method_names[c->ssh_method]);
 	out(ctx, "watchdog", c->watchdog);
+	if (c->fence_nodes[0]) {
+		config_fence_text(&c->fence, text, sizeof(text));
+		out(ctx, "fence_kdump_args", text);
+	}
 	print_numbers(c, out, ctx);
 	for (size_t i = 0; i < config_nkeys; i++) {
 		const char *value = (const char *)c + config_keys[i].offset;

@@ -39,6 +39,7 @@ enum key_kind {
 	KEY_CPUS,
 	KEY_ZERO_ONE,
 	KEY_YES_NO,
+	KEY_FENCE,
 	KEY_DRACUT,
 	KEY_NOTED, /* nothing to keep; the note says why */
 };
@@ -96,6 +97,10 @@ bool config_read_method(const char *value, enum config_method *ret);
  * where the slash that is put in front does not fit.
  */
 int config_take_path(struct config_reader *p, const char *value, char *out, struct err *err);
+
+/* fence_kdump_args, and what stands for them. */
+int config_take_fence(struct config_reader *p, const char *value, struct err *err);
+void config_fence_text(const struct config_fence *f, char *buf, size_t room);
 
 /* The value of a target's own line, of a line with fallback, and what both take from other keys. */
 int config_take_target(struct config_reader *p, const struct config_key *key, const char *value,

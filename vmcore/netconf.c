@@ -482,7 +482,7 @@ static int read_route(struct netconf *n, const struct line *line, struct err *er
 	return rc;
 }
 
-/* host NAME dns|files IP... */
+/* host NAME dns|files|node IP... */
 static int read_host(struct netconf *n, const struct line *line, struct err *err)
 {
 	struct netconf_host *h = &n->hosts[n->nhosts];
@@ -493,9 +493,10 @@ static int read_host(struct netconf *n, const struct line *line, struct err *err
 			     NETCONF_HOSTS_MAX, NETCONF_HOST_ADDRESSES_MAX);
 	if (rc)
 		return rc;
-	*h = (struct netconf_host){.files = strcmp(line->words[2], "files") == 0};
-	if (!h->files && strcmp(line->words[2], "dns") != 0)
-		return err_set(err, ERR_USAGE, "'%s': want dns or files", line->words[2]);
+	*h = (struct netconf_host){.files = strcmp(line->words[2], "files") == 0,
+				   .node = strcmp(line->words[2], "node") == 0};
+	if (!h->files && !h->node && strcmp(line->words[2], "dns") != 0)
+		return err_set(err, ERR_USAGE, "'%s': want dns, files or node", line->words[2]);
 	rc = read_text(line->words[1], h->name, sizeof(h->name), err);
 	for (size_t i = 3; !rc && i < line->n; i++)
 		rc = netconf_parse_ip(line->words[i], &h->ips[h->nips++], err);
@@ -735,7 +736,10 @@ int netconf_print(const struct netconf *n, char *buf, size_t room, struct err *e
 	if (n->search[0])
 		put(&t, "search %s\n", n->search);
 	for (size_t i = 0; i < n->nhosts; i++) {
-		put(&t, "host %s %s", n->hosts[i].name, n->hosts[i].files ? "files" : "dns");
+		put(&t, "host %s %s", n->hosts[i].name,
+		    n->hosts[i].node	? "node"
+		    : n->hosts[i].files ? "files"
+					: "dns");
 		for (size_t j = 0; j < n->hosts[i].nips; j++)
 			put_ip(&t, " ", &n->hosts[i].ips[j]);
 		put(&t, "\n");

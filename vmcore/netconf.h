@@ -20,7 +20,7 @@ enum {
 	NETCONF_LINKS_MAX = 32,
 	NETCONF_ADDRESSES_MAX = 16,
 	NETCONF_ROUTES_MAX = 32,
-	NETCONF_HOSTS_MAX = 8,
+	NETCONF_HOSTS_MAX = 40, /* 8 targets and the nodes of a cluster */
 	NETCONF_HOST_ADDRESSES_MAX = 8,
 	NETCONF_SERVERS_MAX = 3, /* MAXNS of resolv.conf(5) */
 	NETCONF_TARGETS_MAX = 16, /* arp_ip_target, BOND_MAX_ARP_TARGETS */
@@ -116,6 +116,7 @@ struct netconf_host {
 	struct netconf_ip ips[NETCONF_HOST_ADDRESSES_MAX]; /* in the order of preference */
 	size_t nips;
 	bool files; /* known from /etc/hosts: name servers are not asked */
+	bool node; /* of a cluster: told of the capture, and not waited for */
 };
 
 struct netconf {

@@ -59,6 +59,11 @@ build 'path /var/crash'
 ended 1 'no target for another machine'
 check 'it says so, too' says 'names no target; an initrd for another machine needs a target'
 
+build 'ext4 LABEL=dump' 'network any:dhcp' 'fence_kdump_nodes 192.0.2.4'
+ended 0 'a node of a cluster'
+check 'the network is there for it' grep -qx 'host 192.0.2.4 node 192.0.2.4' tree/etc/lifeboat/network
+check 'and it is named' grep -qx 'fence_kdump_nodes 192.0.2.4' tree/etc/lifeboat.conf
+
 # A directory of this machine, of which a findmnt here says where it lies.
 generic=()
 mkdir -p bin

@@ -251,6 +251,20 @@ static void test_stack(void **state)
 	     "host vault.example.org dns 192.0.2.9\n");
 }
 
+/* A node of a cluster is told apart from a target, on the way there and back. */
+static void test_node(void **state)
+{
+	static const char text[] = "host a.example.org node 192.0.2.9\n"
+				   "host b.example.org dns 192.0.2.8\n";
+	struct machine *m = *state;
+	struct err err = {0};
+
+	assert_int_equal(netconf_parse(&m->conf, "text", text, strlen(text), &err), 0);
+	assert_true(m->conf.hosts[0].node);
+	assert_false(m->conf.hosts[1].node);
+	says(&m->conf, text);
+}
+
 static void test_two_cards(void **state)
 {
 	struct machine *m = *state;
@@ -510,6 +524,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_links, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stack, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_node, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_cards, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dhcp, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_covering_address, setup, teardown),
