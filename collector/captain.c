@@ -29,6 +29,7 @@
 #include "collector/deadline.h"
 #include "collector/hooks.h"
 #include "collector/log.h"
+#include "collector/lowwater.h"
 #include "collector/manifest.h"
 #include "collector/oom.h"
 #include "collector/watch.h"
@@ -51,6 +52,7 @@ enum {
 /* What all processes see. */
 struct shared {
 	struct log log;
+	struct lowwater low; // of the whole machine
 	struct watch report; // of who writes the last manifests
 	struct watch watches[COURSE_ATTEMPTS_MAX]; // one for each attempt
 };
@@ -209,6 +211,7 @@ static void watch_over(struct captain *c, struct worker *w)
 	deadline_begin(&w->deadline, &c->limits, &p);
 	while (!has_ended(w, POLL_MS)) {
 		take_pulse(w, &p);
+		lowwater_sample(&c->shared->low);
 		switch (deadline_check(&w->deadline, &p, &why, &progress)) {
 		case VERDICT_GO_ON:
 			break;
@@ -443,6 +446,7 @@ static void try_step(struct captain *c, const struct step *step)
 		.input = c->input,
 		.log = c->log,
 		.watch = w.watch,
+		.low = &c->shared->low,
 		.step = *step,
 		.run = c->run,
 		.time = c->time,
@@ -523,6 +527,7 @@ static void report_to(struct captain *c, unsigned int t)
 		.job = {.config = c->config,
 			.log = c->log,
 			.watch = w.watch,
+			.low = &c->shared->low,
 			.step = {.target = t},
 			.run = c->run,
 			.time = c->time,

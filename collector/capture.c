@@ -16,6 +16,7 @@
 #include "collector/dump.h"
 #include "collector/input.h"
 #include "collector/log.h"
+#include "collector/lowwater.h"
 #include "collector/manifest.h"
 #include "collector/mini.h"
 #include "collector/plan.h"
@@ -112,6 +113,9 @@ static void leave_body(struct capture *c)
 	size_t len;
 
 	c->m.total_ms = log_now_ms() - c->start_ms;
+	lowwater_sample(c->job->low);
+	c->m.low_kib = c->job->low ? c->job->low->kib : 0;
+	c->m.budget_kib = c->watch->memory >> 10;
 	c->watch->body_size = 0;
 	len = manifest_body(&c->m, c->watch->body, sizeof(c->watch->body));
 	c->watch->body_size = len;

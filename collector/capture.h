@@ -17,6 +17,7 @@
 
 struct config;
 struct log;
+struct lowwater;
 struct watch;
 
 struct capture_job {
@@ -24,6 +25,7 @@ struct capture_job {
 	const char *input; /* /proc/vmcore */
 	struct log *log; /* shared with the supervisor */
 	struct watch *watch; /* the same: the result is left here */
+	struct lowwater *low; /* the same; NULL: nobody keeps it */
 	struct step step; /* what is to be done */
 	uint64_t run; /* random, the same for all attempts on this crash */
 	uint64_t

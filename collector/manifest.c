@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "collector/course.h"
+#include "collector/lowwater.h"
 #include "collector/pageclass.h"
 #include "collector/plan.h"
 #include "vmcore/codec.h"
@@ -109,19 +110,34 @@ static void utc(struct json *j, const char *key, uint64_t seconds)
 		json_string(j, key, text);
 }
 
-/* Of the boot that died, which `lifeboat load` gave to the capture kernel; nothing elsewhere. */
-static void put_boot_id(struct json *j)
+/* The value of a word that `lifeboat load` put on the command line of the capture kernel. */
+static bool find_word(const char *word, const char *format, char *ret)
 {
-	static const char word[] = "lifeboat.boot_id=";
 	CLEANUP_FREE char *text = NULL;
-	char id[40];
 	const char *p;
 
 	if (io_read_file("/proc/cmdline", PROC_MAX, &text, NULL, NULL))
-		return;
+		return false;
 	p = strstr(text, word);
-	if (p && sscanf(p + sizeof(word) - 1, "%36[0-9a-f-]", id) == 1)
+	return p && sscanf(p + strlen(word), format, ret) == 1;
+}
+
+/* Of the boot that died; nothing elsewhere. */
+static void put_boot_id(struct json *j)
+{
+	char id[40];
+
+	if (find_word("lifeboat.boot_id=", "%36[0-9a-f-]", id))
 		json_string(j, "boot_id", id);
+}
+
+/* Which kernel and initrd these are, as `lifeboat load` told them. */
+static void put_images(struct json *j)
+{
+	char images[24];
+
+	if (find_word("lifeboat.images=", "%23[0-9a-f-]", images))
+		json_string(j, "images", images);
 }
 
 static void put_crash(struct json *j, const struct manifest *m)
@@ -229,6 +245,10 @@ static void put_capture(struct json *j, const struct manifest *m)
 	json_u64(j, "peak_memory_kib", manifest_peak_kib());
 	json_u64(j, "memory_total_kib", proc_kib("/proc/meminfo", "MemTotal:"));
 	json_u64(j, "memory_available_kib", proc_kib("/proc/meminfo", "MemAvailable:"));
+	put_images(j);
+	json_u64(j, "memory_ram_kib", lowwater_ram_kib());
+	json_u64(j, "memory_low_kib", m->low_kib);
+	json_u64(j, "budget_kib", m->budget_kib);
 	json_u64(j, "read_errors", m->read_errors);
 	utc(j, "commit_time_utc", m->commit_time);
 	json_object_end(j);

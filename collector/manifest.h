@@ -88,6 +88,8 @@ struct manifest {
 	uint64_t read_errors;
 	uint64_t stage_ms[STAGES];
 	uint64_t total_ms;
+	uint64_t low_kib; /* lowwater.h; 0: not known */
+	uint64_t budget_kib; /* that the budget came to; 0: none was made */
 	uint64_t commit_time; /* seconds since 1970, by the capture kernel's clock */
 };
 
