@@ -252,6 +252,9 @@ static int add_load(struct reader *rd, const struct phdr *ph, uint32_t index, st
 
 	if (!ph->memsz && !ph->filesz)
 		return 0;
+	// By this /proc/kcore says that it is no memory (fs/proc/kcore.c): addresses of vmalloc().
+	if (ph->paddr == UINT64_MAX)
+		return 0;
 	// One header that makes no sense shall not cost the memory that the others tell of.
 	if (ph->filesz > ph->memsz || __builtin_add_overflow(ph->paddr, ph->memsz, &end)) {
 		vc->info.truncated = true;
