@@ -34,17 +34,21 @@ static uint64_t memory_available(void)
 	return kib << 10;
 }
 
+uint64_t budget_of_free(uint64_t free)
+{
+	// The kernel needs some for what is on its way to the disk.
+	uint64_t reserve = free / 4 > BUDGET_RESERVE ? free / 4 : BUDGET_RESERVE;
+
+	return free > reserve ? free - reserve : 1;
+}
+
 static void set_total(struct budget *b, uint64_t told)
 {
-	uint64_t reserve;
-
 	b->total = told;
 	if (told)
 		return;
 	b->free = memory_available();
-	// The kernel needs some for what is on its way to the disk.
-	reserve = b->free / 4 > BUDGET_RESERVE ? b->free / 4 : BUDGET_RESERVE;
-	b->total = b->free > reserve ? b->free - reserve : b->free ? 1 : NO_LIMIT;
+	b->total = b->free ? budget_of_free(b->free) : NO_LIMIT;
 }
 
 /* Fills in all that follows from threads, block_pages and held; true when it fits. */

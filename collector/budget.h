@@ -49,6 +49,9 @@ struct budget {
 	uint64_t used; /* what all of it comes to, at most; more than total: it is too little */
 };
 
+/* What the collector takes at most where @free bytes are free: the rest is the kernel's. */
+uint64_t budget_of_free(uint64_t free);
+
 void budget_make(struct budget *b, const struct budget_need *need);
 
 enum {

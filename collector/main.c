@@ -29,6 +29,7 @@
 #include "collector/plan.h"
 #include "collector/rearrange.h"
 #include "collector/record.h"
+#include "collector/rehearse.h"
 #include "collector/sink.h"
 #include "vmcore/config.h"
 #include "vmcore/dumpopts.h"
@@ -38,6 +39,7 @@
 #include "vmcore/xlat.h"
 
 #define PROC_VMCORE "/proc/vmcore"
+#define PROC_KCORE  "/proc/kcore"
 
 static int usage(struct log *log, const char *what)
 {
@@ -286,6 +288,27 @@ static int run_by_config(const struct dumpopts *o, struct log *log)
 	return captain_run(c, input, o->appliance, log);
 }
 
+/* --rehearse: everything but the crash; the answer is JSON on standard output. */
+static int run_rehearsal(const struct dumpopts *o, struct log *log)
+{
+	CLEANUP_FREE struct config *c = calloc(1, sizeof(*c));
+	struct err err = {0};
+	int rc;
+
+	if (!c)
+		return EXIT_FAILED;
+	config_default(c);
+	if (read_config(c, o, log))
+		return EXIT_CONFIG;
+	// Standard output is for the answer, and what a capture says to a console is of no use here.
+	log->level = LOG_ERROR;
+	rc = rehearse_run(c, o->noperands ? o->operands[0] : PROC_KCORE, o->memory, STDOUT_FILENO,
+			  log, &err);
+	if (rc)
+		log_line(log, LOG_ERROR, "%s", err.msg);
+	return rc ? EXIT_FAILED : EXIT_COMPLETE;
+}
+
 /* --network FILE: what the capture kernel does for a target that needs it, alone. */
 static int run_network(const struct dumpopts *o, struct log *log)
 {
@@ -328,6 +351,9 @@ static int run(const struct dumpopts *o, struct log *log)
 	}
 	if (o->network)
 		return run_network(o, log);
+	if (o->rehearse)
+		return o->noperands > 1 ? usage(log, "--rehearse: there is no OUTPUT")
+					: run_rehearsal(o, log);
 	if (o->act >= 0 || o->appliance || o->config || !o->noperands)
 		return o->noperands > 1 ? usage(log, "with a configuration there is no OUTPUT")
 					: run_by_config(o, log);

@@ -64,6 +64,9 @@ struct target_ops {
 	int (*small_commit)(struct target *t, const char *name, int fd, struct err *err);
 	void (*small_remove)(struct target *t, const char *name);
 
+	/* Takes the empty directory of t->dir away. NULL: cannot be. */
+	int (*remove_dir)(struct target *t, struct err *err);
+
 	/* The dump: @name, called @temp until it is committed. The caller closes @s before @t. */
 	int (*open_sink)(struct target *t, const char *name, const char *temp, struct sink *s,
 			 struct err *err);

@@ -149,6 +149,11 @@ static void dir_small_remove(struct target *t, const char *name)
 	sink_small_remove(t->dir, name);
 }
 
+static int dir_remove_dir(struct target *t, struct err *err)
+{
+	return rmdir(t->dir) ? err_sys(err, "%s", t->dir) : 0;
+}
+
 static int dir_open_sink(struct target *t, const char *name, const char *temp, struct sink *s,
 			 struct err *err)
 {
@@ -218,6 +223,7 @@ const struct target_ops target_dir = {
 	.small_create = dir_small_create,
 	.small_commit = dir_small_commit,
 	.small_remove = dir_small_remove,
+	.remove_dir = dir_remove_dir,
 	.open_sink = dir_open_sink,
 	.space = dir_space,
 	.close = dir_close,

@@ -72,6 +72,8 @@ static const char small_script[] =
 
 static const char remove_script[] = "cd \"$1\" && rm -f \"./$2\" \"./$2.part\".* && ok gone";
 
+static const char rmdir_script[] = "rmdir \"$1\" && ok gone";
+
 /* Of a line of df -P: all, used, free, in KiB; a device's name may have blanks in it. */
 static const char space_script[] =
 	"df -Pk \"$1\" > /dev/null || exit 1; set -- $(df -Pk \"$1\" | tail -n 1); "
@@ -250,6 +252,16 @@ static void ssh_small_remove(struct target *t, const char *name)
 	shell_run(&f->shell, &step, reply, NULL);
 }
 
+static int ssh_remove_dir(struct target *t, struct err *err)
+{
+	struct target_ssh *f = t->state;
+	struct shell_step step = {
+		.what = "removal of the directory", .script = rmdir_script, .words = {f->dir}};
+	char reply[SHELL_REPLY_MAX];
+
+	return shell_run(&f->shell, &step, reply, err);
+}
+
 static int ssh_open_sink(struct target *t, const char *name, const char *temp, struct sink *s,
 			 struct err *err)
 {
@@ -296,6 +308,7 @@ const struct target_ops target_ssh = {
 	.small_create = ssh_small_create,
 	.small_commit = ssh_small_commit,
 	.small_remove = ssh_small_remove,
+	.remove_dir = ssh_remove_dir,
 	.open_sink = ssh_open_sink,
 	.sink_kept = SINK_SSH_KEPT,
 	.space = ssh_space,

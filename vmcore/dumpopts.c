@@ -30,6 +30,7 @@ enum opt {
 	OPT_REARRANGE,
 	OPT_REASSEMBLE,
 	OPT_RECORD,
+	OPT_REHEARSE,
 	OPT_SHOW_STATS,
 	OPT_SPLIT,
 	OPT_THREADS,
@@ -107,6 +108,7 @@ static const struct row rows[] = {
 	{0, "network", true, OPT_NETWORK, NULL},
 	{0, "ordered", false, OPT_ORDERED, NULL},
 	{0, "record", false, OPT_RECORD, NULL},
+	{0, "rehearse", false, OPT_REHEARSE, NULL},
 	{0, "threads", true, OPT_THREADS, NULL},
 };
 
@@ -305,6 +307,9 @@ static int take_cli(struct scan *s, const struct row *row, const char *opt, cons
 		return 0;
 	case OPT_RECORD:
 		s->o.record = true;
+		return 0;
+	case OPT_REHEARSE:
+		s->o.rehearse = true;
 		return 0;
 	case OPT_SPLIT:
 		s->o.split = true;
@@ -597,6 +602,7 @@ const char *dumpopts_help(void)
 	       "       lifeboat-collect -R OUTPUT < FLATTENED\n"
 	       "       lifeboat-collect [OPTIONS] --appliance\n"
 	       "       lifeboat-collect --network FILE\n"
+	       "       lifeboat-collect --rehearse [--config FILE] [--memory SIZE] [INPUT]\n"
 	       "Filter, compress and save the memory of a dead kernel.\n"
 	       "\n"
 	       "What to keep and how, as in makedumpfile(8):\n"
@@ -634,6 +640,8 @@ const char *dumpopts_help(void)
 	       "  --appliance           the capture kernel's own run, by the configuration\n"
 	       "  --act CODE            only carry out the action for that exit code\n"
 	       "  --network FILE        only bring the network up, as FILE describes it\n"
+	       "  --rehearse            try the targets with the running kernel's memory; see\n"
+	       "                        lifeboat-rehearse(8)\n"
 	       "  -h, --help            this text\n"
 	       "  -v, --version         the version\n"
 	       "\n"

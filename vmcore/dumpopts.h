@@ -64,6 +64,7 @@ struct dumpopts {
 	int act; /* --act CODE: only carry out the action for that exit code; -1 if not */
 	const char *config; /* --config FILE; points into argv */
 	const char *network; /* --network FILE: only bring the network up; points into argv */
+	bool rehearse; /* --rehearse: try the targets with the running kernel's memory */
 	bool reassemble; /* --reassemble: put a split dump together, filter nothing */
 	bool rearrange; /* -R: standard input, which is flattened, to OUTPUT, the only operand */
 	const char *operands[1 + DUMP_PARTS_MAX]; /* INPUT, OUTPUT ...; point into argv */

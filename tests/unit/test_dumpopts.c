@@ -484,6 +484,7 @@ static void test_help_names_every_option(void **state)
 		"--memory",
 		"--mini",
 		"--record",
+		"--rehearse",
 		"--config",
 		"--appliance",
 		"--act",

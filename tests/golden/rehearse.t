@@ -1,0 +1,161 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# rehearse: lifeboat-collect --rehearse on a core made from text: a directory, another machine by
+# ssh, and what is wrong with either, each told before any crash and with what helps. Nothing is
+# left behind, and nothing that was there is touched. tests/vm/rehearse.t has the running kernel.
+
+# What is checked is called by its name.
+# shellcheck disable=SC2317
+set -u
+# shellcheck source=tests/golden/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+golden_needs lifeboat-collect tests/tools/mkkernel
+top=$PWD
+sshd=$top/tests/vm/sshd
+mkkernel tests/golden/order/worth.kernel "$work/core"
+cd "$work" || exit 1
+
+# rehearse CONF-LINE...: what it prints goes to answer, what it says to said.
+rehearse()
+{
+	printf '%s\n' "$@" > conf
+	code=0
+	"$collect" --rehearse --config conf "${memory[@]}" core > answer 2> said || code=$?
+}
+memory=()
+
+# of PATH: a value of the answer, by a path of Python's.
+of()
+{
+	python3 -c 'import json, sys
+print(eval("a" + sys.argv[1], {"a": json.load(open("answer"))}))' "$1"
+}
+
+is()
+{
+	check_is "$1" "$3" "$(of "$2")" || diag_input < answer
+}
+
+matches()
+{
+	of "$1" | grep -qE "$2"
+}
+
+# at_least NUMBER PATH
+at_least()
+{
+	[[ $(of "$2") -ge $1 ]]
+}
+
+below()
+{
+	[[ $(of "$2") -lt $1 ]]
+}
+
+empty()
+{
+	[[ -z $(ls -A "$1") ]]
+}
+
+mkdir -p crash/127.0.0.1-2026-01-01-00:00:00
+printf 'old\n' > crash/127.0.0.1-2026-01-01-00:00:00/vmcore
+
+# ---- a directory ----
+
+rehearse "path $work/crash" 'keep_dumps 1'
+ended 0 'a directory'
+is 'all is well' '["result"]' ok
+is 'to the end' '["targets"][0]["stage"]' commit
+check 'a sample was read back' at_least 1000000 '["targets"][0]["read_back_bytes"]'
+check 'sizes of four levels are predicted' matches '["targets"][0]["levels"]' \
+	"'level': 31.*'level': 17.*'level': 1,.*'level': 0"
+"$collect" -d 31 core whole > /dev/null 2>&1
+predicted=$(of '["targets"][0]["levels"][0]["bytes"]')
+real=$(stat -c %s whole)
+check "the prediction is within a fifth: $predicted, $real" \
+	test $((predicted * 5)) -gt $((real * 4)) -a $((predicted * 4)) -lt $((real * 5))
+check_is 'nothing is left, and what was there is there still' 127.0.0.1-2026-01-01-00:00:00 \
+	"$(ls crash)"
+
+# ---- a directory that cannot be ----
+
+printf 'x\n' > file
+rehearse "path $work/file/crash"
+ended 0 'a path that is no directory'
+is 'it fails' '["result"]' failed
+check 'it says what is no directory' matches '["targets"][0]["reason"]' "$work/file.*Not a directory"
+
+# A file system of 256 KiB: in a name space where we may mount one.
+small()
+{
+	mkdir -p small
+	unshare -rm bash -c 'mount -t tmpfs -o size=256k tmpfs small && exec "$@"' small \
+		"$collect" --rehearse --config conf core > answer 2> said
+}
+printf 'path %s\n' "$work/small" > conf
+code=0
+small || code=$?
+ended 0 'a full target'
+is 'it fails' '["result"]' failed
+check 'it says what is free, and what helps' matches '["targets"][0]["reason"]' \
+	'No space left|MiB are free there, and the dump is to take .*: make room'
+check 'it is empty again' empty small
+
+rehearse 'ext4 LABEL=nowhere' 'device_timeout 0'
+ended 0 'a device that is not there'
+is 'it fails in time' '["targets"][0]["stage"]' target
+check 'it says so' matches '["targets"][0]["reason"]' 'no such device'
+
+# A second target is tried whatever the first one says.
+rehearse 'ext4 LABEL=nowhere' 'device_timeout 0' 'fallback raw /dev/null'
+ended 0 'two targets'
+is 'both were tried' '["targets"].__len__()' 2
+
+rehearse 'no-such-key 1'
+ended 2 'a configuration that is wrong'
+
+# ---- memory ----
+
+memory=(--memory 24M)
+rehearse "path $work/crash"
+ended 0 'with the memory of a small reservation'
+is 'all is well' '["result"]' ok
+check 'the collector means to take no more than it gets there' \
+	below $((8 << 20)) '["targets"][0]["budget_bytes"]'
+memory=()
+
+# ---- another machine ----
+
+"$sshd" keys far > /dev/null || bail 'a key for clients'
+port=$("$sshd" start far/one) || bail 'an sshd runs'
+trap '"$sshd" kill "$work/far/one"; rm -rf "$work"' EXIT
+"$sshd" known far/one "$port" > hosts
+conf=("ssh $(id -un)@127.0.0.1:$port" "path $work/there" "sshkey $work/far/key"
+	"ssh_hostkeys $work/hosts" 'network_timeout 10')
+
+rehearse "${conf[@]}"
+ended 0 'ssh'
+is 'all is well' '["result"]' ok
+check 'it was checked over there' matches '["targets"][0]["notes"]' 'read back over there'
+check 'nothing is left there' empty there
+
+ssh-keygen -q -t ed25519 -N '' -f other < /dev/null
+rehearse "${conf[@]}" "sshkey $work/other"
+is 'a wrong key: it fails' '["result"]' failed
+# shellcheck disable=SC2016 # as it is said
+check 'it says which, and what helps' matches '["targets"][0]["reason"]' \
+	'refuses the key; run `lifeboat propagate`'
+
+sed 's/ssh-ed25519 .*/ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/' \
+	hosts > wrong
+rehearse "${conf[@]}" "ssh_hostkeys $work/wrong"
+is 'a wrong host key: it fails' '["result"]' failed
+
+"$sshd" kill far/one
+rehearse "${conf[@]}" 'network_timeout 2'
+is 'nobody there: it fails' '["result"]' failed
+check 'it says so' matches '["targets"][0]["reason"]' '127.0.0.1.*(refused|no answer)'
+
+finish
