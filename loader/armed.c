@@ -74,6 +74,9 @@ int armed_write(const struct armed *a, const char *root, struct err *err)
 	json_string(&j, "kernel", a->kernel);
 	json_string(&j, "initrd", a->initrd);
 	json_string(&j, "cmdline", a->cmdline);
+	json_u64(&j, "reserved_bytes", a->reserved);
+	json_u64(&j, "needs_bytes", a->needs);
+	json_bool(&j, "test", a->test);
 	json_array(&j, "targets");
 	for (size_t i = 0; i < a->ntargets; i++)
 		json_string(&j, NULL, a->targets[i]);
@@ -89,24 +92,45 @@ int armed_remove(const char *root, const char *boot_id, struct err *err)
 	return store_remove(root, ARMED_DIR, boot_id, err);
 }
 
-static void read_mark(int at, const char *name, struct armed *a)
+static int read_mark(int at, const char *name, struct armed *a, struct err *err)
 {
 	struct json_object *o = NULL;
+	int rc;
 
 	*a = (struct armed){.time = 0};
 	memcpy(a->boot_id, name, ARMED_BOOT_ID_MAX);
-	if (jsonread_file(at, name, &o, NULL))
-		return;
+	rc = jsonread_file(at, name, &o, err);
+	if (rc)
+		return rc;
 	jsonread_u64(o, "time", &a->time);
 	jsonread_string(o, "release", a->release, sizeof(a->release));
 	jsonread_string(o, "kernel", a->kernel, sizeof(a->kernel));
 	jsonread_string(o, "initrd", a->initrd, sizeof(a->initrd));
 	jsonread_string(o, "cmdline", a->cmdline, sizeof(a->cmdline));
+	jsonread_u64(o, "reserved_bytes", &a->reserved);
+	jsonread_u64(o, "needs_bytes", &a->needs);
+	jsonread_bool(o, "test", &a->test);
 	while (a->ntargets < CONFIG_TARGETS_MAX &&
 	       jsonread_string_at(o, "targets", a->ntargets, a->targets[a->ntargets],
 				  ARMED_TARGET_MAX))
 		a->ntargets++;
 	jsonread_free(o);
+	return 0;
+}
+
+int armed_read(struct armed *a, const char *root, const char *boot_id, struct err *err)
+{
+	CLEANUP_CLOSE int at = -1;
+	char path[FACTS_PATH_MAX];
+	int rc = facts_path(path, sizeof(path), root, ARMED_DIR, err);
+
+	if (rc)
+		return rc;
+	at = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0)
+		return errno == ENOENT ? err_set(err, ERR_NOTFOUND, ARMED_DIR ": is not there")
+				       : err_sys(err, ARMED_DIR);
+	return read_mark(at, boot_id, a, err);
 }
 
 static int oldest_first(const void *pa, const void *pb)
@@ -128,7 +152,7 @@ size_t armed_list(const char *root, const char *boot_id, struct armed marks[stat
 	d = opendir(path);
 	for (int i = 0; d && n < ARMED_MAX && i < ENTRIES_MAX && (e = readdir(d)); i++) {
 		if (is_boot_id(e->d_name) && strcmp(e->d_name, boot_id) != 0)
-			read_mark(dirfd(d), e->d_name, &marks[n++]);
+			read_mark(dirfd(d), e->d_name, &marks[n++], NULL);
 	}
 	if (d)
 		closedir(d);

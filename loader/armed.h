@@ -7,6 +7,7 @@
 #ifndef LOADER_ARMED_H
 #define LOADER_ARMED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,9 @@ struct armed {
 	char release[FACTS_WORD_MAX]; /* of the running kernel */
 	char kernel[FACTS_PATH_MAX], initrd[FACTS_PATH_MAX];
 	char cmdline[CMDLINE_MAX]; /* of the capture kernel */
+	uint64_t reserved; /* bytes for the capture kernel */
+	uint64_t needs; /* bytes that it needs, as was known at the load; 0: that was not known */
+	bool test; /* `lifeboat test` is about to crash it */
 	size_t ntargets;
 	char targets[CONFIG_TARGETS_MAX][ARMED_TARGET_MAX];
 };
@@ -46,6 +50,9 @@ int armed_write(const struct armed *a, const char *root, struct err *err);
 
 /* Takes the mark of @boot_id away, durably. None is no error. */
 int armed_remove(const char *root, const char *boot_id, struct err *err);
+
+/* Reads the mark of @boot_id. ERR_NOTFOUND when there is none. */
+int armed_read(struct armed *a, const char *root, const char *boot_id, struct err *err);
 
 /*
  * Reads the marks of other boots than @boot_id, oldest load first, at most ARMED_MAX; one that

@@ -184,6 +184,18 @@ static void add_cpus(const struct cmdline_parts *p, char *buf, size_t *used)
 	add_proven(p, words, buf, used);
 }
 
+/* A word for the collector. */
+static void add_ours(const char *name, const char *value, char *buf, size_t *used)
+{
+	char word[64];
+	int n;
+
+	if (!value || !value[0])
+		return;
+	n = snprintf(word, sizeof(word), "%s%.40s", name, value);
+	add_word(buf, used, &(struct word){.s = word, .len = n});
+}
+
 int cmdline_build(const struct cmdline_parts *p, char *buf, struct err *err)
 {
 	const char *text = p->append;
@@ -198,12 +210,8 @@ int cmdline_build(const struct cmdline_parts *p, char *buf, struct err *err)
 		add_cpus(p, buf, &used);
 		add_proven(p, p->arch->add, buf, &used);
 	}
-	if (p->boot_id && p->boot_id[0]) {
-		char id[64];
-		int n = snprintf(id, sizeof(id), CMDLINE_BOOT_ID "%.40s", p->boot_id);
-
-		add_word(buf, &used, &(struct word){.s = id, .len = n});
-	}
+	add_ours(CMDLINE_BOOT_ID, p->boot_id, buf, &used);
+	add_ours(CMDLINE_IMAGES, p->images, buf, &used);
 	while (next_word(&text, &w))
 		add_word(buf, &used, &w);
 	if (used + 1 > p->arch->max)

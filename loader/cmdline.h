@@ -18,6 +18,8 @@ struct err;
 
 /* The word that hands the id of the dying boot to the collector, for manifest.json. */
 #define CMDLINE_BOOT_ID "lifeboat.boot_id="
+/* The one that hands the identity of kernel and initrd to it. */
+#define CMDLINE_IMAGES "lifeboat.images="
 
 enum {
 	CMDLINE_MAX = 2048, /* COMMAND_LINE_SIZE of x86 and arm64, the zero included */
@@ -48,6 +50,7 @@ struct cmdline_parts {
 	unsigned int cpus; /* CPUs to bring up; 0: no word of ours */
 	int64_t boot_apicid; /* of the boot CPU, -1: unknown */
 	const char *boot_id; /* of the running kernel, for the manifest; "" or NULL: unknown */
+	const char *images; /* as of sizing_images(), for the manifest; NULL: none */
 };
 
 /*

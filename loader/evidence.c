@@ -121,8 +121,10 @@ static void judge_attempts(struct capture *c, struct json_object *o)
 
 	for (size_t i = 0; i < n && i < ATTEMPTS_MAX; i++) {
 		struct json_object *a = jsonread_object_at(o, "attempts", i);
-		char status[32], target[128], dir[160];
+		char status[32], target[128], dir[160], outcome[32];
 
+		jsonread_string(a, "outcome", outcome, sizeof(outcome));
+		c->nomem = c->nomem || strcmp(outcome, "out-of-memory") == 0;
 		jsonread_string(a, "status", status, sizeof(status));
 		if (strcmp(status, "complete") != 0) {
 			jsonread_string(a, "stage", c->stage, sizeof(c->stage));

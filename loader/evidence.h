@@ -52,6 +52,7 @@ struct capture {
 	char release[FACTS_WORD_MAX];
 	char panic[RECEIPT_LINE_MAX], signature[20];
 	char stage[64], reason[RECEIPT_LINE_MAX];
+	bool nomem; /* one of its attempts had not enough memory */
 	char elsewhere
 		[RECEIPT_LINE_MAX]; /* another target has a whole one, says its manifest; "" */
 };

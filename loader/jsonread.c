@@ -119,6 +119,24 @@ bool jsonread_u64(struct json_object *o, const char *path, uint64_t *ret)
 	return true;
 }
 
+bool jsonread_double(struct json_object *o, const char *path, double *ret)
+{
+	struct json_object *v = find(o, path);
+
+	*ret = json_object_is_type(v, json_type_double) || json_object_is_type(v, json_type_int)
+		       ? json_object_get_double(v)
+		       : 0;
+	return v != NULL;
+}
+
+bool jsonread_bool(struct json_object *o, const char *path, bool *ret)
+{
+	struct json_object *v = find(o, path);
+
+	*ret = json_object_is_type(v, json_type_boolean) && json_object_get_boolean(v);
+	return json_object_is_type(v, json_type_boolean);
+}
+
 size_t jsonread_count(struct json_object *o, const char *path)
 {
 	struct json_object *v = find(o, path);

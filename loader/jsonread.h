@@ -31,10 +31,12 @@ void jsonread_free(struct json_object *o); /* takes NULL */
 
 /*
  * The member that @path names, "status" or "crash.time". The string is cut to fit and has no
- * control characters, for it will be printed; false, and "" or 0, where there is none of that kind.
+ * control characters, for it will be printed; false, and "", 0 or false, where there is none of that kind.
  */
 bool jsonread_string(struct json_object *o, const char *path, char *buf, size_t size);
 bool jsonread_u64(struct json_object *o, const char *path, uint64_t *ret);
+bool jsonread_double(struct json_object *o, const char *path, double *ret);
+bool jsonread_bool(struct json_object *o, const char *path, bool *ret);
 
 /* How many elements the array @path has, 0 for what is none; and one of them as a string, or a
  * borrowed object, NULL where it is none. */

@@ -12,6 +12,7 @@
 #include "loader/armed.h"
 #include "loader/cmdline.h"
 #include "loader/cpus.h"
+#include "loader/sizing.h"
 #include "loader/state.h"
 
 /* All that a load needs, made ready before anything is changed. */
@@ -26,6 +27,7 @@ struct load {
 	struct kexecload segments;
 	struct state state;
 	struct armed armed; /* the mark of this boot; no boot_id: the kernel has none */
+	struct sizing sizing; /* what it needs; bytes 0: that could not be told */
 };
 
 static struct load *load_create(void)
@@ -100,7 +102,7 @@ static void choose_cpus(struct load *l, struct cmdline_parts *parts)
 
 static int prepare_cmdline(struct load *l, const struct context *ctx, struct err *err)
 {
-	char path[FACTS_PATH_MAX];
+	char path[FACTS_PATH_MAX], images[MEASURED_IMAGES_MAX];
 	struct cmdline_parts parts = {
 		.arch = cmdline_arch(l->facts.machine),
 		.whole = l->config.cmdline,
@@ -119,6 +121,8 @@ static int prepare_cmdline(struct load *l, const struct context *ctx, struct err
 		return rc;
 	parts.running = l->running;
 	parts.boot_id = l->armed.boot_id;
+	sizing_images(&l->kernel, &l->initrd, images);
+	parts.images = images;
 	choose_cpus(l, &parts);
 	return cmdline_build(&parts, l->cmdline, err);
 }
@@ -268,6 +272,8 @@ static void mark(struct load *l, const struct context *ctx, const char *who)
 	memcpy(a->kernel, l->kernel.path, sizeof(a->kernel));
 	memcpy(a->initrd, l->initrd.path, sizeof(a->initrd));
 	memcpy(a->cmdline, l->cmdline, sizeof(a->cmdline));
+	a->reserved = l->facts.crash_size;
+	a->needs = l->sizing.bytes;
 	armed_set_targets(a, &l->config);
 	if (armed_write(a, ctx->root, &why))
 		fprintf(ctx->diag,
@@ -303,6 +309,23 @@ static int call(struct load *l, const struct context *ctx, struct err *err)
 	return 0;
 }
 
+/*
+ * Whether what is reserved suffices: better known now. An initrd that is not understood is no reason
+ * not to load it.
+ */
+static void check_size(struct load *l, const struct context *ctx, const char *who)
+{
+	if (sizing_gather(&l->sizing, ctx->root, &l->config, NULL, NULL))
+		l->sizing.bytes = 0;
+	if ((int64_t)l->sizing.bytes <= l->facts.crash_size)
+		return;
+	fprintf(ctx->diag,
+		"lifeboat: %s: warning: %llu MiB are reserved, and the capture kernel is to need "
+		"%llu MiB: it may run out of memory; `lifeboat estimate` says why, `lifeboat "
+		"reset-crashkernel` helps\n",
+		who, facts_mib(l->facts.crash_size), facts_mib(l->sizing.bytes));
+}
+
 static int load_as(const char *who, const struct context *ctx, struct err *err)
 {
 	struct load *l = load_create();
@@ -315,6 +338,7 @@ static int load_as(const char *who, const struct context *ctx, struct err *err)
 	if (!rc)
 		rc = call(l, ctx, err);
 	if (!rc) {
+		check_size(l, ctx, who);
 		record(l, ctx, who);
 		mark(l, ctx, who);
 		fprintf(ctx->out, "loaded %s and %s (%llu MiB of the %llu MiB reserved)\n",

@@ -30,6 +30,8 @@ static const struct command commands[] = {
 	 command_reload, false},
 	{"status", "tell whether it is in place and up to date; exit 0 armed, 1 not",
 	 command_status, false},
+	{"estimate", "tell how much memory the capture kernel needs, and why; --json",
+	 command_estimate, true},
 	{"receipts", "tell what became of each crash; --json: for programs", command_receipts,
 	 true},
 	{"savecore", "take a dump from a raw device: [--keep] [DEVICE [DIRECTORY]]",
@@ -50,7 +52,7 @@ static void usage(FILE *out)
 	fprintf(out, "Usage: lifeboat [--config FILE] [--yes] COMMAND [WORD]...\n"
 		     "Keep a capture kernel ready, to save the memory of this one if it dies.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-10s  %s\n", commands[i].name, commands[i].summary);
+		fprintf(out, "  %-17s  %s\n", commands[i].name, commands[i].summary);
 	fprintf(out, "\nThe configuration is " CONFIG_FILE " unless --config says otherwise.\n"
 		     "Exit codes: 0 done, 1 failed or not armed, 2 usage or configuration.\n");
 }

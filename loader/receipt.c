@@ -77,6 +77,10 @@ size_t receipt_text(const struct receipt *r, char *buf, size_t room)
 	json_string(&j, "signature", r->signature);
 	json_string(&j, "stage", r->stage);
 	json_string(&j, "reason", r->reason);
+	json_bool(&j, "test", r->test);
+	json_bool(&j, "out_of_memory", r->nomem);
+	json_u64(&j, "reserved_bytes", r->reserved);
+	json_u64(&j, "needs_bytes", r->needs);
 	json_array(&j, "dumps");
 	for (size_t i = 0; i < r->ndumps; i++) {
 		json_object(&j, NULL);
@@ -131,6 +135,10 @@ int receipt_read(struct receipt *r, struct json_object *o, struct err *err)
 	jsonread_string(o, "signature", r->signature, sizeof(r->signature));
 	jsonread_string(o, "stage", r->stage, sizeof(r->stage));
 	jsonread_string(o, "reason", r->reason, sizeof(r->reason));
+	jsonread_bool(o, "test", &r->test);
+	jsonread_bool(o, "out_of_memory", &r->nomem);
+	jsonread_u64(o, "reserved_bytes", &r->reserved);
+	jsonread_u64(o, "needs_bytes", &r->needs);
 	while (r->ndumps < RECEIPT_DUMPS_MAX &&
 	       (dump = jsonread_object_at(o, "dumps", r->ndumps))) {
 		struct receipt_dump *d = &r->dumps[r->ndumps++];

@@ -56,6 +56,9 @@ struct receipt {
 	char signature[20];
 	char stage[64]; /* in which a capture that failed was */
 	char reason[RECEIPT_LINE_MAX]; /* and why it did */
+	bool test; /* `lifeboat test` crashed the machine */
+	bool nomem; /* the capture says that memory ran out */
+	uint64_t reserved, needs; /* bytes, as known at the load; 0: not known */
 	size_t ndumps;
 	struct receipt_dump dumps[RECEIPT_DUMPS_MAX];
 	size_t ntargets; /* that the capture kernel was given */

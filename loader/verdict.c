@@ -24,6 +24,9 @@ static void take_mark(struct verdict *v, struct receipt *r, size_t i)
 	memcpy(r->boot_id, a->boot_id, sizeof(r->boot_id));
 	if (!r->release[0])
 		memcpy(r->release, a->release, sizeof(r->release));
+	r->test = a->test;
+	r->reserved = a->reserved;
+	r->needs = a->needs;
 	r->ntargets = a->ntargets;
 	memcpy(r->targets, a->targets, sizeof(r->targets));
 }
@@ -82,6 +85,7 @@ static void take_capture(struct receipt *r, const struct capture *c)
 	copy_if_empty(r->release, sizeof(r->release), c->release);
 	copy_if_empty(r->panic, sizeof(r->panic), c->panic);
 	copy_if_empty(r->signature, sizeof(r->signature), c->signature);
+	r->nomem = r->nomem || c->nomem;
 	receipt_add_evidence(r, c->evidence);
 	if (c->elsewhere[0])
 		outcome = RECEIPT_CAPTURED;
@@ -141,6 +145,31 @@ static void match_marks(struct verdict *v)
 	}
 }
 
+/*
+ * Memory ran out in the capture kernel, or would have: what the remedy is has to stand there. A
+ * computation that says it sufficed was wrong, then.
+ */
+static void say_memory(struct receipt *r, const char *how)
+{
+	char why[RECEIPT_LINE_MAX];
+	int n;
+
+	if (!r->reserved)
+		n = snprintf(why, sizeof(why), "%sout of memory in the capture kernel", how);
+	else if (r->needs > r->reserved)
+		n = snprintf(why, sizeof(why),
+			     "%sout of memory in the capture kernel: needs %llu MiB, %llu MiB are "
+			     "reserved",
+			     how, facts_mib(r->needs), facts_mib(r->reserved));
+	else
+		n = snprintf(why, sizeof(why),
+			     "%sout of memory in the capture kernel: needs more than the %llu MiB "
+			     "that are reserved",
+			     how, facts_mib(r->reserved));
+	snprintf(why + n, sizeof(why) - n, "%s%.250s", r->reason[0] ? "; " : "", r->reason);
+	memcpy(r->reason, why, sizeof(r->reason));
+}
+
 static void say_captured(struct receipt *r)
 {
 	const char *why = r->reason[0] ? r->reason : "no reason was given";
@@ -192,6 +221,8 @@ static void say_not_captured(const struct verdict *v, struct receipt *r, bool pa
 			r->reason, sizeof(r->reason),
 			"unclean shutdown without panic record, and no trace of the capture kernel");
 	}
+	if (r->outcome != RECEIPT_SMALL && !record && r->needs > r->reserved && r->reserved)
+		say_memory(r, panic ? "" : "if it was a crash, ");
 	if (r->outcome == RECEIPT_SMALL)
 		SAY(r, "nothing but a panic record in pstore: %.300s", r->reason);
 	else if (r->outcome == RECEIPT_UNKNOWN)
@@ -266,6 +297,17 @@ static void add_unarmed(struct verdict *v)
 	v->n++;
 }
 
+/* Nobody is to look for the cause of a crash that was wanted. */
+static void say_test(struct receipt *r)
+{
+	char text[RECEIPT_LINE_MAX];
+
+	if (!r->test)
+		return;
+	snprintf(text, sizeof(text), "a test: %.500s", r->summary);
+	memcpy(r->summary, text, sizeof(r->summary));
+}
+
 size_t verdict_reach(const struct verdict_facts *f, struct receipt ret[static VERDICTS_MAX])
 {
 	struct verdict v = {.f = f, .rows = ret};
@@ -274,8 +316,11 @@ size_t verdict_reach(const struct verdict_facts *f, struct receipt ret[static VE
 	take_captures(&v);
 	qsort(v.rows, v.n, sizeof(*v.rows), oldest_first);
 	match_marks(&v);
-	for (size_t i = 0; i < v.n; i++)
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.rows[i].nomem && v.rows[i].outcome != RECEIPT_CAPTURED)
+			say_memory(&v.rows[i], "");
 		say_captured(&v.rows[i]);
+	}
 	// The log of the crash that was captured last, or of the capture of it.
 	if (v.n && !pstore_used) {
 		take_pstore(f->pstore, &v.rows[v.n - 1]);
@@ -284,7 +329,9 @@ size_t verdict_reach(const struct verdict_facts *f, struct receipt ret[static VE
 	add_marks(&v, &pstore_used);
 	if (!pstore_used)
 		add_unarmed(&v);
-	for (size_t i = 0; i < v.n; i++)
+	for (size_t i = 0; i < v.n; i++) {
 		v.rows[i].told_time = f->now;
+		say_test(&v.rows[i]);
+	}
 	return v.n;
 }

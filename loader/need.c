@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "loader/need.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "loader/cpus.h"
+#include "loader/facts.h"
+
+#define MIB (1ULL << 20)
+
+static uint64_t kib(uint64_t n)
+{
+	return n << 10;
+}
+
+static void __attribute__((format(printf, 5, 6)))
+add(struct need *n, const char *name, enum need_when when, uint64_t bytes, const char *fmt, ...)
+{
+	struct need_line *l = &n->lines[n->n];
+	va_list ap;
+
+	if (!bytes || n->n == NEED_LINES_MAX)
+		return;
+	n->n++;
+	*l = (struct need_line){.name = name, .when = when, .bytes = bytes};
+	va_start(ap, fmt);
+	vsnprintf(l->source, sizeof(l->source), fmt, ap);
+	va_end(ap);
+	*(when == NEED_ALWAYS ? &n->always : when == NEED_AT_BOOT ? &n->boot : &n->work) += bytes;
+}
+
+static void add_kernel(struct need *n, const struct need_facts *f)
+{
+	uint64_t entries = f->notes + f->ranges + 4;
+	uint64_t headers = entries * NEED_ELFCOREHDR_ENTRY;
+
+	add(n, "kernel", NEED_ALWAYS, f->kernel, "%s", f->kernel_source);
+	add(n, "kernel at work", NEED_ALWAYS,
+	    kib(NEED_KERNEL_BASE_KIB) + f->kernel / 100 * NEED_KERNEL_PERCENT,
+	    "%d MiB and %d %% of the kernel: page tables, slabs, drivers; measured, "
+	    "docs/estimate.md",
+	    NEED_KERNEL_BASE_KIB >> 10, NEED_KERNEL_PERCENT);
+	add(n, "boot data", NEED_ALWAYS, kib(128) + (headers + kib(64) - 1) / kib(64) * kib(64),
+	    "command line, purgatory, boot parameters; elfcorehdr of %" PRIu64
+	    " headers, 56 bytes each",
+	    entries);
+}
+
+static void add_initrd(struct need *n, const struct need_facts *f)
+{
+	add(n, "initrd", NEED_ALWAYS, f->initrd_unpacked,
+	    "its files, in whole pages, for they stay in memory");
+	add(n, "initrd, packed", NEED_AT_BOOT, f->initrd_packed, "the file, until it is unpacked");
+	add(n, "unpacking", NEED_AT_BOOT, f->initrd_window, "the window of %s", f->initrd_codec);
+	add(n, "modules", NEED_AT_WORK, f->modules + f->module_largest,
+	    "%zu, their sections that stay, and the largest file while it is loaded", f->nmodules);
+}
+
+static void add_collector(struct need *n, const struct need_facts *f)
+{
+	uint64_t tib = f->memory >> 30;
+	uint64_t before = n->work;
+
+	add(n, "collector", NEED_AT_WORK,
+	    kib(NEED_COLLECTOR_KIB) + kib(NEED_COLLECTOR_TIB_KIB) * tib / 1024,
+	    "the least it makes do with, and %d KiB a TiB of memory; docs/memory.md",
+	    NEED_COLLECTOR_TIB_KIB);
+	add(n, "writing", NEED_AT_WORK, f->disk ? kib(NEED_DISK_KIB) : 0,
+	    "pages and requests on their way to a disk");
+	add(n, "ssh", NEED_AT_WORK, f->ssh ? kib(NEED_SSH_KIB) : 0,
+	    "the client, and what is kept until it is acknowledged; docs/memory.md");
+	n->collector = n->work - before;
+	add(n, "programs", NEED_AT_WORK, kib(NEED_PROGRAMS_KIB), "/init and what guards it");
+	add(n, "network", NEED_AT_WORK, f->network ? kib(NEED_NETWORK_KIB) : 0,
+	    "rings of a card, socket buffers");
+	add(n, "LUKS", NEED_AT_WORK, f->luks ? kib(NEED_LUKS_KIB) + f->luks_memory : 0,
+	    "cryptsetup, and what the most costly keyslot of the header asks for");
+	add(n, "CPUs", NEED_AT_WORK, f->cpus > 1 ? (f->cpus - 1) * CPUS_COST_MIB * MIB : 0,
+	    "capture_cpus %u, %d MiB for each but the first", f->cpus, CPUS_COST_MIB);
+}
+
+static uint64_t sum(const struct need *n)
+{
+	return n->always + (n->boot > n->work ? n->boot : n->work);
+}
+
+/*
+ * Struct pages of the reservation itself: all of each section that it touches, and of the first
+ * one, where the low megabyte is.
+ */
+static void add_struct_pages(struct need *n, const struct need_facts *f)
+{
+	uint64_t sections = 0, need, before;
+
+	// They need room, too, and may reach into one more section by that.
+	do {
+		uint64_t start = f->area_start, end;
+
+		before = sections;
+		need = sum(n) + sections * NEED_SECTION_MAP;
+		// Of a place that is not known the worst is taken: it lies across a border.
+		if (!f->area_end)
+			start = NEED_SECTION - 1;
+		end = start + need;
+		sections = (end - 1) / NEED_SECTION - start / NEED_SECTION + 1;
+		sections += start / NEED_SECTION != 0;
+	} while (sections != before && sections < 1 << 20);
+	add(n, "struct pages", NEED_ALWAYS, sections * NEED_SECTION_MAP,
+	    "of %" PRIu64 " sections of 128 MiB that it touches, 2 MiB each", sections);
+}
+
+void need_compute(struct need *n, const struct need_facts *f)
+{
+	*n = (struct need){.n = 0};
+	add_kernel(n, f);
+	add_initrd(n, f);
+	add_collector(n, f);
+	add_struct_pages(n, f);
+	n->total = (sum(n) + MIB - 1) / MIB * MIB;
+}
+
+uint64_t need_reserve(uint64_t need)
+{
+	return (need + 4 * MIB - 1) / (4 * MIB) * (4 * MIB);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * need: how much memory a capture kernel takes, by what is known of it before it ever ran. A sum of
+ * lines, each with its source; a decision only, nothing is read here (sizing.h does).
+ *
+ * There are two moments at which it is short: when the initrd is unpacked, since both copies are
+ * there then, and when the dump is made. What is needed is the larger one of the two.
+ */
+#ifndef LOADER_NEED_H
+#define LOADER_NEED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	NEED_LINES_MAX = 16,
+	NEED_SOURCE_MAX = 160,
+
+	/* Struct pages come by sections of 128 MiB (SECTION_SIZE_BITS 27), 64 bytes a page: */
+	NEED_SECTION = 128 << 20,
+	NEED_SECTION_MAP = 2 << 20,
+	/*
+	 * What a kernel takes beside its image: page tables, slabs, stacks, hashes, buffers of its
+	 * drivers. A base, and a part of the image, which has the more drivers the larger it is:
+	 * docs/estimate.md tells the runs that these were fitted to.
+	 */
+	NEED_KERNEL_BASE_KIB = 9 << 10,
+	NEED_KERNEL_PERCENT = 12,
+	/* /init, its guard and the programs they run: busybox, a static program, some times. */
+	NEED_PROGRAMS_KIB = 2 << 10,
+	/* The collector with the least that it makes do with: `--memory 1`, docs/memory.md. */
+	NEED_COLLECTOR_KIB = 6 << 10,
+	NEED_COLLECTOR_TIB_KIB = 768, /* for each TiB of the dead machine */
+	/* What is on its way to a disk: dirty pages, requests, a journal. */
+	NEED_DISK_KIB = 2 << 10,
+	/* Rings of a card, socket buffers, and what the protocols take. */
+	NEED_NETWORK_KIB = 6 << 10,
+	/* The ssh client, and the 4 MiB that were sent and are kept until they are acknowledged. */
+	NEED_SSH_KIB = 10 << 10,
+	/* cryptsetup itself; what its keyslot asks for comes to that. */
+	NEED_LUKS_KIB = 8 << 10,
+	/* A program that loads a module has all of it in memory twice. */
+	NEED_ELFCOREHDR_ENTRY = 56, /* Elf64_Phdr */
+};
+
+struct need_facts {
+	uint64_t kernel; /* bytes: init_size of its header, or what its program headers say */
+	const char *kernel_source;
+	uint64_t initrd_packed, initrd_unpacked, initrd_window; /* initrd.h */
+	const char *initrd_codec;
+	uint64_t modules; /* bytes, loaded */
+	size_t nmodules;
+	uint64_t module_largest; /* bytes of the largest file */
+	uint64_t memory; /* bytes of RAM of the machine that dies */
+	unsigned int
+		cpus; /* that the capture kernel is to have, whatever room there is; 0 or 1: one */
+	unsigned int notes; /* CPUs of the machine, each a note in elfcorehdr */
+	unsigned int ranges; /* of memory in elfcorehdr */
+	uint64_t area_start, area_end; /* reserved; 0 and 0: not known */
+	bool disk, network, ssh;
+	bool luks;
+	uint64_t luks_memory; /* bytes of the keyslot */
+};
+
+enum need_when {
+	NEED_ALWAYS,
+	NEED_AT_BOOT, /* when the initrd is unpacked */
+	NEED_AT_WORK, /* when the dump is made */
+};
+
+struct need_line {
+	const char *name;
+	enum need_when when;
+	uint64_t bytes;
+	char source[NEED_SOURCE_MAX];
+};
+
+struct need {
+	struct need_line lines[NEED_LINES_MAX];
+	size_t n;
+	uint64_t always, boot, work; /* sums of the three */
+	uint64_t total; /* bytes, whole MiB */
+	uint64_t collector; /* bytes of lines that are the collector's and those of what it runs */
+};
+
+void need_compute(struct need *n, const struct need_facts *f);
+
+/* What to reserve for @need bytes: whole 4 MiB. */
+uint64_t need_reserve(uint64_t need);
+
+#endif

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a capture kernel needs, what others would ask for, and what runs have measured. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "collector/budget.h"
+#include "collector/ladder.h"
+#include "loader/blockdev.h"
+#include "loader/jsonread.h"
+#include "loader/measured.h"
+#include "loader/need.h"
+#include "loader/peers.h"
+
+#define MIB (1ULL << 20)
+#define GIB (1ULL << 30)
+#define TIB (1ULL << 40)
+
+static struct need_facts plain(void)
+{
+	return (struct need_facts){
+		.kernel = 50 * MIB,
+		.kernel_source = "init_size",
+		.initrd_packed = 3 * MIB,
+		.initrd_unpacked = 8 * MIB,
+		.initrd_window = 8 * MIB,
+		.initrd_codec = "zstd",
+		.modules = MIB,
+		.nmodules = 10,
+		.memory = 2 * GIB,
+		.notes = 2,
+		.ranges = 2,
+		.area_start = 0x74000000,
+		.area_end = 0x7e000000,
+		.disk = true,
+	};
+}
+
+static const struct need_line *line(const struct need *n, const char *name)
+{
+	for (size_t i = 0; i < n->n; i++)
+		if (strcmp(n->lines[i].name, name) == 0)
+			return &n->lines[i];
+	return NULL;
+}
+
+static uint64_t bytes(const struct need *n, const char *name)
+{
+	const struct need_line *l = line(n, name);
+
+	return l ? l->bytes : 0;
+}
+
+/* The total is the sum of its lines, at the worse of the two moments. */
+static void test_sum(void **state)
+{
+	struct need_facts f = plain();
+	struct need n;
+	uint64_t sums[3] = {0};
+
+	(void)state;
+	need_compute(&n, &f);
+	for (size_t i = 0; i < n.n; i++) {
+		sums[n.lines[i].when] += n.lines[i].bytes;
+		assert_true(n.lines[i].source[0]);
+	}
+	assert_int_equal(sums[NEED_ALWAYS], n.always);
+	assert_int_equal(sums[NEED_AT_BOOT], n.boot);
+	assert_int_equal(sums[NEED_AT_WORK], n.work);
+	assert_true(n.total >= n.always + n.boot && n.total >= n.always + n.work);
+	assert_int_equal(n.total % MIB, 0);
+	assert_true(n.total - (n.always + (n.boot > n.work ? n.boot : n.work)) < MIB);
+	assert_int_equal(bytes(&n, "kernel"), 50 * MIB);
+	assert_null(line(&n, "ssh"));
+	assert_null(line(&n, "LUKS"));
+	assert_null(line(&n, "CPUs"));
+	// A large initrd: then the moment at which it is unpacked is the worse one.
+	f.initrd_packed = 60 * MIB;
+	need_compute(&n, &f);
+	assert_true(n.boot > n.work);
+	assert_int_equal(n.total, (n.always + n.boot + MIB - 1) / MIB * MIB);
+}
+
+/* Each wish costs, and more of it costs more. */
+static void test_wishes(void **state)
+{
+	struct need_facts f = plain();
+	struct need n, more;
+
+	(void)state;
+	need_compute(&n, &f);
+	f.network = f.ssh = true;
+	need_compute(&more, &f);
+	assert_true(more.total >= n.total + (NEED_SSH_KIB + NEED_NETWORK_KIB) / 1024);
+	assert_true(line(&more, "ssh") && line(&more, "network"));
+	f.luks = true;
+	f.luks_memory = GIB;
+	need_compute(&n, &f);
+	assert_true(n.total >= more.total + GIB);
+	f = plain();
+	f.cpus = 4;
+	need_compute(&n, &f);
+	assert_int_equal(bytes(&n, "CPUs"), 9 * MIB);
+	f = plain();
+	f.memory = TIB;
+	need_compute(&more, &f);
+	need_compute(&n, &(struct need_facts){.kernel_source = ""});
+	assert_int_equal(bytes(&more, "collector") - bytes(&n, "collector"),
+			 (uint64_t)NEED_COLLECTOR_TIB_KIB << 10);
+}
+
+/* Struct pages by the sections that the reservation really touches. */
+static void test_sections(void **state)
+{
+	struct need_facts f = plain();
+	struct need n;
+
+	(void)state;
+	f.area_start = 0x70000000;
+	f.area_end = 0x78000000;
+	need_compute(&n, &f);
+	assert_int_equal(bytes(&n, "struct pages"), 2 * NEED_SECTION_MAP);
+	f.area_start = 0x74000000;
+	need_compute(&n, &f);
+	assert_int_equal(bytes(&n, "struct pages"), 3 * NEED_SECTION_MAP);
+	// In the first section there is no other one for the low megabyte.
+	f.area_start = 0x1000000;
+	need_compute(&n, &f);
+	assert_int_equal(bytes(&n, "struct pages"), NEED_SECTION_MAP);
+	// Nobody knows where it will be: across a border.
+	f.area_start = f.area_end = 0;
+	need_compute(&n, &f);
+	assert_int_equal(bytes(&n, "struct pages"), 2 * NEED_SECTION_MAP);
+	// A size at which they reach into one more section by themselves ends, too.
+	f.kernel = 512 * GIB;
+	need_compute(&n, &f);
+	assert_true(bytes(&n, "struct pages") >= 512ULL * 8 * NEED_SECTION_MAP);
+}
+
+static void test_reserve(void **state)
+{
+	(void)state;
+	assert_int_equal(need_reserve(1), 4 * MIB);
+	assert_int_equal(need_reserve(92 * MIB), 92 * MIB);
+	assert_int_equal(need_reserve(93 * MIB), 96 * MIB);
+}
+
+/* What is counted for the collector is what it takes when there is nothing to be had. */
+static void test_collector(void **state)
+{
+	struct ladder ladder;
+
+	(void)state;
+	assert_int_equal(ladder_make(&ladder, "auto", 0, false, NULL), 0);
+	for (uint64_t tib = 0; tib <= 16; tib++) {
+		uint64_t memory = tib ? tib * TIB : 2 * GIB;
+		struct budget_need need = {
+			.memory = 1,
+			.threads = 1,
+			.page_size = 4096,
+			.bitmap = memory / 4096 / 8,
+			.ladder = &ladder,
+			.nsinks = 1,
+		};
+		struct budget b;
+
+		budget_make(&b, &need);
+		assert_true(b.used <= ((uint64_t)NEED_COLLECTOR_KIB << 10) +
+					      tib * ((uint64_t)NEED_COLLECTOR_TIB_KIB << 10));
+	}
+}
+
+/* ---- others ---- */
+
+static void test_crashkernel(void **state)
+{
+	static const struct {
+		const char *value;
+		uint64_t memory, want; /* MiB */
+	} good[] = {
+		{"128M", 1024, 128},
+		{"0x10000000", 1024, 256},
+		{"256M@16M", 1024, 256},
+		{"256M,high", 1024, 256},
+		{"384M-:128M", 256, 0},
+		{"384M-:128M", 384, 128},
+		{"384M-:128M", 1 << 20, 128},
+		{"2G-64G:256M,64G-:512M", 1024, 0},
+		{"2G-64G:256M,64G-:512M", 2047, 256}, // firmware has some of the 2 GiB
+		{"2G-64G:256M,64G-:512M", 65535, 512},
+		{"2G-64G:256M,64G-:512M", 32 << 10, 256},
+		{"2G-64G:256M,64G-:512M", 64 << 10, 512},
+	};
+	static const char *const bad[] = {
+		"", "x", "384M-", "384M-:", "384M-1G:", "1G-2G;1M", "-1M", "99999999999999P"};
+	uint64_t got;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		assert_true(peers_crashkernel(good[i].value, good[i].memory * MIB, &got));
+		assert_int_equal(got, good[i].want * MIB);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(peers_crashkernel(bad[i], GIB, &got));
+}
+
+static void test_peers(void **state)
+{
+	struct peers_facts f = {.memory = 16 * GIB, .kernel = 50 * MIB, .initrd = 30 * MIB};
+	struct peer p[PEERS_MAX];
+	uint64_t most = 0;
+	size_t n;
+
+	(void)state;
+	n = peers_ask(&f, p);
+	assert_int_equal(n, 5);
+	assert_int_equal(p[0].bytes, 256 * MIB);
+	assert_int_equal(p[1].bytes, 128 * MIB);
+	assert_int_equal(p[2].bytes, 512 * MIB);
+	assert_int_equal(p[3].bytes, 256 * MIB); // the table: the sum is 156 MiB
+	assert_in_range(p[4].bytes, 128 * MIB, 160 * MIB);
+	f.luks = GIB;
+	n = peers_ask(&f, p);
+	for (size_t i = 0; i < n; i++)
+		most = p[i].bytes > most ? p[i].bytes : most;
+	assert_true(most > GIB);
+}
+
+/* ---- LUKS ---- */
+
+static size_t header(uint8_t *buf, size_t room, unsigned int version, const char *json)
+{
+	memset(buf, 0, room);
+	memcpy(buf, "LUKS\xba\xbe", 6);
+	buf[7] = version;
+	buf[14] = 0x40; // 16 KiB of header and JSON
+	strcpy((char *)buf + 4096, json);
+	return 0x4000;
+}
+
+static void test_luks(void **state)
+{
+	static const char two[] = "{\"keyslots\":{\"0\":{\"kdf\":{\"type\":\"pbkdf2\"}},"
+				  "\"1\":{\"kdf\":{\"type\":\"argon2id\",\"memory\":1048576}},"
+				  "\"31\":{\"kdf\":{\"type\":\"argon2i\",\"memory\":65536}}}}";
+	uint8_t buf[0x4000];
+	uint64_t memory;
+	size_t size;
+
+	(void)state;
+	size = header(buf, sizeof(buf), 2, two);
+	assert_int_equal(blockdev_luks_memory(buf, size, &memory, NULL), 0);
+	assert_int_equal(memory, GIB);
+	header(buf, sizeof(buf), 1, "");
+	assert_int_equal(blockdev_luks_memory(buf, size, &memory, NULL), 0);
+	assert_int_equal(memory, 0);
+	header(buf, sizeof(buf), 2, "{\"keyslots\":{\"0\":{\"kdf\":{\"memory\":-5}}}}");
+	assert_int_equal(blockdev_luks_memory(buf, size, &memory, NULL), 0);
+	assert_int_equal(memory, 0);
+	// What is cut, lies about its size, or is none.
+	header(buf, sizeof(buf), 2, two);
+	assert_int_equal(blockdev_luks_memory(buf, size - 1, &memory, NULL), ERR_CORRUPT);
+	buf[8] = 0xff;
+	assert_int_equal(blockdev_luks_memory(buf, size, &memory, NULL), ERR_CORRUPT);
+	header(buf, sizeof(buf), 2, "{\"keyslots\":");
+	assert_int_equal(blockdev_luks_memory(buf, size, &memory, NULL), ERR_CORRUPT);
+	buf[0] = 0;
+	assert_int_equal(blockdev_luks_memory(buf, size, &memory, NULL), ERR_CORRUPT);
+	assert_int_equal(blockdev_luks_memory(buf, 100, &memory, NULL), ERR_CORRUPT);
+}
+
+/* ---- measured ---- */
+
+static uint64_t measure(const char *text, const char *images, unsigned int cpus)
+{
+	struct json_object *o;
+	uint64_t need;
+
+	assert_int_equal(jsonread_parse("test", text, strlen(text), &o, NULL), 0);
+	need = measured_of_manifest(o, images, cpus);
+	jsonread_free(o);
+	return need >> 10;
+}
+
+static void test_measured(void **state)
+{
+	static const char text[] = "{\"capture\":{\"images\":\"a-b\",\"cpus\":3,"
+				   "\"memory_ram_kib\":160000,\"memory_low_kib\":60000,"
+				   "\"peak_memory_kib\":9216,\"budget_kib\":12288}}";
+	uint64_t used = 100000 - (9216 - NEED_COLLECTOR_KIB);
+
+	(void)state;
+	assert_int_equal(measure(text, "a-b", 3), used);
+	assert_int_equal(measure(text, "a-b", 0), used - 2 * 3 * 1024);
+	// Of other images, or of an older collector, nothing is known.
+	assert_int_equal(measure(text, "a-c", 0), 0);
+	assert_int_equal(measure("{\"capture\":{\"images\":\"a-b\"}}", "a-b", 0), 0);
+	assert_int_equal(measure("{}", "a-b", 0), 0);
+	// What contradicts itself.
+	assert_int_equal(measure("{\"capture\":{\"images\":\"a-b\",\"memory_ram_kib\":5,"
+				 "\"memory_low_kib\":6}}",
+				 "a-b", 0),
+			 0);
+	assert_int_equal(measure("{\"capture\":{\"images\":\"a-b\",\"memory_ram_kib\":1000,"
+				 "\"memory_low_kib\":999,\"peak_memory_kib\":900000,"
+				 "\"budget_kib\":900000}}",
+				 "a-b", 0),
+			 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sum),	  cmocka_unit_test(test_wishes),
+		cmocka_unit_test(test_sections),  cmocka_unit_test(test_reserve),
+		cmocka_unit_test(test_collector), cmocka_unit_test(test_crashkernel),
+		cmocka_unit_test(test_peers),	  cmocka_unit_test(test_luks),
+		cmocka_unit_test(test_measured),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
