@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "collector/pageclass.h"
+#include "vmcore/pageclass.h"
 
 struct kmem;
 struct landmarks;

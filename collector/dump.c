@@ -13,7 +13,6 @@
 #include "collector/copy.h"
 #include "collector/crosscall.h"
 #include "collector/log.h"
-#include "collector/pageclass.h"
 #include "collector/pipeline.h"
 #include "collector/plan.h"
 #include "collector/predict.h"
@@ -24,6 +23,7 @@
 #include "vmcore/codec.h"
 #include "vmcore/dumpopts.h"
 #include "vmcore/kmem.h"
+#include "vmcore/pageclass.h"
 #include "vmcore/vmcore.h"
 
 /* How a format of the options is written. */

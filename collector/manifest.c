@@ -13,10 +13,10 @@
 #include "base/json.h"
 #include "collector/course.h"
 #include "collector/lowwater.h"
-#include "collector/pageclass.h"
 #include "collector/plan.h"
 #include "vmcore/codec.h"
 #include "vmcore/kmem.h"
+#include "vmcore/pageclass.h"
 
 enum {
 	MANIFEST_VERSION = 1,

@@ -11,6 +11,7 @@
 #include "collector/bitmap.h"
 #include "crashnotes/vmcoreinfo.h"
 #include "vmcore/kmem.h"
+#include "vmcore/memmodel.h"
 
 /* section_mem_map holds the address of the section's map less its first frame's share, and
  * flags in the bits that the alignment leaves (include/linux/mmzone.h). Six are in use: 4.13
@@ -48,11 +49,12 @@ struct sparse {
 	uint64_t flags_mask; // of section_mem_map, to be cleared
 };
 
-static bool sparse_keys(struct sparse *s, const struct vmcoreinfo *vi)
+/* All are there: memmodel_of() saw to that. */
+static void sparse_keys(struct sparse *s, const struct vmcoreinfo *vi)
 {
-	return vmcoreinfo_symbol(vi, "mem_section", &s->table) &&
-	       vmcoreinfo_sizeof(vi, "mem_section", &s->entry_size) &&
-	       vmcoreinfo_offset(vi, "mem_section.section_mem_map", &s->map_offset);
+	vmcoreinfo_symbol(vi, "mem_section", &s->table);
+	vmcoreinfo_sizeof(vi, "mem_section", &s->entry_size);
+	vmcoreinfo_offset(vi, "mem_section.section_mem_map", &s->map_offset);
 }
 
 static int sparse_geometry(struct sparse *s, struct err *err)
@@ -258,11 +260,6 @@ static int make_room(struct memmap *mm, uint64_t n, struct err *err)
 	return mm->sections ? 0 : err_set(err, ERR_NOMEM, "no memory for %" PRIu64 " sections", n);
 }
 
-static bool is_sparse(const struct vmcoreinfo *vi)
-{
-	return sparse_keys(&(struct sparse){0}, vi);
-}
-
 static int find_sparse(struct memmap *mm, const struct where *w, struct err *err)
 {
 	struct sparse s = {
@@ -292,14 +289,6 @@ static int find_sparse(struct memmap *mm, const struct where *w, struct err *err
 	if (!rc)
 		drop_strangers(mm, &s);
 	return rc;
-}
-
-/* Kernels without CONFIG_NUMA export mem_map, also those that have sections and do not use it. */
-static bool is_flat(const struct vmcoreinfo *vi)
-{
-	uint64_t variable;
-
-	return vmcoreinfo_symbol(vi, "mem_map", &variable);
 }
 
 /* The next block of the bitmap with any memory, from frame *@pfn on: [*@pfn, *@end). */
@@ -349,33 +338,23 @@ static int find_flat(struct memmap *mm, const struct where *w, struct err *err)
 	return rc;
 }
 
-/*
- * The models, by the keys of vmcoreinfo that only they have; the first that fits counts. There is
- * no row for DISCONTIGMEM: x86_64 and arm64 had it no more in 5.10, and 5.14 removed it
- * (bb1c50d3967f, "mm: remove CONFIG_DISCONTIGMEM").
- */
-static const struct model {
-	bool (*is)(const struct vmcoreinfo *vi);
-	int (*find)(struct memmap *mm, const struct where *w, struct err *err);
-} models[] = {
-	{is_sparse, find_sparse},
-	{is_flat, find_flat},
+static int (*const models[])(struct memmap *mm, const struct where *w, struct err *err) = {
+	[MEMMODEL_SPARSE] = find_sparse,
+	[MEMMODEL_FLAT] = find_flat,
 };
 
 static int find_model(struct memmap *mm, const struct where *w, struct err *err)
 {
-	*mm = (struct memmap){0};
-	for (size_t i = 0; i < ARRAY_SIZE(models); i++) {
-		int rc;
+	enum memmodel model = memmodel_of(w->km->vi);
+	int rc;
 
-		if (!models[i].is(w->km->vi))
-			continue;
-		rc = models[i].find(mm, w, err);
-		if (rc)
-			memmap_deinit(mm);
-		return rc;
-	}
-	return err_set(err, ERR_NOTFOUND, "vmcoreinfo has neither mem_section nor mem_map");
+	*mm = (struct memmap){0};
+	if (model == MEMMODEL_UNKNOWN)
+		return err_set(err, ERR_NOTFOUND, "vmcoreinfo has neither mem_section nor mem_map");
+	rc = models[model](mm, w, err);
+	if (rc)
+		memmap_deinit(mm);
+	return rc;
 }
 
 int memmap_init(struct memmap *mm, const struct kmem *km, uint32_t page_size,

@@ -13,10 +13,10 @@
 #include "collector/keep.h"
 #include "collector/landmarks.h"
 #include "collector/memmap.h"
-#include "collector/pageclass.h"
 #include "collector/ram.h"
 #include "vmcore/dumpopts.h"
 #include "vmcore/kmem.h"
+#include "vmcore/pageclass.h"
 #include "vmcore/vmcore.h"
 #include "vmcore/xlat.h"
 

@@ -8,9 +8,9 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "collector/memmap.h"
-#include "collector/pageverdict.h"
 #include "vmcore/dumpopts.h"
 #include "vmcore/kmem.h"
+#include "vmcore/pageverdict.h"
 #include "vmcore/xlat.h"
 
 enum {

@@ -14,8 +14,8 @@
 
 #include "collector/bitmap.h"
 #include "collector/order.h"
-#include "collector/pageclass.h"
 #include "collector/slabs.h"
+#include "vmcore/pageclass.h"
 #include "vmcore/vmcore.h"
 
 struct err;

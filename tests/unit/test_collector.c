@@ -22,10 +22,10 @@
 #include "collector/log.h"
 #include "collector/manifest.h"
 #include "collector/order.h"
-#include "collector/pageclass.h"
 #include "collector/plan.h"
 #include "collector/progress.h"
 #include "vmcore/kmem.h"
+#include "vmcore/pageclass.h"
 
 enum {
 	BITS = 3 * BITMAP_BLOCK + 77,

@@ -20,8 +20,8 @@
 #include "collector/controls.h"
 #include "collector/landmarks.h"
 #include "collector/memmap.h"
-#include "collector/pageclass.h"
 #include "tests/unit/dead.h"
+#include "vmcore/pageclass.h"
 
 enum {
 	TEXT_MAX = 1 << 16,

@@ -14,10 +14,10 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "collector/pageclass.h"
-#include "collector/pageverdict.h"
 #include "crashnotes/vmcoreinfo.h"
 #include "tests/lib/mkkernel.h"
+#include "vmcore/pageclass.h"
+#include "vmcore/pageverdict.h"
 
 enum {
 	PAGE = 64,

@@ -3,12 +3,12 @@
  * pageverdict: the rules of pageclass, to be inlined where a verdict is given for every page of
  * a machine. All others call pageclass_of(), which is these rules and nothing else.
  */
-#ifndef COLLECTOR_PAGEVERDICT_H
-#define COLLECTOR_PAGEVERDICT_H
+#ifndef VMCORE_PAGEVERDICT_H
+#define VMCORE_PAGEVERDICT_H
 
 #include "base/cursor.h"
-#include "collector/pageclass.h"
 #include "vmcore/dumpopts.h"
+#include "vmcore/pageclass.h"
 
 /* Order and hugetlb of a compound head; order 0 for what cannot be. */
 static inline unsigned int compound_order(const struct pageclass *pc, pfn_t pfn, int32_t mapcount,

@@ -8,8 +8,8 @@
  * docs/page-classes.md says; the comments in the source name the kernel commits behind them.
  * No I/O and no state: bytes in, verdict out.
  */
-#ifndef COLLECTOR_PAGECLASS_H
-#define COLLECTOR_PAGECLASS_H
+#ifndef VMCORE_PAGECLASS_H
+#define VMCORE_PAGECLASS_H
 
 #include <stdbool.h>
 #include <stdint.h>

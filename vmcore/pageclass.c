@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "collector/pageclass.h"
+#include "vmcore/pageclass.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,9 +7,9 @@
 
 #include "base/cursor.h"
 #include "base/err.h"
-#include "collector/pageverdict.h"
 #include "crashnotes/vmcoreinfo.h"
 #include "vmcore/dumpopts.h"
+#include "vmcore/pageverdict.h"
 
 /* Flag numbers that kernels without the key use; the same in all of them. */
 enum {
