@@ -83,6 +83,16 @@ static bool fits(struct budget *b, const struct budget_need *need)
 	return b->used <= b->total;
 }
 
+/* The same with the bitmap, and what is mapped for a scan, as they were decided before. */
+static bool fits_again(struct budget *b, const struct budget_need *need, const struct budget *was)
+{
+	fits(b, need);
+	b->used = b->used - b->bitmap + was->bitmap;
+	b->bitmap = was->bitmap;
+	b->scan_window = was->scan_window;
+	return b->used <= b->total;
+}
+
 static bool try_blocks(struct budget *b, const struct budget_need *need, size_t most, size_t least,
 		       bool held)
 {
@@ -110,17 +120,38 @@ void budget_make(struct budget *b, const struct budget_need *need)
 	fits(b, need);
 }
 
+void budget_more(struct budget *b, const struct budget_need *need, uint64_t more)
+{
+	struct budget_need all = *need;
+	struct budget was = *b;
+
+	all.other += more;
+	b->more = more;
+	for (;; b->threads--) {
+		for (b->block_pages = was.block_pages; b->block_pages >= BUDGET_BLOCK_MIN;
+		     b->block_pages /= 2)
+			if (fits_again(b, &all, &was))
+				return;
+		if (b->threads == 1)
+			break;
+	}
+	b->block_pages = BUDGET_BLOCK_MIN;
+	fits_again(b, &all, &was);
+}
+
 void budget_text(const struct budget *b, char buf[static BUDGET_TEXT_MAX])
 {
-	char from[64] = "as told";
+	char from[64] = "as told", more[48] = "";
 
 	if (b->free)
 		snprintf(from, sizeof(from), "of %" PRIu64 " KiB free", b->free >> 10);
+	if (b->more)
+		snprintf(more, sizeof(more), ", descriptors %" PRIu64 " KiB", b->more >> 10);
 	snprintf(buf, BUDGET_TEXT_MAX,
 		 "memory: at most %" PRIu64 " KiB, %s; %" PRIu64 " KiB needed: bitmap %" PRIu64
-		 " KiB%s, %u worker%s, blocks of %zu pages, write buffers %" PRIu64 " KiB%s",
+		 " KiB%s%s, %u worker%s, blocks of %zu pages, write buffers %" PRIu64 " KiB%s",
 		 b->total >> 10, from, b->used >> 10, b->bitmap >> 10,
-		 b->held ? "" : " (made anew by the block: more scans)", b->threads,
+		 b->held ? "" : " (made anew by the block: more scans)", more, b->threads,
 		 b->threads == 1 ? "" : "s", b->block_pages, b->sink >> 10,
 		 b->used > b->total ? "; that is too little, the least is taken" : "");
 }

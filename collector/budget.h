@@ -46,6 +46,7 @@ struct budget {
 	uint64_t sink; /* bytes of buffers for each sink: sink_buffer() */
 	uint64_t bitmap; /* bytes for the bitmap, or for the blocks of it that are kept */
 	bool held; /* all of it is held */
+	uint64_t more; /* bytes that budget_more() was told of */
 	uint64_t used; /* what all of it comes to, at most; more than total: it is too little */
 };
 
@@ -53,6 +54,12 @@ struct budget {
 uint64_t budget_of_free(uint64_t free);
 
 void budget_make(struct budget *b, const struct budget_need *need);
+
+/*
+ * The same when it has turned out that @more bytes are taken besides what @need says: smaller blocks
+ * and fewer workers make room for them. The bitmap, which is there by now, stays as it is.
+ */
+void budget_more(struct budget *b, const struct budget_need *need, uint64_t more);
 
 enum {
 	BUDGET_TEXT_MAX = 320,

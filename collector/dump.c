@@ -443,6 +443,60 @@ uint64_t dump_missing(const struct dump *d)
 	return size > done ? size - done : 0;
 }
 
+static struct budget_need budget_need(const struct dump *d)
+{
+	return (struct budget_need){
+		.memory = d->opts->memory,
+		.threads = d->workers,
+		.page_size = d->km->page_size,
+		.bitmap = plan_bitmap_bytes(d->km),
+		.dense = is_dense(format_of(d->opts)),
+		.ladder = &d->m->ladder,
+		.nsinks = d->opts->dry_run ? 0
+			  : d->nsinks	   ? d->nsinks
+					   : 1,
+		.other = d->opts->dry_run ? 0
+			 : d->sink	  ? d->sink->ops->kept
+					  : d->sink_kept,
+	};
+}
+
+static void tell_budget(struct dump *d)
+{
+	char text[BUDGET_TEXT_MAX];
+
+	watch_memory(d->watch, d->budget.used < d->budget.total ? d->budget.used : d->budget.total);
+	budget_text(&d->budget, text);
+	log_line(d->log, LOG_COMMON, "%s", text);
+}
+
+/* Once for all levels: what they plan is of the same size. */
+static void make_budget(struct dump *d)
+{
+	unsigned int threads = dump_threads(d->opts);
+	struct budget_need need;
+
+	d->workers = d->opts->threads ? threads : dump_workers(d->log, threads);
+	need = budget_need(d);
+	budget_make(&d->budget, &need);
+	tell_budget(d);
+}
+
+/* The plan says how many descriptors there will be, where they are held until the end. */
+static void add_held(struct dump *d)
+{
+	const struct writer_ops *writer = format_of(d->opts)->writer;
+	struct budget_need need = budget_need(d);
+	uint64_t held = 0;
+
+	if (writer && writer->held)
+		held = writer->held(d->sink, d->plan);
+	if (held == d->budget.more)
+		return;
+	budget_more(&d->budget, &need, held);
+	tell_budget(d);
+}
+
 /* One try at one level; @planned: for which the plan was made before. */
 static int try_level(struct dump *d, unsigned int level, bool planned, bool last, struct err *err)
 {
@@ -456,6 +510,7 @@ static int try_level(struct dump *d, unsigned int level, bool planned, bool last
 	}
 	if (rc)
 		return rc;
+	add_held(d);
 	start = log_now_ms();
 	watch_saved(d->watch, 0);
 	enter(d, STAGE_PAGES);
@@ -500,32 +555,6 @@ static int check_input(const struct dump *d, struct err *err)
 		err, ERR_UNSUPPORTED,
 		"a kdump-compressed input has no virtual addresses, which an ELF core needs; "
 		"leave out -E");
-}
-
-/* Once for all levels: what they plan is of the same size. */
-static void make_budget(struct dump *d)
-{
-	unsigned int threads = dump_threads(d->opts);
-	struct budget_need need = {
-		.memory = d->opts->memory,
-		.threads = d->opts->threads ? threads : dump_workers(d->log, threads),
-		.page_size = d->km->page_size,
-		.bitmap = plan_bitmap_bytes(d->km),
-		.dense = is_dense(format_of(d->opts)),
-		.ladder = &d->m->ladder,
-		.nsinks = d->opts->dry_run ? 0
-			  : d->nsinks	   ? d->nsinks
-					   : 1,
-		.other = d->opts->dry_run ? 0
-			 : d->sink	  ? d->sink->ops->kept
-					  : d->sink_kept,
-	};
-	char text[BUDGET_TEXT_MAX];
-
-	budget_make(&d->budget, &need);
-	watch_memory(d->watch, d->budget.used < d->budget.total ? d->budget.used : d->budget.total);
-	budget_text(&d->budget, text);
-	log_line(d->log, LOG_COMMON, "%s", text);
 }
 
 bool dump_is_kdump(const struct dumpopts *o)

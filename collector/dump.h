@@ -30,7 +30,8 @@ struct dump {
 	size_t nsinks; /* of them, one behind the other: the dump is split; 0 is 1 */
 	struct plan *plan; /* storage of the caller; valid after dump_run() when planned */
 	bool planned;
-	struct budget budget; /* made by dump_plan() */
+	unsigned int workers; /* asked for, or those that pay: of dump_plan() */
+	struct budget budget; /* the same */
 	struct watch *watch; /* is told how far it came, and may ask for an end; NULL: nobody */
 	bool within; /* a stage that the caller told the watch: none is told here */
 	struct manifest *m; /* filled: status, reason, plan, pages, result, stage times */

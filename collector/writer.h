@@ -51,6 +51,9 @@ struct writer_ops {
 	/* Bytes of the file that are not page data, for a prediction. */
 	uint64_t (*overhead)(const struct kmem *km, const struct plan *plan);
 
+	/* Bytes that create() takes for each page, in all, until finish(); NULL: none. */
+	uint64_t (*held)(const struct sink *sink, const struct plan *plan);
+
 	/*
 	 * Writes all that is known before the first page, marked incomplete, and makes sure of
 	 * room for the rest of the index. The caller destroys *@ret.

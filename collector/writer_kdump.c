@@ -91,6 +91,12 @@ static uint64_t kdump_overhead(const struct kmem *km, const struct plan *plan)
 	return w.index_size + (plan->level & DUMP_LEVEL_ZERO ? w.block_size : 0);
 }
 
+/* Descriptors wait where no place is written twice. */
+static uint64_t kdump_held(const struct sink *sink, const struct plan *plan)
+{
+	return sink->ops->append_only ? plan->kept_pages * sizeof(uint64_t) : 0;
+}
+
 static void fill_header(struct writer *w)
 {
 	const struct kmem *km = w->conf.km;
@@ -704,6 +710,7 @@ static int kdump_finish(struct writer *w, int complete, struct writer_result *re
 const struct writer_ops writer_kdump = {
 	.name = "kdump",
 	.overhead = kdump_overhead,
+	.held = kdump_held,
 	.create = kdump_create,
 	.write_block = kdump_write_block,
 	.finish = kdump_finish,

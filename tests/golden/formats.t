@@ -105,6 +105,7 @@ run -l -d 31 plain direct
 "$collect" -F -l -d 31 plain > flat 2> said
 code=$?
 ended 0 '-F to standard output'
+ok 'its descriptors are in the budget' grep -q 'KiB needed: .* descriptors [0-9]* KiB' said
 ok 'it obeys the format' "$flatcheck" flat
 ok 'makedumpfile puts it together' sh -c "$makedumpfile -R whole < flat"
 ok 'to the same dump' "$kdumpcmp" whole direct

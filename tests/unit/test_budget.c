@@ -147,12 +147,56 @@ static void test_counted(void **state)
 	assert_true(b.sink < one.sink);
 }
 
+/* What turns out later is taken from blocks and workers. */
+static void test_more(void **state)
+{
+	struct budget_need need = tib;
+	struct budget b, before;
+	char text[BUDGET_TEXT_MAX];
+
+	(void)state;
+	need.memory = 64 * MIB;
+	need.threads = 8;
+	budget_make(&b, &need);
+	before = b;
+	assert_true(b.held);
+	budget_more(&b, &need, 0);
+	assert_memory_equal(&b, &before, sizeof(b));
+	budget_more(&b, &need, 20 * MIB);
+	assert_true(b.used <= 64 * MIB);
+	assert_true(b.block_pages < before.block_pages || b.threads < before.threads);
+	assert_true(b.held);
+	assert_int_equal(b.bitmap, before.bitmap);
+	budget_text(&b, text);
+	assert_non_null(strstr(text, "descriptors 20480 KiB"));
+	// The bitmap's blocks are there already, and are not taken back.
+	budget_make(&b, &(struct budget_need){.memory = 16 * MIB,
+					      .threads = 2,
+					      .page_size = 4096,
+					      .bitmap = 32 * MIB,
+					      .ladder = &lzo,
+					      .nsinks = 1});
+	assert_false(b.held);
+	before = b;
+	need.memory = 16 * MIB;
+	budget_more(&b, &need, 4 * MIB);
+	assert_int_equal(b.bitmap, before.bitmap);
+	assert_int_equal(b.scan_window, before.scan_window);
+	assert_true(b.used > before.used);
+	// Too much of it is told.
+	budget_more(&b, &need, 1 << 30);
+	assert_int_equal(b.threads, 1);
+	assert_int_equal(b.block_pages, BUDGET_BLOCK_MIN);
+	budget_text(&b, text);
+	assert_non_null(strstr(text, "too little"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plenty),	 cmocka_unit_test(test_short),
 		cmocka_unit_test(test_monotone), cmocka_unit_test(test_least),
-		cmocka_unit_test(test_counted),
+		cmocka_unit_test(test_counted),	 cmocka_unit_test(test_more),
 	};
 
 	if (ladder_make(&lzo, "lzo", 0, false, NULL))
