@@ -31,28 +31,12 @@ struct subset {
 	uint64_t words[BLOCK_WORDS];
 };
 
-/* Index of the first range that ends behind @pfn. */
-static size_t first_range(const struct pfn_list *list, pfn_t pfn)
-{
-	size_t low = 0, high = list->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (list->ranges[mid].end <= pfn)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
 static const uint64_t *make_block(void *ctx, uint64_t nr)
 {
 	struct subset *s = ctx;
 	pfn_t base = nr * BITMAP_BLOCK, end = base + BITMAP_BLOCK, at = base;
 	uint64_t first = nr * BLOCK_WORDS, n = s->kept->nwords - first;
-	size_t i = first_range(&s->ranges, base);
+	size_t i = pfn_list_behind(&s->ranges, base);
 
 	memset(s->words, 0, sizeof(s->words));
 	// The block of the whole dump may cost a scan.

@@ -66,8 +66,7 @@ void pfn_list_normalise(struct pfn_list *list)
 	list->n = out + 1;
 }
 
-/* Index of the first range of @list (normalised) that ends behind @pfn. */
-static size_t first_behind(const struct pfn_list *list, pfn_t pfn)
+size_t pfn_list_behind(const struct pfn_list *list, pfn_t pfn)
 {
 	size_t low = 0, high = list->n;
 
@@ -88,7 +87,7 @@ static int add_less(struct pfn_list *ret, pfn_t start, pfn_t end, const struct p
 {
 	int rc = 0;
 
-	for (size_t i = first_behind(taken, start); i < taken->n && start < end && !rc; i++) {
+	for (size_t i = pfn_list_behind(taken, start); i < taken->n && start < end && !rc; i++) {
 		const struct pfn_range *t = &taken->ranges[i];
 
 		if (t->start >= end)

@@ -60,6 +60,9 @@ int pfn_list_subtract(struct pfn_list *list, struct pfn_list *less, struct err *
 /* Sorts by start and merges what overlaps. */
 void pfn_list_normalise(struct pfn_list *list);
 
+/* Index of the first range of @list, which is normalised, that ends behind @pfn; n: none does. */
+size_t pfn_list_behind(const struct pfn_list *list, pfn_t pfn);
+
 /*
  * Fills @ret with ranges that cover [0, @max_pfn) exactly once: those of the @n lists, one
  * list after the other, and what is in none of them behind the first @before lists. Of a page

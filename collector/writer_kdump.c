@@ -202,26 +202,54 @@ static bool is_memory(const struct writer *w, pfn_t start, uint64_t npages)
 	return i < info->nranges && info->ranges[i].paddr >> shift < start + npages;
 }
 
-/* bitmap1 is made from the ranges of memory as it is written: it is never held. */
+/* A run of words of the bitmaps. Neither is held for the file: bitmap1 is made as it is written. */
+struct bitmap_chunk {
+	size_t n; // words
+	bool empty; // no memory is there, and so no page that is kept
+	uint64_t words[BITMAP_CHUNK];
+};
+
+static void begin_chunk(const struct writer *w, uint64_t first, struct bitmap_chunk *c)
+{
+	const struct bitmap *kept = &w->conf.plan->kept;
+
+	c->n = kept->nwords - first < BITMAP_CHUNK ? kept->nwords - first : BITMAP_CHUNK;
+	c->empty = bitmap_untouched(kept, first, c->n) && !is_memory(w, first * 64, c->n * 64);
+}
+
+/* The words of bitmap1, or with @second of bitmap2. */
+static void fill_chunk(const struct writer *w, uint64_t first, bool second, struct bitmap_chunk *c)
+{
+	if (c->empty)
+		memset(c->words, 0, c->n * sizeof(*c->words));
+	else if (second)
+		bitmap_words(&w->conf.plan->kept, first, c->n, c->words);
+	else
+		plan_ram_words(w->conf.plan, w->conf.km, first * 64, c->words, c->n);
+}
+
+static struct bitmap_chunk *new_chunk(struct err *err)
+{
+	struct bitmap_chunk *c = malloc(sizeof(*c));
+
+	if (!c)
+		err_set(err, ERR_NOMEM, "no memory for a bitmap's chunk");
+	return c;
+}
+
 static int write_bitmaps(struct writer *w, struct err *err)
 {
-	CLEANUP_FREE uint64_t *chunk = malloc(BITMAP_CHUNK * sizeof(*chunk));
-	const struct bitmap *kept = &w->conf.plan->kept;
-	uint64_t second = w->bitmap_offset + w->bitmap_blocks / 2 * w->block_size;
-	int rc = 0;
+	CLEANUP_FREE struct bitmap_chunk *c = new_chunk(err);
+	uint64_t at[2] = {w->bitmap_offset,
+			  w->bitmap_offset + w->bitmap_blocks / 2 * w->block_size};
+	int rc = c ? 0 : ERR_NOMEM;
 
-	if (!chunk)
-		return err_set(err, ERR_NOMEM, "no memory for a bitmap's chunk");
-	for (uint64_t i = 0; i < kept->nwords && !rc; i += BITMAP_CHUNK) {
-		size_t n = kept->nwords - i < BITMAP_CHUNK ? kept->nwords - i : BITMAP_CHUNK;
-
-		if (bitmap_untouched(kept, i, n) && !is_memory(w, i * 64, n * 64))
-			continue;
-		plan_ram_words(w->conf.plan, w->conf.km, i * 64, chunk, n);
-		rc = write_words(w, chunk, n, w->bitmap_offset + i * 8, err);
-		bitmap_words(kept, i, n, chunk);
-		if (!rc)
-			rc = write_words(w, chunk, n, second + i * 8, err);
+	for (uint64_t i = 0; !rc && i < w->conf.plan->kept.nwords; i += c->n) {
+		begin_chunk(w, i, c);
+		for (int second = 0; second < 2 && !rc && !c->empty; second++) {
+			fill_chunk(w, i, second, c);
+			rc = write_words(w, c->words, c->n, at[second] + i * 8, err);
+		}
 	}
 	return rc;
 }
@@ -535,23 +563,14 @@ static int append_zeros(struct writer *w, uint64_t size, struct err *err)
 /* bitmap1, or with @second bitmap2, whole blocks. */
 static int append_bitmap(struct writer *w, bool second, struct err *err)
 {
-	CLEANUP_FREE uint64_t *chunk = malloc(BITMAP_CHUNK * sizeof(*chunk));
-	const struct bitmap *kept = &w->conf.plan->kept;
+	CLEANUP_FREE struct bitmap_chunk *c = new_chunk(err);
 	uint64_t end = w->tail + w->bitmap_blocks / 2 * w->block_size;
-	int rc = 0;
+	int rc = c ? 0 : ERR_NOMEM;
 
-	if (!chunk)
-		return err_set(err, ERR_NOMEM, "no memory for a bitmap's chunk");
-	for (uint64_t i = 0; i < kept->nwords && !rc; i += BITMAP_CHUNK) {
-		size_t n = kept->nwords - i < BITMAP_CHUNK ? kept->nwords - i : BITMAP_CHUNK;
-
-		if (bitmap_untouched(kept, i, n) && !is_memory(w, i * 64, n * 64))
-			memset(chunk, 0, n * sizeof(*chunk));
-		else if (second)
-			bitmap_words(kept, i, n, chunk);
-		else
-			plan_ram_words(w->conf.plan, w->conf.km, i * 64, chunk, n);
-		rc = append_index(w, chunk, n * sizeof(*chunk), err);
+	for (uint64_t i = 0; !rc && i < w->conf.plan->kept.nwords; i += c->n) {
+		begin_chunk(w, i, c);
+		fill_chunk(w, i, second, c);
+		rc = append_index(w, c->words, c->n * sizeof(*c->words), err);
 	}
 	return rc ? rc : append_zeros(w, end - w->tail, err);
 }

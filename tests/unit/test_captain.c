@@ -486,20 +486,26 @@ static void test_untold(void **state)
 
 /* ---- out of time ---- */
 
+/* A worker that was stopped, and comes round when its time is over, which is @why. */
+static void run_out_of_time(struct place *p, enum exit_code code, const char *why)
+{
+	make_slow(p);
+	assert_int_equal(run_and_hit(p, SIGSTOP, "to be made an incomplete dump"), code);
+	check_says(p, 0, "manifest.json", "\"status\": \"incomplete\"");
+	check_says(p, 0, "manifest.json", "\"dump\": \"incomplete\"");
+	check_says(p, 0, "manifest.json", why);
+	check_incomplete(p, 0);
+}
+
 static void test_deadline(void **state)
 {
 	struct place *p = *state;
 
 	add_targets(p, 2);
-	make_slow(p);
 	// Some of it is over when it begins; the grace is as long as before.
 	p->config.capture_deadline = 16;
 	p->log.start_ms -= BEGUN_MS;
-	assert_int_equal(run_and_hit(p, SIGSTOP, "to be made an incomplete dump"), EXIT_INCOMPLETE);
-	check_says(p, 0, "manifest.json", "\"status\": \"incomplete\"");
-	check_says(p, 0, "manifest.json", "\"reason\": \"capture_deadline is over\"");
-	check_says(p, 0, "manifest.json", "\"dump\": \"incomplete\"");
-	check_incomplete(p, 0);
+	run_out_of_time(p, EXIT_INCOMPLETE, "\"reason\": \"capture_deadline is over\"");
 	// No time was left for another.
 	assert_false(is_there(p, 1, ""));
 }
@@ -510,12 +516,8 @@ static void test_stall(void **state)
 	struct place *p = *state;
 
 	add_targets(p, 1);
-	make_slow(p);
 	p->config.stall_time = 3;
-	assert_int_equal(run_and_hit(p, SIGSTOP, "to be made an incomplete dump"), EXIT_INCOMPLETE);
-	check_says(p, 0, "manifest.json", "\"status\": \"incomplete\"");
-	check_says(p, 0, "manifest.json", "\"reason\": \"no progress: slower than stall_rate");
-	check_incomplete(p, 0);
+	run_out_of_time(p, EXIT_INCOMPLETE, "\"reason\": \"no progress: slower than stall_rate");
 }
 
 static void test_target_limit(void **state)
@@ -523,12 +525,8 @@ static void test_target_limit(void **state)
 	struct place *p = *state;
 
 	add_targets(p, 2);
-	make_slow(p);
 	p->config.targets[0].limit = 3;
-	assert_int_equal(run_and_hit(p, SIGSTOP, "to be made an incomplete dump"), EXIT_COMPLETE);
-	check_says(p, 0, "manifest.json", "\"status\": \"incomplete\"");
-	check_says(p, 0, "manifest.json", "the limit of this target is over");
-	check_incomplete(p, 0);
+	run_out_of_time(p, EXIT_COMPLETE, "the limit of this target is over");
 	check_says(p, 1, "manifest.json", "\"status\": \"complete\"");
 }
 
