@@ -29,6 +29,7 @@ mandir ?= $(prefix)/share/man
 docdir ?= $(prefix)/share/doc/lifeboat
 sysconfdir ?= /etc
 unitdir ?= $(prefix)/lib/systemd/system
+dracutdir ?= $(prefix)/lib/dracut/modules.d
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -Wall -Wextra -Wshadow=local -Wstrict-prototypes -Wmissing-prototypes \
@@ -244,6 +245,13 @@ test-shore: all oracle-tools guest-tools test-tools
 	$(Q)scripts/deps test
 	$(Q)tests/vm/shore -a
 
+# What the package does to a Debian system, from its installation over crashes and a new kernel to its
+# purge; a quarter of an hour, with some minutes for the system when there is none yet.
+.PHONY: test-package
+test-package:
+	$(Q)scripts/deps package
+	$(Q)tests/vm/package
+
 # Against makedumpfile: prints a table, writes docs/performance.md. Twenty minutes, on a machine that
 # does nothing else; with QUICK=1 a few, and the documents are left alone.
 .PHONY: bench
@@ -263,9 +271,11 @@ lint:
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man5 \
-		$(DESTDIR)$(mandir)/man8 $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir)
+		$(DESTDIR)$(mandir)/man8 $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir) \
+		$(DESTDIR)$(dracutdir)/99lifeboat
 	install -m 755 $(programs) initrd/lifeboat-mkinitrd $(DESTDIR)$(sbindir)
-	install -m 755 initrd/init $(DESTDIR)$(libexecdir)
+	install -m 755 initrd/init initrd/rebuild $(DESTDIR)$(libexecdir)
+	install -m 755 initrd/dracut/99lifeboat/module-setup.sh $(DESTDIR)$(dracutdir)/99lifeboat
 	install -m 644 docs/*.5 $(DESTDIR)$(mandir)/man5
 	install -m 644 docs/*.8 $(DESTDIR)$(mandir)/man8
 	install -m 644 docs/lifeboat.conf $(addprefix docs/,manifest.md network.md panic-record.md \
@@ -274,10 +284,19 @@ install: all
 		sed 's|@sbindir@|$(sbindir)|' "$$unit" > $(DESTDIR)$(unitdir)/"$${unit##*/}" || exit 1; \
 	done
 
+# A Debian package, in build/deb; lintian has a look at it.
+.PHONY: deb version
+deb:
+	$(Q)scripts/deps deb
+	$(Q)scripts/deb
+
+version:
+	@printf '%s\n' '$(VERSION)'
+
 # What was fetched (kernels, packages) stays: `make distclean` takes that too.
 .PHONY: clean distclean
 clean:
-	rm -rf build/out* build/lab build/demo build/tests
+	rm -rf build/out* build/lab build/demo build/tests build/deb
 
 distclean:
 	rm -rf build
@@ -290,9 +309,11 @@ help:
 		'make test      all tests; TIERS="unit golden" runs some' \
 		'make test-matrix   page sets on kernels from 5.10 to the newest' \
 		'make test-shore   dumps over networks and to disks where something goes wrong' \
+		'make test-package   the Debian package in a system with systemd' \
 		'make bench     speed against makedumpfile, 20 minutes; QUICK=1: a few' \
 		'make lint      format, shell, include arrows, licence' \
 		'make install   DESTDIR=, prefix=' \
+		'make deb       a Debian package in build/deb' \
 		'make clean     all but what was downloaded; distclean takes that too' \
 		'knobs: V=1 DEVELOPER=1 SAN=1 TSAN=1 CC=clang O=DIR'
 
