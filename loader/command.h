@@ -44,6 +44,7 @@ command_run command_receipts;
 command_run command_savecore;
 command_run command_propagate;
 command_run command_network;
+command_run command_rehearse;
 command_run command_reload;
 command_run command_status;
 command_run command_unload;

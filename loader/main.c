@@ -32,6 +32,8 @@ static const struct command commands[] = {
 	 command_status, false},
 	{"estimate", "tell how much memory the capture kernel needs, and why; --json",
 	 command_estimate, true},
+	{"rehearse", "do everything but crash: try the targets in the memory there will be",
+	 command_rehearse, true},
 	{"receipts", "tell what became of each crash; --json: for programs", command_receipts,
 	 true},
 	{"savecore", "take a dump from a raw device: [--keep] [DEVICE [DIRECTORY]]",

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * lifeboat rehearse: everything but the crash. What is aboard the initrd is looked at, then the
+ * collector tries the targets with the running kernel's memory, in as much memory as it will have.
+ */
+#include "loader/command.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "loader/aboard.h"
+#include "loader/initrd.h"
+#include "loader/jsonread.h"
+#include "loader/memcg.h"
+#include "loader/sizing.h"
+#include "loader/store.h"
+
+#define REHEARSAL_DIR  "/var/lib/lifeboat"
+#define REHEARSAL_FILE "rehearsal.json"
+
+enum {
+	EXIT_REHEARSAL = 1,
+	ANSWER_MAX = JSONREAD_SIZE_MAX,
+	REASON_MAX = 512,
+	TARGET_SPARE_S = 300, /* beyond the limits of the configuration, for each target */
+	TEXT_MAX = 16 << 10,
+	MS = 1000,
+};
+
+enum result {
+	RESULT_OK,
+	RESULT_WARN,
+	RESULT_FAILED,
+};
+
+struct rehearsal {
+	const struct context *ctx;
+	struct config config;
+	struct sizing sizing;
+	struct initrd initrd;
+	struct aboard aboard;
+	struct memcg memcg;
+	uint64_t limit; /* bytes that the collector gets */
+	char answer[ANSWER_MAX]; /* of the collector */
+	struct json_object *json; /* the same, read */
+	uint64_t peak;
+	enum result result;
+	char reason[REASON_MAX]; /* the first of the worst */
+};
+
+static const char *result_name(enum result result)
+{
+	return result == RESULT_OK ? "ok" : result == RESULT_WARN ? "warn" : "failed";
+}
+
+static enum result result_of(const char *name)
+{
+	return strcmp(name, "ok") == 0	   ? RESULT_OK
+	       : strcmp(name, "warn") == 0 ? RESULT_WARN
+					   : RESULT_FAILED;
+}
+
+/* Says it, and keeps it where nothing as bad was said before. */
+static void __attribute__((format(printf, 3, 4)))
+judge(struct rehearsal *h, enum result result, const char *fmt, ...)
+{
+	char text[REASON_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(h->ctx->out, "%s: %s\n", result_name(result), text);
+	if (result <= h->result)
+		return;
+	h->result = result;
+	memcpy(h->reason, text, sizeof(text));
+}
+
+/* ---- before anything is tried ---- */
+
+static void check_size(struct rehearsal *h)
+{
+	const struct sizing *s = &h->sizing;
+	uint64_t want = need_reserve(s->bytes);
+
+	if (s->facts.crash_size <= 0)
+		judge(h, RESULT_FAILED,
+		      "no memory is reserved: crashkernel=%lluM is needed; `lifeboat "
+		      "reset-crashkernel` and reboot",
+		      facts_mib(want));
+	else if ((uint64_t)s->facts.crash_size < s->bytes)
+		judge(h, RESULT_FAILED,
+		      "the reservation is too small: %llu MiB are reserved, %llu MiB are needed "
+		      "(%s): `lifeboat reset-crashkernel` makes it crashkernel=%lluM, then reboot",
+		      facts_mib(s->facts.crash_size), facts_mib(s->bytes),
+		      s->measured.need ? "measured" : "computed", facts_mib(want));
+	else
+		judge(h, RESULT_OK, "%llu MiB are reserved, %llu MiB are needed (%s)",
+		      facts_mib(s->facts.crash_size), facts_mib(s->bytes),
+		      s->measured.need ? "measured" : "computed");
+}
+
+static void check_aboard(struct rehearsal *h)
+{
+	const struct sizing *s = &h->sizing;
+	const char *release = s->kernel.release[0] ? s->kernel.release : s->facts.release;
+
+	aboard_check(&h->aboard, h->ctx->root, &h->config, &h->initrd, release, s->facts.release);
+	for (size_t i = 0; i < h->aboard.nmissing; i++)
+		judge(h, RESULT_FAILED, "%s", h->aboard.missing[i]);
+	for (size_t i = 0; i < h->aboard.nnotes; i++)
+		judge(h, RESULT_WARN, "%s", h->aboard.notes[i]);
+	if (!h->aboard.nmissing && !h->aboard.nnotes)
+		judge(h, RESULT_OK, "the initrd has what the targets need");
+}
+
+/* What it will have there: with no reservation, or one too small, what one that suffices leaves. */
+static void set_limit(struct rehearsal *h)
+{
+	const struct sizing *s = &h->sizing;
+
+	h->limit = s->left;
+	if (s->facts.crash_size < (int64_t)s->bytes)
+		h->limit = s->need.collector + (need_reserve(s->bytes) - s->bytes);
+	if (memcg_create(&h->memcg, h->ctx->root, h->limit))
+		return;
+	judge(h, RESULT_WARN,
+	      "the memory limit of %llu MiB is not held: %s; that memory suffices is only computed",
+	      facts_mib(h->limit), h->memcg.why);
+}
+
+/* ---- the collector ---- */
+
+/* Beside this program, else wherever programs are. */
+static void find_collector(char ret[static PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", ret, PATH_MAX - 32);
+	char *slash;
+
+	ret[n > 0 ? n : 0] = '\0';
+	slash = strrchr(ret, '/');
+	if (slash) {
+		strcpy(slash + 1, "lifeboat-collect");
+		if (access(ret, X_OK) == 0)
+			return;
+	}
+	strcpy(ret, "lifeboat-collect");
+}
+
+static int patience_ms(const struct config *c)
+{
+	uint64_t s = (uint64_t)c->ntargets * (c->device_timeout + c->network_timeout +
+					      3ULL * c->tier_limit + TARGET_SPARE_S);
+
+	return s < INT_MAX / MS ? s * MS : INT_MAX;
+}
+
+static int start(struct rehearsal *h, struct child *c, struct err *err)
+{
+	// It puts itself into the group before it becomes what is to be held there.
+	static const char script[] = "if [ -n \"$0\" ]; then echo $$ > \"$0\" || exit 125; fi; "
+				     "exec \"$@\"";
+	char collector[PATH_MAX], procs[MEMCG_PATH_MAX + 32] = "", memory[32];
+	char config[FACTS_PATH_MAX];
+	int rc = facts_path(config, sizeof(config), h->ctx->root, h->ctx->config, err);
+	const char *argv[] = {"sh",	  "-c",	  script,     procs,  collector, "--rehearse",
+			      "--memory", memory, "--config", config, NULL,	 NULL};
+
+	if (rc)
+		return rc;
+	if (h->ctx->nwords)
+		argv[ARRAY_SIZE(argv) - 2] = h->ctx->words[0];
+	// Without a file the defaults hold, and the collector has the same.
+	if (!h->ctx->config_said && access(config, F_OK))
+		strcpy(config, "/dev/null");
+	find_collector(collector);
+	if (h->memcg.dir[0])
+		snprintf(procs, sizeof(procs), "%s/cgroup.procs", h->memcg.dir);
+	snprintf(memory, sizeof(memory), "%" PRIu64, h->limit);
+	return child_start(c, argv, err);
+}
+
+static int read_answer(struct rehearsal *h, struct child *c, struct err *err)
+{
+	int patience = patience_ms(&h->config);
+	size_t used = 0;
+	ssize_t n = 1;
+	int rc;
+
+	while (n > 0 && used < sizeof(h->answer)) {
+		n = child_read(c, h->answer + used, sizeof(h->answer) - used, patience, err);
+		if (n < 0)
+			return n;
+		used += n;
+	}
+	rc = child_wait(c, patience, err);
+	if (rc)
+		return rc;
+	if (child_code(c) != 0)
+		return err_set(err, ERR_STOPPED, "lifeboat-collect ended with %d: %.300s",
+			       child_code(c), c->said);
+	return jsonread_parse("the answer of lifeboat-collect", h->answer, used, &h->json, err);
+}
+
+static void run_collector(struct rehearsal *h)
+{
+	struct child c = CHILD_NONE;
+	struct err why = {0};
+	int rc = start(h, &c, &why);
+
+	if (!rc)
+		rc = read_answer(h, &c, &why);
+	child_end(&c);
+	h->peak = memcg_peak(&h->memcg);
+	if (rc && memcg_killed(&h->memcg))
+		judge(h, RESULT_FAILED,
+		      "out of memory: the collector has %llu MiB there, and died: the reservation "
+		      "is too small; `lifeboat reset-crashkernel`",
+		      facts_mib(h->limit));
+	else if (rc)
+		judge(h, RESULT_FAILED, "%s", why.msg);
+	memcg_destroy(&h->memcg);
+}
+
+/* ---- the result ---- */
+
+static double number_at(struct json_object *o, const char *path)
+{
+	double v;
+
+	return jsonread_double(o, path, &v) ? v : 0;
+}
+
+static void print_levels(struct rehearsal *h, struct json_object *t)
+{
+	size_t n = jsonread_count(t, "levels");
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *l = jsonread_object_at(t, "levels", i);
+		uint64_t level, bytes;
+
+		jsonread_u64(l, "level", &level);
+		jsonread_u64(l, "bytes", &bytes);
+		fprintf(h->ctx->out, "    level %2" PRIu64 ": about %llu MiB, %.0f s%s\n", level,
+			facts_mib(bytes), number_at(l, "seconds"), i ? "" : " (as configured)");
+	}
+}
+
+static void print_times(struct rehearsal *h, struct json_object *t)
+{
+	uint64_t written, memory, back;
+
+	jsonread_u64(t, "sample_written_bytes", &written);
+	jsonread_u64(t, "sample_bytes", &memory);
+	jsonread_u64(t, "read_back_bytes", &back);
+	fprintf(h->ctx->out,
+		"    opened in %.1f s, panic record %.1f s, log %.1f s, mini-core %.1f s\n",
+		number_at(t, "seconds.target"), number_at(t, "seconds.record"),
+		number_at(t, "seconds.dmesg"), number_at(t, "seconds.mini"));
+	if (memory)
+		fprintf(h->ctx->out,
+			"    sample: %llu MiB of memory became %llu MiB in %.1f s; %llu MiB read "
+			"back, all removed\n",
+			facts_mib(memory), facts_mib(written), number_at(t, "sample_seconds"),
+			facts_mib(back));
+}
+
+/* The remedy for what a target said: its own words have the cause. */
+static void judge_target(struct rehearsal *h, struct json_object *t)
+{
+	char name[128], reason[400], result[16], text[400];
+	size_t n = jsonread_count(t, "notes");
+
+	jsonread_string(t, "target", name, sizeof(name));
+	jsonread_string(t, "reason", reason, sizeof(reason));
+	jsonread_string(t, "result", result, sizeof(result));
+	if (result_of(result) == RESULT_FAILED)
+		judge(h, RESULT_FAILED, "%s", reason);
+	else
+		judge(h, RESULT_OK, "target %s took record, log, mini-core and a sample", name);
+	for (size_t i = 0; i < n; i++) {
+		jsonread_string_at(t, "notes", i, text, sizeof(text));
+		if (result_of(result) == RESULT_WARN)
+			judge(h, RESULT_WARN, "target %s: %s", name, text);
+		else
+			fprintf(h->ctx->out, "    %s\n", text);
+	}
+	print_times(h, t);
+	print_levels(h, t);
+}
+
+/* Told apart from other failures: the remedy is another one. */
+static void judge_memory(struct rehearsal *h)
+{
+	if (h->peak)
+		judge(h, RESULT_OK, "at most %llu of %llu MiB were taken", facts_mib(h->peak),
+		      facts_mib(h->limit));
+}
+
+static void judge_answer(struct rehearsal *h)
+{
+	size_t n = jsonread_count(h->json, "targets");
+
+	for (size_t i = 0; i < n; i++)
+		judge_target(h, jsonread_object_at(h->json, "targets", i));
+	judge_memory(h);
+}
+
+/* The dump that is expected: of the first target that could tell. */
+static void put_prediction(struct rehearsal *h, struct json *j)
+{
+	size_t n = h->json ? jsonread_count(h->json, "targets") : 0;
+	uint64_t bytes = 0;
+	double seconds = 0;
+
+	for (size_t i = 0; i < n && !bytes; i++) {
+		struct json_object *l =
+			jsonread_object_at(jsonread_object_at(h->json, "targets", i), "levels", 0);
+
+		jsonread_u64(l, "bytes", &bytes);
+		seconds = number_at(l, "seconds");
+	}
+	json_u64(j, "predicted_bytes", bytes);
+	json_u64(j, "predicted_seconds", seconds + 0.5);
+}
+
+static int store(struct rehearsal *h, struct err *err)
+{
+	char text[TEXT_MAX];
+	struct json j;
+
+	json_init(&j, text, sizeof(text));
+	json_object(&j, NULL);
+	json_u64(&j, "rehearsal_version", 1);
+	json_u64(&j, "time", time(NULL));
+	json_string(&j, "result", result_name(h->result));
+	json_string(&j, "reason", h->reason);
+	put_prediction(h, &j);
+	json_u64(&j, "peak_memory_bytes", h->peak);
+	json_u64(&j, "memory_limit_bytes", h->limit);
+	json_u64(&j, "need_bytes", h->sizing.bytes);
+	json_string(&j, "images", h->sizing.images);
+	json_object_end(&j);
+	if (j.overflow)
+		return err_set(err, ERR_LIMIT, REHEARSAL_FILE ": its text is too long");
+	return store_write(h->ctx->root, REHEARSAL_DIR, REHEARSAL_FILE, text, j.used, err);
+}
+
+static int rehearse(struct rehearsal *h, struct err *err)
+{
+	struct err why = {0};
+	int rc = command_read_config(h->ctx, "rehearse", &h->config, err);
+
+	if (!rc && config_check(&h->config, h->ctx->config, &why))
+		rc = err_set(err, ERR_USAGE, "%s", why.msg);
+	if (!rc)
+		rc = sizing_gather(&h->sizing, h->ctx->root, &h->config, &h->initrd, err);
+	if (rc)
+		return rc;
+	if (h->sizing.note[0])
+		judge(h, RESULT_WARN, "%s", h->sizing.note);
+	check_size(h);
+	check_aboard(h);
+	set_limit(h);
+	run_collector(h);
+	if (h->json)
+		judge_answer(h);
+	fprintf(h->ctx->out, "rehearsal: %s%s%s\n", result_name(h->result),
+		h->reason[0] ? ": " : "", h->reason);
+	rc = store(h, err);
+	return rc ? rc : h->result == RESULT_FAILED ? EXIT_REHEARSAL : 0;
+}
+
+int command_rehearse(const struct context *ctx, struct err *err)
+{
+	CLEANUP_FREE struct rehearsal *h = calloc(1, sizeof(*h));
+	int rc;
+
+	if (!h)
+		return err_set(err, ERR_NOMEM, "no memory to rehearse");
+	if (ctx->nwords > 1)
+		return err_set(err, ERR_USAGE, "the only word behind it is a dump to be used");
+	h->ctx = ctx;
+	rc = rehearse(h, err);
+	memcg_destroy(&h->memcg);
+	jsonread_free(h->json);
+	initrd_close(&h->initrd);
+	return rc;
+}
