@@ -273,6 +273,45 @@ static void test_unclean(void **state)
 	expect("unknown", "whether a dump reached ssh kdump@vault can only be seen there");
 }
 
+/* Memory that was too little is told as that, with what is needed, whatever is there of it. */
+static void test_memory(void **state)
+{
+	(void)state;
+	put_mark("\"local /var/crash\"], \"reserved_bytes\": 67108864, \"needs_bytes\": "
+		 "94371840, \"x\": [");
+	expect("unclean", "if it was a crash, out of memory in the capture kernel: needs 90 MiB, "
+			  "64 MiB are reserved; unclean shutdown");
+	put_mark("\"local /var/crash\"], \"reserved_bytes\": 67108864, \"needs_bytes\": "
+		 "94371840, \"x\": [");
+	put("/sys/fs/pstore/dmesg-efi-1",
+	    "Panic#1 Part1\n<0>[ 1.0] Kernel panic - not syncing: x\n");
+	expect("no-capture", "out of memory in the capture kernel: needs 90 MiB, 64 MiB are "
+			     "reserved; a panic is in pstore");
+	// What was reserved did suffice, so it was something else.
+	put_mark("\"local /var/crash\"], \"reserved_bytes\": 94371840, \"needs_bytes\": "
+		 "94371840, \"x\": [");
+	expect("unclean", "without panic record");
+	assert_null(strstr(m.log, "out of memory"));
+	// The capture says it itself; the sum was wrong, then.
+	put(CRASH "/vmcore-dmesg.txt", "x");
+	put_mark("\"local /var/crash\"], \"reserved_bytes\": 67108864, \"needs_bytes\": "
+		 "60000000, \"x\": [");
+	put_manifest(CRASH, "dmesg-only",
+		     ", \"reason\": \"killed\", \"attempts\": [{\"target\": \"x\", \"status\": "
+		     "\"dmesg-only\", \"outcome\": \"out-of-memory\", \"stage\": \"pages\"}]");
+	expect("failed", "out of memory in the capture kernel: needs more than the 64 MiB that are "
+			 "reserved; killed");
+}
+
+static void test_of_a_test(void **state)
+{
+	(void)state;
+	put_mark("\"local /var/crash\"], \"test\": true, \"x\": [");
+	put(CRASH "/vmcore", "x");
+	put_manifest(CRASH, "complete", "");
+	expect("captured", "a test: complete dump in ");
+}
+
 static void test_pstore(void **state)
 {
 	(void)state;
@@ -390,6 +429,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_governed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unclean, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pstore, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_of_a_test, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_notify, setup, teardown),

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * bootconf: where the command line of the next boot is kept, and what of it changes so that it asks
+ * for another crashkernel=. Found and planned here, written by bootconf_write(): whole files, under
+ * a new name first.
+ *
+ * GRUB: /etc/default/grub and grub.d of it (GRUB_CMDLINE_LINUX*, then update-grub or grub-mkconfig).
+ * kernel-install(8), systemd-boot, unified kernel images: /etc/kernel/cmdline.
+ * Boot Loader Specification: `options` in loader/entries/ of the boot partitions.
+ */
+#ifndef LOADER_BOOTCONF_H
+#define LOADER_BOOTCONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "loader/facts.h"
+
+struct err;
+
+enum {
+	BOOTCONF_FILES_MAX = 64,
+	BOOTCONF_TEXT_MAX = 256 << 10, /* of a file */
+	BOOTCONF_LINE_MAX = 8 << 10,
+	BOOTCONF_VALUE_MAX = 256,
+	BOOTCONF_COMMANDS_MAX = 4,
+};
+
+/* A file with its text as it is and as it is to be. */
+struct bootconf_file {
+	char path[FACTS_PATH_MAX]; /* without the root */
+	char *was; /* owned; NULL: it is to be made */
+	char *will; /* owned */
+};
+
+struct bootconf {
+	struct bootconf_file files[BOOTCONF_FILES_MAX];
+	size_t n;
+	unsigned int right; /* files that ask for it already */
+	/* What must be run when the files are written: a program and its arguments. */
+	const char *commands[BOOTCONF_COMMANDS_MAX][4];
+	size_t ncommands;
+	char note[256]; /* what is not done here; "" */
+};
+
+/*
+ * Looks below @root for what has to change for crashkernel=@value. ERR_NOTFOUND when no
+ * configuration of a boot loader is known here. bootconf_free() in any case.
+ */
+int bootconf_find(struct bootconf *b, const char *root, const char *value, struct err *err);
+void bootconf_free(struct bootconf *b);
+
+/* Writes file @f: durable, its owner and mode kept, or as it was. */
+int bootconf_write(const struct bootconf_file *f, const char *root, struct err *err);
+
+/*
+ * @text, a command line of @len bytes, with crashkernel=@value in the place of the one that it
+ * has, and behind all words where it has none. What is reserved in other kinds beside it
+ * (",low", ",cma") stays; where the old one ends with ",high", the new one does. False when it does not fit in
+ * the @room bytes at @ret.
+ */
+bool bootconf_words(const char *text, size_t len, const char *value, char *ret, size_t room);
+
+#endif

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* lifeboat reset-crashkernel: has the next boot reserve what is needed. */
+#include "loader/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "loader/bootconf.h"
+#include "loader/peers.h"
+#include "loader/sizing.h"
+
+enum {
+	TOOL_MS = 300 * 1000, /* update-grub looks for other systems on all disks */
+};
+
+/* --to VALUE, as it is to stand behind crashkernel=; else what the estimate says. */
+static int choose_value(const struct context *ctx, char ret[static BOOTCONF_VALUE_MAX],
+			struct err *err)
+{
+	CLEANUP_FREE struct config *c = malloc(sizeof(*c));
+	CLEANUP_FREE struct sizing *s = malloc(sizeof(*s));
+	uint64_t size;
+	int rc;
+
+	if (!c || !s)
+		return err_set(err, ERR_NOMEM, "no memory to reset");
+	if (ctx->nwords && (ctx->nwords != 2 || strcmp(ctx->words[0], "--to") != 0))
+		return err_set(err, ERR_USAGE, "the only words behind it are --to VALUE");
+	if (ctx->nwords &&
+	    (!peers_crashkernel(ctx->words[1], UINT64_MAX >> 1, &size) ||
+	     strlen(ctx->words[1]) >= BOOTCONF_VALUE_MAX || strpbrk(ctx->words[1], " \t\n\"'\\$`")))
+		return err_set(err, ERR_USAGE,
+			       "'%.64s' is no value of crashkernel=, such as 96M or 2G-:96M",
+			       ctx->words[1]);
+	if (ctx->nwords) {
+		snprintf(ret, BOOTCONF_VALUE_MAX, "%s", ctx->words[1]);
+		return 0;
+	}
+	rc = command_read_config(ctx, "reset-crashkernel", c, err);
+	if (!rc)
+		rc = sizing_gather(s, ctx->root, c, NULL, err);
+	if (rc)
+		return rc;
+	snprintf(ret, BOOTCONF_VALUE_MAX, "%lluM", facts_mib(need_reserve(s->bytes)));
+	fprintf(ctx->out, "needed: %llu MiB (%s)\n", facts_mib(s->bytes),
+		s->measured.need ? "measured" : "computed; lifeboat estimate says how");
+	return 0;
+}
+
+static size_t line_len(const char *s)
+{
+	return strcspn(s, "\n");
+}
+
+/* The lines that change, old and new. */
+static void print_file(FILE *out, const struct bootconf_file *f)
+{
+	const char *was = f->was ? f->was : "", *will = f->will;
+
+	fprintf(out, "%s:%s\n", f->path, f->was ? "" : " (new)");
+	while (*was || *will) {
+		size_t a = line_len(was), b = line_len(will);
+
+		if (a != b || memcmp(was, will, a) != 0) {
+			if (*was)
+				fprintf(out, "  - %.*s\n", (int)a, was);
+			if (*will)
+				fprintf(out, "  + %.*s\n", (int)b, will);
+		}
+		was += a + (was[a] == '\n');
+		will += b + (will[b] == '\n');
+	}
+}
+
+static void print_command(FILE *out, const char *const argv[])
+{
+	for (size_t i = 0; argv[i]; i++)
+		fprintf(out, "%s%s", i ? " " : "run: ", argv[i]);
+	fputc('\n', out);
+}
+
+static int run_command(const struct context *ctx, const char *const argv[], struct err *err)
+{
+	struct child c;
+	char skip[4096];
+	ssize_t n;
+	int rc;
+
+	print_command(ctx->out, argv);
+	fflush(ctx->out);
+	// The test's machine has no boot loader.
+	if (ctx->root[0])
+		return 0;
+	rc = child_start(&c, argv, err);
+	if (rc)
+		return rc;
+	child_close_in(&c);
+	while ((n = child_read(&c, skip, sizeof(skip), TOOL_MS, err)) > 0)
+		;
+	rc = n < 0 ? n : child_wait(&c, TOOL_MS, err);
+	if (!rc && child_code(&c))
+		rc = err_set(err, ERR_SYS, "%s ended with %d: %.300s", argv[0], child_code(&c),
+			     c.said);
+	child_end(&c);
+	return rc;
+}
+
+static int carry_out(const struct context *ctx, const struct bootconf *b, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < b->n && !rc; i++)
+		rc = bootconf_write(&b->files[i], ctx->root, err);
+	for (size_t i = 0; i < b->ncommands && !rc; i++)
+		rc = run_command(ctx, b->commands[i], err);
+	if (!rc)
+		fprintf(ctx->out, "done; it holds from the next boot on\n");
+	return rc;
+}
+
+int command_reset_crashkernel(const struct context *ctx, struct err *err)
+{
+	CLEANUP_FREE struct bootconf *b = calloc(1, sizeof(*b));
+	char value[BOOTCONF_VALUE_MAX];
+	int rc;
+
+	if (!b)
+		return err_set(err, ERR_NOMEM, "no memory to reset");
+	rc = choose_value(ctx, value, err);
+	if (!rc)
+		rc = bootconf_find(b, ctx->root, value, err);
+	if (!rc && !b->n) {
+		fprintf(ctx->out, "crashkernel=%s is what the next boot asks for already\n", value);
+		bootconf_free(b);
+		return 0;
+	}
+	for (size_t i = 0; i < b->n && !rc; i++)
+		print_file(ctx->out, &b->files[i]);
+	if (!rc && !ctx->yes)
+		for (size_t i = 0; i < b->ncommands; i++)
+			print_command(ctx->out, b->commands[i]);
+	if (!rc && b->note[0])
+		fprintf(ctx->out, "note: %s\n", b->note);
+	if (!rc && ctx->yes)
+		rc = carry_out(ctx, b, err);
+	else if (!rc)
+		fprintf(ctx->out, "nothing was done; `lifeboat --yes reset-crashkernel` does it\n");
+	bootconf_free(b);
+	return rc;
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* lifeboat shrink: gives back what is reserved beyond what is needed, until the next boot. */
+#include "loader/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "base/number.h"
+#include "loader/sizing.h"
+
+enum {
+	ALIGN = 1 << 20, /* KEXEC_CRASH_MEM_ALIGN is a page; people count in MiB */
+};
+
+/* --to SIZE; 0: not said. */
+static int wanted(const struct context *ctx, uint64_t *ret, struct err *err)
+{
+	*ret = 0;
+	if (!ctx->nwords)
+		return 0;
+	if (ctx->nwords != 2 || strcmp(ctx->words[0], "--to") != 0 ||
+	    !number_size(ctx->words[1], ret) || !*ret)
+		return err_set(err, ERR_USAGE,
+			       "the only words behind it are --to SIZE, such as 96M");
+	*ret = (*ret + ALIGN - 1) / ALIGN * ALIGN;
+	return 0;
+}
+
+/* Since 6.19 the file is in a directory of its own; the old name leads there, for now. */
+static int write_size(const char *root, uint64_t size, struct err *err)
+{
+	static const char *const names[] = {"/sys/kernel/kexec/crash_size",
+					    "/sys/kernel/kexec_crash_size"};
+	CLEANUP_CLOSE int fd = -1;
+	char path[FACTS_PATH_MAX], text[24];
+	int n = snprintf(text, sizeof(text), "%" PRIu64, size);
+
+	for (size_t i = 0; i < ARRAY_SIZE(names) && fd < 0; i++) {
+		int rc = facts_path(path, sizeof(path), root, names[i], err);
+
+		if (rc)
+			return rc;
+		fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return err_sys(err, "%s", path);
+	if (write(fd, text, n) == n)
+		return 0;
+	if (errno == ENOENT)
+		return err_set(err, ERR_SYS,
+			       "%s: the kernel shrinks nothing while a capture kernel is loaded; "
+			       "another program may have loaded one",
+			       path);
+	return err_sys(err, "%s: the kernel refuses %" PRIu64 " bytes", path, size);
+}
+
+static int check(const struct sizing *s, uint64_t to, struct err *err)
+{
+	if (s->facts.crash_size <= 0)
+		return facts_check_reservation(&s->facts, 0, err);
+	if (to >= s->bytes)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "%llu MiB would be too small: %llu MiB are needed, see `lifeboat estimate`",
+		       facts_mib(to), facts_mib(s->bytes));
+}
+
+/* The kernel refuses while one is loaded: for a moment the machine is without. */
+static int shrink(const struct context *ctx, const struct sizing *s, uint64_t to, struct err *err)
+{
+	bool loaded = s->facts.crash_loaded == 1;
+	struct err late = {0};
+	struct facts now;
+	int rc = loaded ? command_unload(ctx, err) : 0;
+
+	if (rc)
+		return rc;
+	rc = write_size(ctx->root, to, err);
+	// Armed again whatever came of it.
+	if (loaded && command_load(ctx, rc ? &late : err)) {
+		if (rc)
+			fprintf(ctx->diag, "lifeboat: shrink: %s\n", late.msg);
+		return rc ? rc : ERR_SYS;
+	}
+	if (rc)
+		return rc;
+	rc = facts_gather(&now, ctx->root, err);
+	if (!rc)
+		fprintf(ctx->out,
+			"reserved: %llu MiB, until the next boot (lifeboat "
+			"reset-crashkernel makes it last)\n",
+			facts_mib(now.crash_size));
+	return rc;
+}
+
+int command_shrink(const struct context *ctx, struct err *err)
+{
+	CLEANUP_FREE struct config *c = malloc(sizeof(*c));
+	CLEANUP_FREE struct sizing *s = malloc(sizeof(*s));
+	uint64_t to;
+	int rc;
+
+	if (!c || !s)
+		return err_set(err, ERR_NOMEM, "no memory to shrink");
+	rc = wanted(ctx, &to, err);
+	if (!rc)
+		rc = command_read_config(ctx, "shrink", c, err);
+	if (!rc)
+		rc = sizing_gather(s, ctx->root, c, NULL, err);
+	if (rc)
+		return rc;
+	to = to ? to : need_reserve(s->bytes);
+	rc = check(s, to, err);
+	if (rc)
+		return rc;
+	if (to >= (uint64_t)s->facts.crash_size) {
+		fprintf(ctx->out, "reserved: %llu MiB, needed: %llu MiB: nothing to give back\n",
+			facts_mib(s->facts.crash_size), facts_mib(s->bytes));
+		return 0;
+	}
+	fprintf(ctx->out,
+		"%s %llu MiB of the %llu MiB reserved go back to the system; %llu MiB "
+		"stay, %llu MiB are needed%s\n",
+		ctx->yes ? "now" : "would:", facts_mib(s->facts.crash_size - to),
+		facts_mib(s->facts.crash_size), facts_mib(to), facts_mib(s->bytes),
+		s->facts.crash_loaded == 1
+			? "; the capture kernel is unloaded for that and loaded again"
+			: "");
+	if (!ctx->yes) {
+		fprintf(ctx->out, "nothing was done; `lifeboat --yes shrink` does it\n");
+		return 0;
+	}
+	return shrink(ctx, s, to, err);
+}

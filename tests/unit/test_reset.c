@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* lifeboat reset-crashkernel and test on machines that are laid out in a directory. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "loader/armed.h"
+#include "loader/bootconf.h"
+#include "loader/command.h"
+
+#define BOOT_ID "01234567-89ab-cdef-0123-456789abcdef"
+
+static struct machine {
+	char root[64];
+	char *out; /* of the last command */
+	unsigned int calls; /* of kexec, a digit each: 1 unload, 2 load */
+} m;
+
+static const char *full(const char *path)
+{
+	static char buf[512];
+
+	snprintf(buf, sizeof(buf), "%s%s", m.root, path);
+	return buf;
+}
+
+static void put(const char *path, const char *text)
+{
+	char name[512];
+	CLEANUP_CLOSE int fd = -1;
+
+	snprintf(name, sizeof(name), "%s", full(path));
+	for (char *p = name + strlen(m.root) + 1; (p = strchr(p, '/')); p++) {
+		*p = '\0';
+		assert_true(mkdir(name, 0755) == 0 || errno == EEXIST);
+		*p = '/';
+	}
+	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0640);
+	assert_true(fd >= 0);
+	assert_int_equal(io_write(fd, text, strlen(text), NULL), 0);
+}
+
+static void holds(const char *path, const char *text)
+{
+	CLEANUP_FREE char *got = NULL;
+
+	assert_int_equal(io_read_file(full(path), 1 << 16, &got, NULL, NULL), 0);
+	assert_string_equal(got, text);
+}
+
+static long fake_kexec(int kernel_fd, int initrd_fd, unsigned long len, const char *cmdline,
+		       unsigned long flags);
+
+static int run(command_run *command, bool yes, const char *to, struct err *err)
+{
+	char *words[] = {"--to", (char *)to};
+	size_t n;
+	int rc;
+
+	free(m.out);
+	m.out = NULL;
+	*err = (struct err){0};
+	FILE *out = open_memstream(&m.out, &n);
+	const struct context ctx = {
+		.root = m.root,
+		.config = CONFIG_FILE,
+		.yes = yes,
+		.out = out,
+		.diag = out,
+		.kexec = fake_kexec,
+		.words = words,
+		.nwords = to ? 2 : 0,
+	};
+
+	rc = command(&ctx, err);
+	fclose(out);
+	return rc;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st, (void)flag, (void)ftw;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	m = (struct machine){.root = "/tmp/lifeboat-test-XXXXXX"};
+	return mkdtemp(m.root) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(m.out);
+	return nftw(m.root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- words ---- */
+
+static void test_words(void **state)
+{
+	static const struct {
+		const char *was, *value, *will;
+	} rows[] = {
+		{"", "96M", "crashkernel=96M"},
+		{"quiet", "96M", "quiet crashkernel=96M"},
+		{"quiet  ", "96M", "quiet crashkernel=96M"},
+		{"crashkernel=256M quiet", "96M", "crashkernel=96M quiet"},
+		{"a crashkernel=2G-64G:256M,64G-:512M b", "96M", "a crashkernel=96M b"},
+		{"a crashkernel=256M b", "2G-:96M", "a crashkernel=2G-:96M b"},
+		// One that is high stays so, and what is beside it stays.
+		{"crashkernel=256M,high crashkernel=72M,low x", "96M",
+		 "crashkernel=96M,high crashkernel=72M,low x"},
+		{"crashkernel=1G,cma crashkernel=256M", "96M",
+		 "crashkernel=1G,cma crashkernel=96M"},
+		{"crashkernel=256M,high", "96M,high", "crashkernel=96M,high"},
+		// Of two the kernel takes the last one.
+		{"crashkernel=1M x crashkernel=2M y", "96M", "crashkernel=96M x y"},
+		// No word of its own.
+		{"notcrashkernel=1M", "96M", "notcrashkernel=1M crashkernel=96M"},
+		{"crashkernel=96M", "96M", "crashkernel=96M"},
+	};
+	char buf[128];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_true(bootconf_words(rows[i].was, strlen(rows[i].was), rows[i].value, buf,
+					   sizeof(buf)));
+		assert_string_equal(buf, rows[i].will);
+	}
+	for (size_t room = 1; room < 22; room++)
+		assert_false(bootconf_words("quiet", 5, "96M", buf, room));
+	assert_true(bootconf_words("quiet", 5, "96M", buf, 22));
+}
+
+/* ---- boot loaders ---- */
+
+/* Told first, done with --yes; done twice, there is nothing left to do. */
+static void test_grub(void **state)
+{
+	static const char was[] = "GRUB_DEFAULT=0\n"
+				  "# GRUB_CMDLINE_LINUX=\"crashkernel=1M\"\n"
+				  "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet crashkernel=256M\"\n"
+				  "GRUB_CMDLINE_LINUX=''\n";
+	struct stat st;
+	struct err err;
+
+	(void)state;
+	put("/etc/default/grub", was);
+	put("/etc/default/grub.d/kdump-tools.cfg",
+	    "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT crashkernel=384M-:128M\"\n");
+	put("/etc/default/grub.d/other.cfg", "GRUB_CMDLINE_LINUX=\"splash\"\n");
+	put("/etc/default/grub.d/README", "crashkernel=1M\n");
+	put("/usr/sbin/update-grub", "#!/bin/sh\n");
+	assert_int_equal(run(command_reset_crashkernel, false, "96M", &err), 0);
+	assert_non_null(strstr(m.out, "- GRUB_CMDLINE_LINUX_DEFAULT=\"quiet crashkernel=256M\"\n"));
+	assert_non_null(strstr(m.out, "+ GRUB_CMDLINE_LINUX_DEFAULT=\"quiet crashkernel=96M\"\n"));
+	assert_non_null(strstr(m.out, "run: /usr/sbin/update-grub\n"));
+	assert_non_null(strstr(m.out, "nothing was done"));
+	holds("/etc/default/grub", was);
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
+	holds("/etc/default/grub", "GRUB_DEFAULT=0\n"
+				   "# GRUB_CMDLINE_LINUX=\"crashkernel=1M\"\n"
+				   "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet crashkernel=96M\"\n"
+				   "GRUB_CMDLINE_LINUX=''\n");
+	holds("/etc/default/grub.d/kdump-tools.cfg",
+	      "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT crashkernel=96M\"\n");
+	holds("/etc/default/grub.d/other.cfg", "GRUB_CMDLINE_LINUX=\"splash\"\n");
+	assert_int_equal(stat(full("/etc/default/grub"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	assert_int_equal(access(full("/etc/default/grub.lifeboat-new"), F_OK), -1);
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
+	assert_non_null(strstr(m.out, "asks for already"));
+}
+
+/* Nobody asks for a reservation yet. */
+static void test_grub_new(void **state)
+{
+	struct err err;
+
+	(void)state;
+	put("/etc/default/grub",
+	    "GRUB_CMDLINE_LINUX=\"quiet\"\nGRUB_CMDLINE_LINUX_DEFAULT=splash\n");
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
+	holds("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"quiet crashkernel=96M\"\n"
+				   "GRUB_CMDLINE_LINUX_DEFAULT=splash\n");
+	assert_non_null(strstr(m.out, "run: grub-mkconfig -o /boot/grub/grub.cfg"));
+	// Where there is a directory for it, in a file of its own.
+	put("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"quiet\"\n");
+	put("/etc/default/grub.d/x.cfg", "\n");
+	put("/boot/grub2/grub.cfg", "\n");
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
+	holds("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"quiet\"\n");
+	holds("/etc/default/grub.d/lifeboat.cfg",
+	      "# Written by lifeboat reset-crashkernel.\n"
+	      "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT crashkernel=96M\"\n");
+	assert_non_null(strstr(m.out, "run: grub2-mkconfig -o /boot/grub2/grub.cfg"));
+	assert_int_equal(run(command_reset_crashkernel, true, "100M", &err), 0);
+	holds("/etc/default/grub.d/lifeboat.cfg",
+	      "# Written by lifeboat reset-crashkernel.\n"
+	      "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT crashkernel=100M\"\n");
+}
+
+static void test_systemd_boot(void **state)
+{
+	struct err err;
+
+	(void)state;
+	put("/etc/kernel/cmdline", "root=/dev/vda1 quiet\n");
+	put("/boot/efi/loader/entries/one.conf",
+	    "title Linux\nlinux /vmlinuz\noptions root=/dev/vda1 crashkernel=1G,high\n");
+	put("/boot/efi/loader/entries/two.conf", "title Linux\noptions\troot=/dev/vda1\n");
+	put("/boot/efi/loader/entries/two.conf.bak", "options x\n");
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
+	holds("/etc/kernel/cmdline", "root=/dev/vda1 quiet crashkernel=96M\n");
+	holds("/boot/efi/loader/entries/one.conf",
+	      "title Linux\nlinux /vmlinuz\noptions root=/dev/vda1 crashkernel=96M,high\n");
+	holds("/boot/efi/loader/entries/two.conf",
+	      "title Linux\noptions\troot=/dev/vda1 crashkernel=96M\n");
+	holds("/boot/efi/loader/entries/two.conf.bak", "options x\n");
+	assert_null(strstr(m.out, "run:"));
+}
+
+static void test_refused(void **state)
+{
+	static const char *const bad[] = {"", "x", "96M\n", "96M x", "96M\"", "$(x)", "1G-2G"};
+	struct err err;
+
+	(void)state;
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), ERR_NOTFOUND);
+	assert_non_null(strstr(err.msg, "add crashkernel=96M to the kernel command line by hand"));
+	put("/etc/kernel/cmdline", "quiet\n");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(run(command_reset_crashkernel, true, bad[i], &err), ERR_USAGE);
+	holds("/etc/kernel/cmdline", "quiet\n");
+}
+
+/* ---- test ---- */
+
+static void lay_out_machine(const char *loaded)
+{
+	put("/proc/sys/kernel/osrelease", "6.1.0-test\n");
+	put("/proc/sys/kernel/random/boot_id", BOOT_ID "\n");
+	put("/proc/cmdline", "crashkernel=64M\n");
+	put("/sys/kernel/kexec_crash_size", "67108864\n");
+	put("/sys/kernel/kexec_crash_loaded", loaded);
+	put("/proc/sysrq-trigger", "");
+}
+
+static void test_test(void **state)
+{
+	struct armed a = {.boot_id = BOOT_ID, .time = 5, .release = "6.1.0-test", .needs = 7};
+	struct err err;
+
+	(void)state;
+	lay_out_machine("0\n");
+	assert_int_equal(run(command_test, true, NULL, &err), ERR_NOTFOUND);
+	assert_non_null(strstr(err.msg, "lifeboat load"));
+	holds("/proc/sysrq-trigger", "");
+	lay_out_machine("1\n");
+	assert_int_equal(armed_write(&a, m.root, NULL), 0);
+	assert_int_equal(run(command_test, true, NULL, &err), 0);
+	holds("/proc/sysrq-trigger", "c");
+	assert_int_equal(armed_read(&a, m.root, BOOT_ID, NULL), 0);
+	assert_true(a.test);
+	assert_int_equal(a.time, 5);
+	assert_int_equal(a.needs, 7);
+	// What cannot be done leaves no mark that a later crash would be told by.
+	assert_int_equal(unlink(full("/proc/sysrq-trigger")), 0);
+	assert_int_equal(run(command_test, true, NULL, &err), ERR_SYS);
+	assert_int_equal(armed_read(&a, m.root, BOOT_ID, NULL), 0);
+	assert_false(a.test);
+}
+
+static void test_test_asks(void **state)
+{
+	CLEANUP_CLOSE int kept = dup(STDIN_FILENO), fd = -1;
+	struct err err;
+
+	(void)state;
+	lay_out_machine("1\n");
+	put("/answer", "y\n");
+	fd = open(full("/answer"), O_RDONLY);
+	assert_true(kept >= 0 && dup2(fd, STDIN_FILENO) >= 0);
+	assert_int_equal(run(command_test, false, NULL, &err), ERR_USAGE);
+	dup2(kept, STDIN_FILENO);
+	clearerr(stdin);
+	assert_non_null(strstr(m.out, "This crashes the machine NOW"));
+	holds("/proc/sysrq-trigger", "");
+}
+
+/* ---- shrink ---- */
+
+static long fake_kexec(int kernel_fd, int initrd_fd, unsigned long len, const char *cmdline,
+		       unsigned long flags)
+{
+	(void)kernel_fd, (void)initrd_fd, (void)len, (void)cmdline;
+	put("/sys/kernel/kexec_crash_loaded", flags & KEXECFILE_UNLOAD ? "0\n" : "1\n");
+	m.calls = m.calls * 10 + (flags & KEXECFILE_UNLOAD ? 1 : 2);
+	return 0;
+}
+
+/* A kernel that takes 40 MiB, and an initrd with one file. */
+static void put_images(void)
+{
+	char head[0x400] = {0};
+	char initrd[1024];
+	int n = snprintf(initrd, sizeof(initrd),
+			 "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08xinit%c%c", 1,
+			 0100755, 0, 0, 1, 0, 4, 0, 0, 0, 0, 5, 0, 0, 0);
+	CLEANUP_CLOSE int fd = -1;
+
+	memcpy(head + 0x202, "HdrS", 4);
+	head[0x262] = 0x80;
+	head[0x263] = 0x02;
+	put("/boot/vmlinuz-6.1.0-test", "");
+	fd = open(full("/boot/vmlinuz-6.1.0-test"), O_WRONLY);
+	assert_int_equal(io_write(fd, head, sizeof(head), NULL), 0);
+	close(steal_fd(&fd));
+	n += snprintf(initrd + n, sizeof(initrd) - n, "#!/x");
+	n += snprintf(initrd + n, sizeof(initrd) - n,
+		      "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08xTRAILER!!!%c", 0,
+		      0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 11, 0, 0);
+	put("/var/lib/lifeboat/initrd-6.1.0-test.img", "");
+	fd = open(full("/var/lib/lifeboat/initrd-6.1.0-test.img"), O_WRONLY);
+	assert_int_equal(io_write(fd, initrd, n, NULL), 0);
+}
+
+static void test_shrink(void **state)
+{
+	struct err err;
+
+	(void)state;
+	lay_out_machine("1\n");
+	put("/proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\n");
+	put("/proc/iomem", "00100000-7fffffff : System RAM\n  70000000-77ffffff : Crash kernel\n");
+	put("/run/x", "");
+	put("/sys/kernel/kexec_crash_size", "134217728\n");
+	put_images();
+	// Told; then done: unloaded, shrunk, loaded again.
+	assert_int_equal(run(command_shrink, false, NULL, &err), 0);
+	assert_non_null(strstr(m.out, "of the 128 MiB reserved go back"));
+	assert_non_null(strstr(m.out, "nothing was done"));
+	holds("/sys/kernel/kexec_crash_size", "134217728\n");
+	assert_int_equal(m.calls, 0);
+	assert_int_equal(run(command_shrink, true, "100M", &err), 0);
+	holds("/sys/kernel/kexec_crash_size", "104857600");
+	assert_int_equal(m.calls, 12);
+	holds("/sys/kernel/kexec_crash_loaded", "1\n");
+	assert_non_null(strstr(m.out, "reserved: 100 MiB, until the next boot"));
+	// Never below what is needed, nor above what there is; nothing else is unloaded for that.
+	assert_int_equal(run(command_shrink, true, "32M", &err), ERR_USAGE);
+	assert_non_null(strstr(err.msg, "32 MiB would be too small"));
+	assert_int_equal(run(command_shrink, true, "200M", &err), 0);
+	assert_non_null(strstr(m.out, "nothing to give back"));
+	assert_int_equal(run(command_shrink, true, "x", &err), ERR_USAGE);
+	assert_int_equal(m.calls, 12);
+	// Without one in place none is loaded.
+	put("/sys/kernel/kexec_crash_loaded", "0\n");
+	assert_int_equal(run(command_shrink, true, NULL, &err), 0);
+	assert_int_equal(m.calls, 12);
+	put("/sys/kernel/kexec_crash_size", "0\n");
+	assert_int_equal(run(command_shrink, true, NULL, &err), ERR_NOTFOUND);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_words),
+		cmocka_unit_test_setup_teardown(test_grub, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_grub_new, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_systemd_boot, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_test, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_test_asks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shrink, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
