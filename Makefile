@@ -274,7 +274,8 @@ install: all
 		$(DESTDIR)$(mandir)/man8 $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir) \
 		$(DESTDIR)$(dracutdir)/99lifeboat
 	install -m 755 $(programs) initrd/lifeboat-mkinitrd $(DESTDIR)$(sbindir)
-	install -m 755 initrd/init initrd/rebuild $(DESTDIR)$(libexecdir)
+	install -m 755 initrd/init initrd/rebuild initrd/calibrate-init initrd/lifeboat-calibrate \
+		$(DESTDIR)$(libexecdir)
 	install -m 755 initrd/dracut/99lifeboat/module-setup.sh $(DESTDIR)$(dracutdir)/99lifeboat
 	install -m 644 docs/*.5 $(DESTDIR)$(mandir)/man5
 	install -m 644 docs/*.8 $(DESTDIR)$(mandir)/man8

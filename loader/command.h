@@ -36,6 +36,7 @@ struct context {
  */
 typedef int command_run(const struct context *ctx, struct err *err);
 
+command_run command_calibrate;
 command_run command_config;
 command_run command_estimate;
 command_run command_load;

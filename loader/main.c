@@ -32,6 +32,7 @@ static const struct command commands[] = {
 	 command_status, false},
 	{"estimate", "tell how much memory the capture kernel needs, and why; --json",
 	 command_estimate, true},
+	{"calibrate", "measure that, by crashes in QEMU", command_calibrate, false},
 	{"rehearse", "do everything but crash: try the targets in the memory there will be",
 	 command_rehearse, true},
 	{"test", "crash this machine, to see that a dump comes of it", command_test, false},

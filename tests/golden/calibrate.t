@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# calibrate: the search for the smallest reservation, with a QEMU that is a script and captures from
+# a size on that the test knows; what is put behind the initrd; what is kept of it, and that
+# estimate takes it from there.
+
+# What is checked is called by its name.
+# shellcheck disable=SC2317
+set -u
+# shellcheck source=tests/golden/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+golden_needs lifeboat lifeboat-collect
+calibrate=$PWD/initrd/lifeboat-calibrate
+mkinitrd=$PWD/initrd/lifeboat-mkinitrd
+modules=$work/modules
+mkdir -p "$modules/kernel" "$work/bin" "$work/none"
+printf 'kernel/virtio_blk.ko:\nkernel/virtio_pci.ko:\n' > "$modules/modules.dep"
+printf 'kernel/fs/ext4/ext4.ko\n' > "$modules/modules.builtin"
+printf 'module\n' | tee "$modules/kernel/virtio_blk.ko" > "$modules/kernel/virtio_pci.ko"
+cd "$work" || exit 1
+printf 'a kernel\n' > kernel
+printf 'ext4 LABEL=dump\n' > conf
+"$mkinitrd" -c conf -k test -o initrd --generic virtio --modules-dir "$modules" --compress none \
+	--kernel-config /dev/null --lifeboat "$out/lifeboat" --collector "$out/lifeboat-collect" \
+	> /dev/null || bail 'there is an initrd'
+
+# What it boots is kept; from $NEED MiB on, it captures.
+cat > bin/qemu-system-x86_64 << 'END'
+#!/bin/bash
+while [[ $# -gt 0 ]]; do
+	case $1 in
+	-initrd) cp "$2" guest ;;
+	-append) size=${2##*crashkernel=} ;;
+	esac
+	shift
+done
+printf '%s\n' "${size%M}" >> tried
+[[ ${size%M} -ge $ALIVE ]] || exit 1
+printf '\ncalibrate: crashing\n'
+[[ ${size%M} -lt $NEED ]] || printf 'lifeboat-collect: committed\n'
+END
+chmod 755 bin/qemu-system-x86_64
+
+# search NEED GUESS [ALIVE]: what it finds.
+search()
+{
+	rm -f tried
+	code=0
+	NEED=$1 ALIVE=${3-0} PATH=$work/bin:$PATH "$calibrate" --kernel kernel --initrd initrd \
+		--release test --modules-dir "$modules" --has has --guess "$2" \
+		--lifeboat "$out/lifeboat" --collector "$out/lifeboat-collect" \
+		--mkinitrd "$mkinitrd" > said 2>&1 || code=$?
+}
+
+printf 'virtio_blk\n' > has
+for need in 33 64 150; do
+	search "$need" 62
+	check "needs $need: the next multiple of four" grep -qx "need $(((need + 3) / 4 * 4))" said
+	check "needs $need: few tries" test "$(wc -l < tried)" -le 9
+	check_is "needs $need: none twice" "$(sort -u tried | wc -l)" "$(wc -l < tried)"
+done
+search 5000 62
+ended 1 'more than anybody has'
+check 'it is given up' says 'not even with'
+search 64 64 100
+ended 1 'a machine that does not come up'
+check 'it says so' says 'does not even come to crash'
+
+# ---- what it boots ----
+
+search 64 64
+mkdir guest.tree capture.tree
+(cd guest.tree && cpio -id --quiet < ../guest)
+check 'the initrd is the very one, with more behind it' \
+	cmp -n "$(stat -c %s initrd)" initrd guest.tree/boot/initrd
+tail -c +$((($(stat -c %s initrd) + 3) / 4 * 4 + 1)) guest.tree/boot/initrd > overlay
+(cd capture.tree && cpio -id --quiet < ../overlay)
+check_is 'the module that it has not is loaded' 'insmod /lib/calibrate/virtio_pci.ko' \
+	"$(tail -n +2 capture.tree/etc/lifeboat/pre-collect)"
+check 'and is there' test -f capture.tree/lib/calibrate/virtio_pci.ko
+check 'the other is not there twice' test ! -e capture.tree/lib/calibrate/virtio_blk.ko
+check 'its disk is the target' grep -qx 'ext4 LABEL=lbcal' capture.tree/etc/lifeboat.conf
+
+# ---- without QEMU ----
+
+for tool in sh mktemp dirname rm cat; do
+	ln -s "$(command -v "$tool")" "none/$tool"
+done
+code=0
+sed "s|^PATH=.*|PATH=$work/none|" "$calibrate" > without
+PATH=$work/none sh without --kernel kernel --initrd initrd --release test --guess 64 > said 2>&1 ||
+	code=$?
+ended 1 'without QEMU'
+check 'it says what is missing' says 'there is no qemu-system-x86_64 here'
+
+finish
