@@ -259,7 +259,12 @@ static void print_levels(struct rehearsal *h, struct json_object *t)
 static void print_times(struct rehearsal *h, struct json_object *t)
 {
 	uint64_t written, memory, back;
+	char stage[16];
 
+	// One that could not be opened, or that was only opened, has no times.
+	jsonread_string(t, "stage", stage, sizeof(stage));
+	if (strcmp(stage, "open") == 0 || strcmp(stage, "target") == 0)
+		return;
 	jsonread_u64(t, "sample_written_bytes", &written);
 	jsonread_u64(t, "sample_bytes", &memory);
 	jsonread_u64(t, "read_back_bytes", &back);
