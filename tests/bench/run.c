@@ -4,10 +4,11 @@
  *
  *   WALL USER SYS PEAK STATUS        seconds, and KiB of the largest resident memory
  *
- *   run [-s FILE] [-t SECONDS] -l LOG COMMAND...
+ *   run [-a] [-s FILE] [-t SECONDS] -l LOG COMMAND...
  *
  * What the command prints goes to LOG. -s: the time until FILE, which the command wrote, is on
- * the disk counts as well. -t: it is killed after that time, and STATUS is 124.
+ * the disk counts as well. -t: it is killed after that time, and STATUS is 124. -a: the processor
+ * time of all that it started counts, and of what it leaves behind until that ends, too.
  *
  * A process takes over the peak of the one that it was before exec(2). So this must be a program
  * smaller than any that it measures, and nothing of a script's language.
@@ -78,15 +79,27 @@ static bool sync_file(const char *path)
 	return good;
 }
 
+/* Waits for what was left behind, and counts it all. */
+static void count_all(struct rusage *used)
+{
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+	getrusage(RUSAGE_CHILDREN, used);
+}
+
 int main(int argc, char **argv)
 {
 	const char *log = NULL, *sync = NULL;
 	struct rusage used;
-	double from;
+	double from, took;
+	bool all = false;
 	int limit = 0, option, status;
 
-	while ((option = getopt(argc, argv, "+l:s:t:")) != -1) {
+	while ((option = getopt(argc, argv, "+al:s:t:")) != -1) {
 		switch (option) {
+		case 'a':
+			all = true;
+			break;
 		case 'l':
 			log = optarg;
 			break;
@@ -102,10 +115,11 @@ int main(int argc, char **argv)
 		}
 	}
 	if (!log || optind >= argc) {
-		fprintf(stderr, "usage: run [-s FILE] [-t SECONDS] -l LOG COMMAND...\n");
+		fprintf(stderr, "usage: run [-a] [-s FILE] [-t SECONDS] -l LOG COMMAND...\n");
 		return EXIT_TROUBLE;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_CHILD_SUBREAPER, all);
 	signal(SIGALRM, on_alarm);
 	from = now();
 	child = fork();
@@ -125,8 +139,11 @@ int main(int argc, char **argv)
 	alarm(0);
 	if (sync && !late && !sync_file(sync))
 		return EXIT_TROUBLE;
-	printf("%.6f %.6f %.6f %ld %d\n", now() - from, seconds(used.ru_utime),
-	       seconds(used.ru_stime), used.ru_maxrss,
+	took = now() - from;
+	if (all)
+		count_all(&used);
+	printf("%.6f %.6f %.6f %ld %d\n", took, seconds(used.ru_utime), seconds(used.ru_stime),
+	       used.ru_maxrss,
 	       late		   ? EXIT_TIMEOUT
 	       : WIFEXITED(status) ? WEXITSTATUS(status)
 				   : 128 + WTERMSIG(status));

@@ -34,7 +34,6 @@ ok()
 # ---- one run ----
 
 # costs ARGUMENT...: sets wall, peak (KiB) and status.
-# shellcheck disable=SC2034 # user and sys are not looked at
 costs()
 {
 	read -r wall user sys peak status < <("$run" -l "$tmp/log" "$@")
@@ -46,6 +45,10 @@ ok 'what it prints is in the log' grep -qx outerr "$tmp/log"
 costs -t 1 sleep 60
 ok 'one that takes too long is ended' test "$status" = 124
 ok 'and that did take as long as was given' test "${wall%.*}" -ge 1
+# What the command leaves behind has a million turns to make.
+costs -a bash -c '(for ((i = 0; i < 1000000; i++)); do :; done) & exit 3'
+ok 'what is left behind counts with -a' awk -v user="$user" -v sys="$sys" 'BEGIN { exit user + sys < 0.2 }'
+ok 'and the exit code is that of the command' test "$status" = 3
 costs /nonexistent/program
 ok 'one that is not there is no success' test "$status" != 0
 costs true

@@ -62,6 +62,8 @@ PermitRootLogin yes
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 MaxStartups 100
+# Else bash reads ~/.bashrc each time, in which anything may be that takes its time.
+SetEnv SHLVL=1
 END
 allow()
 {
@@ -261,6 +263,7 @@ known hostkey
 conf
 
 # All bytes arrive, and never is it told: no progress, so there is an end of it.
+conf 'network_timeout 2'
 for _ in $(seq 40); do echo 'stream unheard'; done > orders
 run_ssh
 ok 'a machine that never acknowledges: no dump' gone "$dir/vmcore"
@@ -268,6 +271,7 @@ ok 'it was given up before long' test "$(wc -l < orders)" -gt 8
 ok 'of what nobody can read nothing is left there' \
 	gone "$dir/vmcore-incomplete" "$dir/vmcore-incomplete.room"
 : > orders
+conf
 
 # ---- disk full ----
 
