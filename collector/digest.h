@@ -19,20 +19,18 @@ enum digest_kind {
 
 enum {
 	DIGEST_TEXT_MAX = 2 * SHA256_SIZE + 1,
-	DIGEST_CRC_TABLES = 8, /* bytes that are taken at once */
 };
 
 struct digest {
 	enum digest_kind kind;
 	uint64_t size;
-	uint32_t crc;
+	uint32_t crc; /* its bits in reverse */
 	struct sha256 sha256;
-	uint32_t tables[DIGEST_CRC_TABLES][256];
 };
 
 /*
- * With which to check, given whether cksum(1) is there: it costs both sides a tenth of what SHA-256
- * does, and what it has to find is a disk or a memory that lost something; on the way each packet
+ * With which to check, given whether cksum(1) is there: it costs both sides a small part of what
+ * SHA-256 does, and what it has to find is a disk or a memory that lost something; on the way each packet
  * has a MAC already. Some small systems have sha256sum only.
  */
 enum digest_kind digest_choose(bool cksum_there);

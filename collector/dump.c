@@ -247,6 +247,7 @@ static int move_pages(struct dump *d, struct flow *f, struct err *err)
 		.workers = d->budget.threads,
 		.block_pages = d->budget.block_pages,
 		.window = d->budget.window,
+		.shares_cpus = d->sink->ops->shares_cpus,
 	};
 	struct pipeline_out out = {.write = write_block, .tick = tick, .ctx = f};
 	int rc = 0;

@@ -17,7 +17,7 @@ enum {
 	BLOCK_WORDS = BITMAP_BLOCK / 64,
 };
 
-#define MINI_CODEC "zstd" /* for auto: few pages, each of which may have to go a long way */
+#define MINI_CODEC "zstd" /* where the dump itself is not packed page by page */
 
 /*
  * Of the kept pages those in some ranges, as a bitmap whose blocks are made when they are asked
@@ -146,7 +146,7 @@ static void set_options(struct work *w, const struct dump *d)
 	w->opts.split = w->opts.dry_run = false;
 	w->opts.levels[0] = DUMP_LEVEL_MAX;
 	w->opts.nlevels = 1;
-	if (strncmp(w->opts.codec, "auto", strlen("auto")) == 0 || !dump_is_kdump(d->opts)) {
+	if (!dump_is_kdump(d->opts)) {
 		snprintf(w->opts.codec, sizeof(w->opts.codec), MINI_CODEC);
 		w->opts.codec_level = 1;
 	}

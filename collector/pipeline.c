@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "collector/block.h"
+#include "collector/idle.h"
 #include "collector/order.h"
 #include "collector/plan.h"
 #include "vmcore/codec.h"
@@ -28,6 +29,7 @@ struct pipeline {
 	struct queue free, full;
 	struct order_walk walk;
 	struct ladder_state ladder;
+	struct idle cpus; // where they are shared
 	uint64_t taken; // blocks that workers have begun
 	uint64_t due; // turn of the block that is written next, when they have an order
 	unsigned int running; // workers not yet done
@@ -243,6 +245,9 @@ static void fill_block(struct worker *w, struct block *b, size_t n)
  * one, those that are not with workers all wait for the writer; that counts for a whole ring of
  * blocks, for a target takes them in bursts, and between two of them it may well look idle. A
  * worker that waits is a CPU that does nothing; of a writer that waits the target need not know.
+ *
+ * Unless the writer waits for a program that waits for a CPU: to pack more would take it even more of
+ * them. Then it is not the target that is slow.
  */
 static enum ladder_load load_of(const struct worker *w)
 {
@@ -252,7 +257,9 @@ static enum ladder_load load_of(const struct worker *w)
 		pl->pressed = pl->ring;
 	if (pl->pressed) {
 		pl->pressed--;
-		return LADDER_PRESSED;
+		if (!pl->conf->shares_cpus || !idle_is_scarce(&pl->cpus))
+			return LADDER_PRESSED;
+		return pl->ladder.base > pl->conf->ladder->start ? LADDER_STARVED : LADDER_EVEN;
 	}
 	return w->starved ? LADDER_STARVED : LADDER_EVEN;
 }
@@ -538,6 +545,7 @@ int pipeline_run(const struct pipeline_conf *conf, const struct pipeline_out *ou
 	ladder_begin(&pl.ladder, conf->ladder);
 	if (!workers)
 		return err_set(err, ERR_NOMEM, "no memory for %u workers", n);
+	idle_begin(&pl.cpus);
 	rc = make_workers(&pl, workers, &n, err);
 	if (!rc)
 		rc = make_blocks(&pl, n + PIPELINE_SPARE_BLOCKS, err);
@@ -555,5 +563,6 @@ int pipeline_run(const struct pipeline_conf *conf, const struct pipeline_out *ou
 		worker_deinit(&workers[i]);
 	free_blocks(&pl.free);
 	free_blocks(&pl.full);
+	idle_end(&pl.cpus);
 	return rc;
 }

@@ -36,6 +36,8 @@ struct pipeline_conf {
 	unsigned int workers;
 	size_t block_pages; /* pages in a block, at most BLOCK_PAGES; 0: so many */
 	size_t window; /* bytes mapped at once, a worker; 0: PIPELINE_WINDOW */
+	/* What the writer writes goes through another program here, which wants the CPUs as well. */
+	bool shares_cpus;
 	bool map; /* maps the input even where reading it is the quicker way: as /proc/vmcore */
 };
 

@@ -21,6 +21,7 @@ struct sink_ops {
 	const char *name; /* "file", "raw", "pipe", "flat", "ssh", "receive" */
 	/* Bytes can only be added: no place is written twice, and nothing can be read back. */
 	bool append_only;
+	bool shares_cpus; /* another program of this machine carries the bytes away */
 	int (*write_at)(struct sink *s, const void *buf, size_t size, uint64_t offset,
 			struct err *err);
 	/* Of a sink that only appends, but can write its first bytes once more; else NULL. */

@@ -84,6 +84,7 @@ static void receive_close(struct sink *s)
 
 static const struct sink_ops receive_ops = {
 	.name = "receive",
+	.shares_cpus = true,
 	.write_at = receive_write_at,
 	.read_at = receive_read_at,
 	.stream_at = receive_stream_at,

@@ -520,6 +520,7 @@ static void ssh_close(struct sink *s)
 static const struct sink_ops ssh_ops = {
 	.name = "ssh",
 	.append_only = true,
+	.shares_cpus = true,
 	.write_at = ssh_write_at,
 	.head = ssh_head,
 	.read_at = ssh_read_at,
