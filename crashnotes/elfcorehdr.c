@@ -129,3 +129,69 @@ int elfcorehdr_build(const struct elfcorehdr_spec *spec, void *buf, size_t room,
 	*ret = size;
 	return 0;
 }
+
+int elfcorehdr_extent(const void *head, size_t *ret, struct err *err)
+{
+	const uint8_t *p = head;
+	unsigned int type = load_le16(p + offsetof(Elf64_Ehdr, e_type));
+	unsigned int phnum = load_le16(p + offsetof(Elf64_Ehdr, e_phnum));
+	unsigned int phentsize = load_le16(p + offsetof(Elf64_Ehdr, e_phentsize));
+	uint64_t phoff = load_le64(p + offsetof(Elf64_Ehdr, e_phoff));
+
+	if (memcmp(p, ELFMAG, SELFMAG) != 0 || p[EI_CLASS] != ELFCLASS64 ||
+	    p[EI_DATA] != ELFDATA2LSB)
+		return err_set(err, ERR_CORRUPT, "expected a little-endian ELF64 header");
+	if (type != ET_CORE)
+		return err_set(err, ERR_CORRUPT, "e_type: expected %d, a core, found %u", ET_CORE,
+			       type);
+	if (phnum == PN_XNUM)
+		return err_set(err, ERR_UNSUPPORTED, "e_phnum: more than %d segments", PN_XNUM);
+	if (phentsize != PHDR_SIZE || phoff < EHDR_SIZE || phoff > UINT32_MAX)
+		return err_set(err, ERR_CORRUPT,
+			       "program headers of %u bytes at 0x%llx, expected %d and %d",
+			       phentsize, (unsigned long long)phoff, PHDR_SIZE, EHDR_SIZE);
+	*ret = phoff + (size_t)phnum * PHDR_SIZE;
+	return 0;
+}
+
+static struct elfcorehdr_segment get_phdr(const uint8_t *p)
+{
+	return (struct elfcorehdr_segment){
+		.type = load_le32(p + offsetof(Elf64_Phdr, p_type)),
+		.flags = load_le32(p + offsetof(Elf64_Phdr, p_flags)),
+		.offset = load_le64(p + offsetof(Elf64_Phdr, p_offset)),
+		.vaddr = load_le64(p + offsetof(Elf64_Phdr, p_vaddr)),
+		.paddr = load_le64(p + offsetof(Elf64_Phdr, p_paddr)),
+		.filesz = load_le64(p + offsetof(Elf64_Phdr, p_filesz)),
+		.memsz = load_le64(p + offsetof(Elf64_Phdr, p_memsz)),
+	};
+}
+
+int elfcorehdr_parse(const void *buf, size_t size, struct elfcorehdr_segment *segments, size_t room,
+		     size_t *ret, struct err *err)
+{
+	const uint8_t *p = buf;
+	size_t extent = 0, n = 0;
+	int rc = size < EHDR_SIZE ? err_set(err, ERR_NODATA, "%zu bytes are no ELF header", size)
+				  : elfcorehdr_extent(buf, &extent, err);
+
+	if (rc)
+		return rc;
+	if (extent > size)
+		return err_set(err, ERR_NODATA, "it takes %zu bytes, there are %zu", extent, size);
+	for (size_t at = load_le64(p + offsetof(Elf64_Ehdr, e_phoff)); at < extent;
+	     at += PHDR_SIZE) {
+		struct elfcorehdr_segment s = get_phdr(p + at);
+
+		if (s.type != PT_NOTE && s.type != PT_LOAD)
+			continue;
+		rc = check_segment(&s, n, err);
+		if (rc)
+			return rc;
+		if (n == room)
+			return err_set(err, ERR_LIMIT, "more than %zu segments", room);
+		segments[n++] = s;
+	}
+	*ret = n;
+	return 0;
+}

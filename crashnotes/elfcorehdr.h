@@ -42,4 +42,23 @@ size_t elfcorehdr_size(const struct elfcorehdr_spec *spec);
 int elfcorehdr_build(const struct elfcorehdr_spec *spec, void *buf, size_t room, size_t *ret,
 		     struct err *err);
 
+enum {
+	ELFCOREHDR_HEAD = 64, /* bytes of the ELF header itself */
+};
+
+/*
+ * Bytes that a header takes with its program headers, from its first ELFCOREHDR_HEAD ones.
+ * ERR_CORRUPT with the field when it is no such header; ERR_UNSUPPORTED for PN_XNUM, which no kernel
+ * takes for an elfcorehdr.
+ */
+int elfcorehdr_extent(const void *head, size_t *ret, struct err *err);
+
+/*
+ * Reads the @size bytes at @buf back: the segments to @segments, which has room for @room of
+ * them, how many to *@ret. Other types than PT_NOTE and PT_LOAD are passed over. ERR_CORRUPT as of
+ * elfcorehdr_extent(), and for what elfcorehdr_build() would refuse; ERR_NODATA, ERR_LIMIT.
+ */
+int elfcorehdr_parse(const void *buf, size_t size, struct elfcorehdr_segment *segments, size_t room,
+		     size_t *ret, struct err *err);
+
 #endif

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/cursor.h"
 #include "base/err.h"
 #include "crashnotes/elfcorehdr.h"
 
@@ -166,14 +167,55 @@ static void test_segments_that_wrap(void **state)
 	}
 }
 
+/* What was built reads back, and no prefix or forged field of it does any harm. */
+static void test_parse(void **state)
+{
+	struct elfcorehdr_segment segs[3] = {segment(0), segment(1), segment(2)}, back[3];
+	struct elfcorehdr_spec spec = {.machine = EM_X86_64, .segments = segs, .nsegments = 3};
+	uint8_t buf[256], broken[256];
+	size_t size, extent = 0, n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		segs[i].type = i ? PT_LOAD : PT_NOTE;
+	assert_int_equal(elfcorehdr_build(&spec, buf, sizeof(buf), &size, NULL), 0);
+	assert_int_equal(elfcorehdr_extent(buf, &extent, NULL), 0);
+	assert_int_equal(extent, size);
+	assert_int_equal(elfcorehdr_parse(buf, size, back, 3, &n, NULL), 0);
+	assert_int_equal(n, 3);
+	assert_memory_equal(back, segs, sizeof(segs));
+	assert_int_equal(elfcorehdr_parse(buf, size, back, 2, &n, NULL), ERR_LIMIT);
+	for (size_t len = 0; len < size; len++)
+		assert_int_equal(elfcorehdr_parse(buf, len, back, 3, &n, NULL), ERR_NODATA);
+	static const struct {
+		size_t at;
+		uint16_t value;
+		int rc;
+	} lies[] = {
+		{0, 0, ERR_CORRUPT},
+		{EI_CLASS, ELFCLASS32 | ELFDATA2LSB << 8, ERR_CORRUPT},
+		{offsetof(Elf64_Ehdr, e_type), ET_EXEC, ERR_CORRUPT},
+		{offsetof(Elf64_Ehdr, e_phentsize), 57, ERR_CORRUPT},
+		{offsetof(Elf64_Ehdr, e_phoff), 63, ERR_CORRUPT},
+		{offsetof(Elf64_Ehdr, e_phoff) + 6, 0xffff, ERR_CORRUPT},
+		{offsetof(Elf64_Ehdr, e_phnum), PN_XNUM, ERR_UNSUPPORTED},
+		{offsetof(Elf64_Ehdr, e_phnum), PN_XNUM - 1, ERR_NODATA},
+		{64 + offsetof(Elf64_Phdr, p_filesz) + 6, 0xffff, ERR_CORRUPT},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		memcpy(broken, buf, sizeof(buf));
+		store_le16(broken + lies[i].at, lies[i].value);
+		assert_int_equal(elfcorehdr_parse(broken, size, back, 3, &n, NULL), lies[i].rc);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_libelf_reads_it),
-		cmocka_unit_test(test_many_segments),
-		cmocka_unit_test(test_room),
-		cmocka_unit_test(test_absurd_counts),
-		cmocka_unit_test(test_segments_that_wrap),
+		cmocka_unit_test(test_parse),	      cmocka_unit_test(test_libelf_reads_it),
+		cmocka_unit_test(test_many_segments), cmocka_unit_test(test_room),
+		cmocka_unit_test(test_absurd_counts), cmocka_unit_test(test_segments_that_wrap),
 	};
 
 	elf_version(EV_CURRENT);
