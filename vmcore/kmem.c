@@ -253,15 +253,27 @@ static int read_notes(struct kmem *km, struct err *why, struct err *err)
 	return code && rc < 0 ? rc : code;
 }
 
-int kmem_init(struct kmem *km, struct vmcore *vc, struct err *why, struct err *err)
+static int start(struct kmem *km, struct vmcore *vc, struct err *err)
 {
-	struct err notes_err = {0};
-	int rc;
-
 	*km = (struct kmem){.vc = vc, .source = KMEM_FROM_NOTE};
 	set_page_size(km, KMEM_PAGE_MIN);
 	guess_uts(km, &km->uts);
-	rc = pagecache_create(vc, &km->pages, err);
+	return pagecache_create(vc, &km->pages, err);
+}
+
+int kmem_init_text(struct kmem *km, struct vmcore *vc, const void *text, size_t size,
+		   struct err *why, struct err *err)
+{
+	int rc = start(km, vc, err);
+
+	return rc ? rc : kmem_adopt(km, text, size, why, err);
+}
+
+int kmem_init(struct kmem *km, struct vmcore *vc, struct err *why, struct err *err)
+{
+	struct err notes_err = {0};
+	int rc = start(km, vc, err);
+
 	if (rc)
 		return rc;
 	rc = read_notes(km, why, &notes_err);

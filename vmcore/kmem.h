@@ -64,6 +64,16 @@ struct kmem {
 int kmem_init(struct kmem *km, struct vmcore *vc, struct err *why, struct err *err);
 void kmem_deinit(struct kmem *km);
 
+/*
+ * The same by a vmcoreinfo that is at hand, the @size bytes at @text, whatever the notes of @vc say:
+ * ERR_CORRUPT and the codes of vmcoreinfo_create() when it is not usable.
+ */
+int kmem_init_text(struct kmem *km, struct vmcore *vc, const void *text, size_t size,
+		   struct err *why, struct err *err);
+
+/* Did the translation lead to the very release that vmcoreinfo names? Then both are right. */
+bool kmem_proven(const struct kmem *km);
+
 /* Reads @size bytes at kernel virtual address @va; may cross pages. Safe from any thread. */
 int kmem_read(const struct kmem *km, vaddr_t va, void *buf, size_t size, struct err *err);
 

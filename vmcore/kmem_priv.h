@@ -28,9 +28,6 @@ int kmem_adopt(struct kmem *km, const void *text, size_t size, struct err *why, 
 /* Releases what kmem_adopt() made, and that alone. */
 void kmem_forget(struct kmem *km);
 
-/* Did the translation lead to the very release that vmcoreinfo names? Then both are right. */
-bool kmem_proven(const struct kmem *km);
-
 /*
  * Looks through memory for a vmcoreinfo and adopts the best: one that is proven, then one with
  * the time of the crash, then the one with most keys, then the last. ERR_NOTFOUND when none is.
