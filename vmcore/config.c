@@ -236,6 +236,17 @@ static int one_of(struct config_reader *p, const struct config_key *key, const c
 			    b, value);
 }
 
+static int take_flag(struct config_reader *p, const struct config_key *key, const char *value,
+		     struct err *err)
+{
+	bool *ret = (bool *)((char *)p->c + key->offset);
+	bool yes = strcmp(value, "yes") == 0;
+
+	if (yes || strcmp(value, "no") == 0)
+		*ret = yes;
+	return one_of(p, key, value, "yes", "no", err);
+}
+
 /* @value is never empty and shorter than CONFIG_VALUE_MAX. */
 static int take(struct config_reader *p, const struct config_key *key, const char *value,
 		struct err *err)
@@ -290,6 +301,8 @@ static int take(struct config_reader *p, const struct config_key *key, const cha
 		return one_of(p, key, value, "0", "1", err);
 	case KEY_YES_NO:
 		return one_of(p, key, value, "yes", "no", err);
+	case KEY_FLAG:
+		return take_flag(p, key, value, err);
 	case KEY_FENCE:
 		return config_take_fence(p, value, err);
 	case KEY_DRACUT:

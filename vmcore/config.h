@@ -99,6 +99,7 @@ struct config {
 	enum config_action failure_action;
 
 	enum config_call load_with;
+	bool lock_after_load; /* then nothing can be loaded until the next boot */
 	char kernel[CONFIG_VALUE_MAX]; /* of the capture kernel; "": the running one's file */
 	char initrd[CONFIG_VALUE_MAX]; /* "": what `lifeboat` builds for it */
 	char cmdline[CONFIG_VALUE_MAX]; /* whole command line; "": made from the running one's */

@@ -9,6 +9,7 @@
 #define TEXT(member)  .kind = KEY_TEXT, AT(member)
 #define FILE_(member) .kind = KEY_FILE, AT(member)
 #define SIZE(member)  .kind = KEY_SIZE, AT(member)
+#define FLAG(member)  .kind = KEY_FLAG, AT(member)
 #define TARGET(which) .kind = KEY_TARGET, .target = CONFIG_TARGET_##which
 #define NOTED(text)   .kind = KEY_NOTED, .note = text
 #define PLAIN(which)  .kind = which
@@ -57,6 +58,7 @@ const struct config_key config_keys[] = {
 	{"blacklist", NOTED(DEPRECATED)},
 
 	{"load_with", PLAIN(KEY_CALL)},
+	{"lock_after_load", FLAG(lock_after_load)},
 	{"kernel", FILE_(kernel)},
 	{"initrd", FILE_(initrd)},
 	{"cmdline", TEXT(cmdline)},

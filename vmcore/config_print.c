@@ -58,6 +58,11 @@ void config_print(const struct config *c,
 	out(ctx, "final_action", config_action_name(c->final_action));
 	out(ctx, "failure_action", config_action_name(c->failure_action));
 	out(ctx, "load_with", config_call_names[c->load_with]);
+	for (size_t i = 0; i < config_nkeys; i++)
+		if (config_keys[i].kind == KEY_FLAG)
+			out(ctx, config_keys[i].name,
+			    *(const bool *)((const char *)c + config_keys[i].offset) ? "yes"
+										     : "no");
 	out(ctx, "ssh_method", config_method_names[c->ssh_method]);
 	out(ctx, "watchdog", c->watchdog);
 	if (c->fence_nodes[0]) {

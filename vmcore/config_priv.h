@@ -38,7 +38,8 @@ enum key_kind {
 	KEY_CALL,
 	KEY_CPUS,
 	KEY_ZERO_ONE,
-	KEY_YES_NO,
+	KEY_YES_NO, /* checked, and nothing to keep */
+	KEY_FLAG, /* yes or no, kept */
 	KEY_FENCE,
 	KEY_DRACUT,
 	KEY_NOTED, /* nothing to keep; the note says why */
@@ -47,7 +48,7 @@ enum key_kind {
 struct config_key {
 	const char *name;
 	enum key_kind kind;
-	size_t offset; /* in struct config, of KEY_TEXT, KEY_FILE, KEY_NUMBER, KEY_SIZE */
+	size_t offset; /* in struct config, of KEY_TEXT, KEY_FILE, KEY_NUMBER, KEY_SIZE, KEY_FLAG */
 	enum config_target_kind target; /* of KEY_TARGET */
 	const char *note; /* told whenever the key stands, or NULL */
 	unsigned int min, max; /* of KEY_NUMBER */
