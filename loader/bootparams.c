@@ -207,3 +207,20 @@ void bootparams_fill(const struct bootparams_spec *spec, uint8_t *buf)
 	put_map(spec, buf);
 	memcpy(buf + BOOTPARAMS_SIZE, spec->cmdline, strlen(spec->cmdline) + 1);
 }
+
+static uint64_t split(const uint8_t *buf, unsigned int low, unsigned int high)
+{
+	return load_le32(buf + low) | (uint64_t)load_le32(buf + high) << 32;
+}
+
+bool bootparams_read(const uint8_t buf[static BOOTPARAMS_SIZE], struct bootparams_view *ret)
+{
+	if (load_le16(buf + BP_BOOT_FLAG) != BOOT_FLAG || memcmp(buf + BP_MAGIC, "HdrS", 4) != 0)
+		return false;
+	*ret = (struct bootparams_view){
+		.initrd = split(buf, BP_INITRD, BP_EXT_INITRD),
+		.initrd_size = split(buf, BP_INITRD_SIZE, BP_EXT_INITRD_SIZE),
+		.cmdline = split(buf, BP_CMDLINE, BP_EXT_CMDLINE),
+	};
+	return true;
+}

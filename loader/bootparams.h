@@ -6,6 +6,7 @@
 #ifndef LOADER_BOOTPARAMS_H
 #define LOADER_BOOTPARAMS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,5 +67,14 @@ size_t bootparams_size(const struct bootparams_spec *spec);
 
 /* Fills @buf, which is all zeros. */
 void bootparams_fill(const struct bootparams_spec *spec, uint8_t *buf);
+
+/* What a page tells of its kernel's other parts; physical addresses. */
+struct bootparams_view {
+	uint64_t initrd, initrd_size;
+	uint64_t cmdline;
+};
+
+/* Reads the page at @buf back; false when it is none. */
+bool bootparams_read(const uint8_t buf[static BOOTPARAMS_SIZE], struct bootparams_view *ret);
 
 #endif

@@ -32,7 +32,7 @@ struct context {
 
 /*
  * Runs the command: 0, a negative enum err_code with @err filled for main() to tell, or a
- * positive exit code whose cause was the answer itself (status: 1, not armed).
+ * positive exit code whose cause was the answer itself (status: 1 a warning, 2 a failure).
  */
 typedef int command_run(const struct context *ctx, struct err *err);
 

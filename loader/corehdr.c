@@ -13,6 +13,7 @@
 #include "base/cursor.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "base/numlist.h"
 #include "crashnotes/elfcorehdr.h"
 #include "loader/facts.h"
 #include "loader/iomem.h"
@@ -99,22 +100,48 @@ static int add_note(struct build *b, const char *what, uint64_t addr, uint64_t s
 	return add(b, &s, err);
 }
 
-/* Files of CPUs that are not present do not exist; a hole in the numbers is no end. */
-static int add_cpus(struct build *b, struct err *err)
+/* Files of CPUs that are not present do not exist; false then. */
+static bool read_note(const char *root, struct corehdr_note *n)
 {
 	char path[96], line[LINE_MAX_];
-	uint64_t addr, size;
 
-	for (unsigned int cpu = 0; cpu < COREHDR_CPUS_MAX; cpu++) {
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/crash_notes_size", n->cpu);
+	if (!read_line(root, path, line) || sscanf(line, "%" SCNu64, &n->size) != 1)
+		return false;
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/crash_notes", n->cpu);
+	return read_line(root, path, line) && sscanf(line, "%" SCNx64, &n->addr) == 1;
+}
+
+/* One above the highest number that a CPU of this machine can have. */
+static unsigned int cpus_end(const char *root)
+{
+	char line[LINE_MAX_];
+	int last = -1;
+
+	if (read_line(root, "/sys/devices/system/cpu/possible", line))
+		for (int cpu = -1; (cpu = numlist_next(line, cpu)) >= 0;)
+			last = cpu;
+	return last < 0 || last >= COREHDR_CPUS_MAX ? COREHDR_CPUS_MAX : last + 1;
+}
+
+/* A hole in the numbers is no end. */
+static int add_cpus(struct build *b, struct err *err)
+{
+	unsigned int end = cpus_end(b->root);
+	char what[32];
+
+	b->c->notes = calloc(end, sizeof(*b->c->notes));
+	if (!b->c->notes)
+		return err_set(err, ERR_NOMEM, "no memory for the notes of %u CPUs", end);
+	for (unsigned int cpu = 0; cpu < end; cpu++) {
+		struct corehdr_note *note = &b->c->notes[b->c->ncpus];
 		int rc;
 
-		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/crash_notes_size", cpu);
-		if (!read_line(b->root, path, line) || sscanf(line, "%" SCNu64, &size) != 1)
+		note->cpu = cpu;
+		if (!read_note(b->root, note))
 			continue;
-		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/crash_notes", cpu);
-		if (!read_line(b->root, path, line) || sscanf(line, "%" SCNx64, &addr) != 1)
-			continue;
-		rc = add_note(b, path, addr, size, err);
+		snprintf(what, sizeof(what), "crash_notes of CPU %u", cpu);
+		rc = add_note(b, what, note->addr, note->size, err);
 		if (rc)
 			return rc;
 		b->c->ncpus++;
@@ -126,17 +153,24 @@ static int add_cpus(struct build *b, struct err *err)
 	return 0;
 }
 
-static int add_vmcoreinfo(struct build *b, struct err *err)
+int corehdr_vmcoreinfo(const char *root, uint64_t *addr, uint64_t *size, struct err *err)
 {
 	char line[LINE_MAX_];
-	uint64_t addr, size;
 
-	if (!read_line(b->root, "/sys/kernel/vmcoreinfo", line) ||
-	    sscanf(line, "%" SCNx64 " %" SCNx64, &addr, &size) != 2)
-		return err_set(err, ERR_NOTFOUND,
-			       "/sys/kernel/vmcoreinfo: expected an address and a size: without it "
-			       "no dump can be filtered");
-	return add_note(b, "/sys/kernel/vmcoreinfo", addr, size, err);
+	if (read_line(root, "/sys/kernel/vmcoreinfo", line) &&
+	    sscanf(line, "%" SCNx64 " %" SCNx64, addr, size) == 2)
+		return 0;
+	return err_set(err, ERR_NOTFOUND,
+		       "/sys/kernel/vmcoreinfo: expected an address and a size: without it no dump "
+		       "can be filtered");
+}
+
+static int add_vmcoreinfo(struct build *b, struct err *err)
+{
+	uint64_t addr, size;
+	int rc = corehdr_vmcoreinfo(b->root, &addr, &size, err);
+
+	return rc ? rc : add_note(b, "/sys/kernel/vmcoreinfo", addr, size, err);
 }
 
 /* Only the headers: what they describe is all of memory. */
@@ -303,4 +337,28 @@ int corehdr_build(struct corehdr *c, const char *root, const struct iomem *iomem
 	if (rc)
 		err_prepend(err, "elfcorehdr");
 	return rc;
+}
+
+void corehdr_deinit(struct corehdr *c)
+{
+	free(c->data);
+	free(c->notes);
+	*c = (struct corehdr){0};
+}
+
+/* They say 0 as long as nothing is loaded that is kept up to date (6.6). */
+int corehdr_hotplug(const char *root)
+{
+	static const char *const files[] = {"/sys/devices/system/cpu/crash_hotplug",
+					    "/sys/devices/system/memory/crash_hotplug"};
+	char line[LINE_MAX_];
+	int all = 1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (!read_line(root, files[i], line))
+			return -1;
+		if (line[0] != '1')
+			all = 0;
+	}
+	return all;
 }

@@ -61,8 +61,7 @@ static char *read_head(const char *root, const char *path)
 	return text;
 }
 
-/* A decimal number in a file, -1 when there is none. */
-static int64_t read_number(const char *root, const char *path)
+int64_t facts_number(const char *root, const char *path)
 {
 	CLEANUP_FREE char *text = read_text(root, path);
 	long long v;
@@ -79,11 +78,11 @@ static int64_t read_kexec(const char *root, const char *name)
 	int64_t v;
 
 	snprintf(path, sizeof(path), "/sys/kernel/kexec/%s", name);
-	v = read_number(root, path);
+	v = facts_number(root, path);
 	if (v >= 0)
 		return v;
 	snprintf(path, sizeof(path), "/sys/kernel/kexec_%s", name);
-	return read_number(root, path);
+	return facts_number(root, path);
 }
 
 static bool read_capability(const char *root)
@@ -160,8 +159,8 @@ int facts_gather(struct facts *f, const char *root, struct err *err)
 	f->may_load = read_capability(root);
 	f->crash_size = read_kexec(root, "crash_size");
 	facts_refresh_loaded(f, root);
-	f->load_disabled = read_number(root, "/proc/sys/kernel/kexec_load_disabled");
-	f->load_limit = read_number(root, "/proc/sys/kernel/kexec_load_limit_panic");
+	f->load_disabled = facts_number(root, LOAD_DISABLED_FILE);
+	f->load_limit = facts_number(root, "/proc/sys/kernel/kexec_load_limit_panic");
 	read_lockdown(f, root);
 	// As the kernel looks for it: anywhere in the line.
 	f->asked = cmdline && strstr(cmdline, "crashkernel=");

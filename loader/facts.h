@@ -13,6 +13,9 @@
 
 struct err;
 
+/* Set to 1, no kernel is loaded any more until the next boot. */
+#define LOAD_DISABLED_FILE "/proc/sys/kernel/kexec_load_disabled"
+
 enum {
 	FACTS_PATH_MAX = 4096,
 	FACTS_CMDLINE_MAX = 64 << 10, /* of /proc/cmdline */
@@ -38,6 +41,9 @@ int facts_path(char *buf, size_t size, const char *root, const char *path, struc
 
 /* Reads all of it. A file that is not there is a fact, not an error. */
 int facts_gather(struct facts *f, const char *root, struct err *err);
+
+/* The decimal number in the file @path below @root, -1 when there is none. */
+int64_t facts_number(const char *root, const char *path);
 
 /* Only crash_loaded, anew. */
 void facts_refresh_loaded(struct facts *f, const char *root);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#define XXH_STATIC_LINKING_ONLY // the states are of a known size
 #include "loader/image.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <zlib.h>
+#include <xxhash.h>
 
 #include "base/cleanup.h"
 #include "base/cursor.h"
@@ -56,16 +58,28 @@ static void read_setup(struct image *img, const uint8_t *head, size_t size)
 	img->release[n] = '\0';
 }
 
-/* CRC-32 of all of the file; the first chunk stays in @buf. */
+static void digest_text(XXH128_hash_t hash, char ret[static IMAGE_DIGEST_LEN])
+{
+	snprintf(ret, IMAGE_DIGEST_LEN, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64,
+		 (uint64_t)hash.low64);
+}
+
+void image_digest(const void *data, size_t size, char ret[static IMAGE_DIGEST_LEN])
+{
+	digest_text(XXH3_128bits(data, size), ret);
+}
+
+/* Of all of the file; the first chunk stays in @buf. */
 static int checksum(struct image *img, int fd, uint8_t *buf, struct err *err)
 {
 	CLEANUP_FREE uint8_t *more = malloc(CHUNK);
 	uint64_t done = 0;
+	XXH3_state_t hash;
 	ssize_t n;
 
 	if (!more)
 		return err_set(err, ERR_NOMEM, "%s: no memory to read it", img->path);
-	img->crc = crc32(0, NULL, 0);
+	XXH3_128bits_reset(&hash);
 	do {
 		uint8_t *to = done ? more : buf;
 
@@ -74,13 +88,14 @@ static int checksum(struct image *img, int fd, uint8_t *buf, struct err *err)
 			err_prepend(err, "%s", img->path);
 			return n;
 		}
-		img->crc = crc32(img->crc, to, n);
+		XXH3_128bits_update(&hash, to, n);
 		done += n;
 	} while (n == CHUNK);
 	if (done != img->size)
 		return err_set(err, ERR_CORRUPT,
 			       "%s: its size changes while it is read; load again when it is whole",
 			       img->path);
+	digest_text(XXH3_128bits_digest(&hash), img->digest);
 	return 0;
 }
 
@@ -104,7 +119,8 @@ int image_open(struct image *img, const char *root, const char *path, int *ret_f
 	if (!S_ISREG(st.st_mode) || !st.st_size)
 		return err_set(err, ERR_CORRUPT, "%s: %s", path,
 			       S_ISREG(st.st_mode) ? "is empty" : "is not a plain file");
-	*img = (struct image){.size = st.st_size, .memory = st.st_size};
+	*img = (struct image){
+		.size = st.st_size, .memory = st.st_size, .written = st.st_mtim.tv_sec};
 	snprintf(img->path, sizeof(img->path), "%s", path);
 	rc = checksum(img, fd, head, err);
 	if (rc)

@@ -83,13 +83,6 @@ static uint64_t read_rsdp(const char *root)
 	return v;
 }
 
-static bool is_there(const char *root, const char *path)
-{
-	CLEANUP_FREE char *text = read_small(root, path, NULL);
-
-	return text != NULL;
-}
-
 static int read_machine(struct kexecload *l, const char *root, struct err *err)
 {
 	struct kexecload_parts *p = l->parts;
@@ -104,9 +97,8 @@ static int read_machine(struct kexecload *l, const char *root, struct err *err)
 		p->running = NULL;
 	}
 	p->rsdp = read_rsdp(root);
-	// They say 0 as long as nothing is loaded; that they are there is what counts.
-	l->hotplug = is_there(root, "/sys/devices/system/cpu/crash_hotplug") &&
-		     is_there(root, "/sys/devices/system/memory/crash_hotplug");
+	// It says no as long as nothing is loaded; that it knows of it is what counts.
+	l->hotplug = corehdr_hotplug(root) >= 0;
 	return corehdr_build(&p->corehdr, root, &p->iomem, err);
 }
 
@@ -444,7 +436,7 @@ void kexecload_deinit(struct kexecload *l)
 		return;
 	iomem_free(&p->iomem);
 	kernel_free(&p->kernel);
-	free(p->corehdr.data);
+	corehdr_deinit(&p->corehdr);
 	free(p->map.entries);
 	free(p->kernel_file);
 	free(p->initrd);

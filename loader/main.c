@@ -26,10 +26,10 @@ static command_run command_version;
 static const struct command commands[] = {
 	{"load", "put the capture kernel in place", command_load, false},
 	{"unload", "take it away", command_unload, false},
-	{"reload", "the same anew, after a change of kernel, initrd or configuration",
-	 command_reload, false},
-	{"status", "tell whether it is in place and up to date; exit 0 armed, 1 not",
-	 command_status, false},
+	{"reload", "the same anew, after a change; --if-changed: only where there was one",
+	 command_reload, true},
+	{"status", "prove that a crash would leave a dump; exit 0 yes, 1 with a doubt, 2 no",
+	 command_status, true},
 	{"estimate", "tell how much memory the capture kernel needs, and why; --json",
 	 command_estimate, true},
 	{"calibrate", "measure that, by crashes in QEMU", command_calibrate, false},
@@ -62,7 +62,7 @@ static void usage(FILE *out)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-17s  %s\n", commands[i].name, commands[i].summary);
 	fprintf(out, "\nThe configuration is " CONFIG_FILE " unless --config says otherwise.\n"
-		     "Exit codes: 0 done, 1 failed or not armed, 2 usage or configuration.\n");
+		     "Exit codes: 0 done, 1 failed, 2 usage or configuration.\n");
 }
 
 static int command_help(const struct context *ctx, struct err *err)

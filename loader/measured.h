@@ -18,7 +18,7 @@ struct err;
 #define MEASURED_FILE "calibration.json"
 
 enum {
-	MEASURED_IMAGES_MAX = 24, /* "0123abcd-89ef4567": CRC-32 of kernel and initrd */
+	MEASURED_IMAGES_MAX = 24, /* "0123abcd-89ef4567": of the digests of kernel and initrd */
 	MEASURED_SOURCE_MAX = 400,
 };
 

@@ -14,17 +14,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "loader/command.h"
+#include "loader/sshtry.h"
+#include "loader/tool.h"
 #include "vmcore/ssh.h"
 
 enum {
-	TOOL_MS = 30000,
 	TEXT_MAX = 16 << 10, /* of host keys; one has about 100 bytes, of RSA 750 */
-	COMMAND_MAX = 8 << 10,
 };
 
 /* One ssh target, and what is needed to reach it. */
@@ -53,40 +52,6 @@ static const struct key_kind {
 		fprintf((t)->ctx->out, __VA_ARGS__);              \
 		fputc('\n', (t)->ctx->out);                       \
 	} while (0)
-
-/* Runs a program of openssh: its answer in @out, its exit code in @code_ret. */
-static int run_tool(const char *const argv[], const char *input, char *out, size_t room,
-		    int *code_ret, struct err *err)
-{
-	struct child c;
-	size_t n = 0;
-	ssize_t got;
-	int rc = child_start(&c, argv, err);
-
-	if (rc == ERR_NOTFOUND)
-		return err_set(err, rc, "there is no %s here; install openssh-client", argv[0]);
-	if (rc)
-		return rc;
-	if (input)
-		rc = child_write(&c, input, strlen(input), TOOL_MS, err);
-	child_close_in(&c);
-	while (!rc && (got = child_read(&c, out + n, room - 1 - n, TOOL_MS, err)) != 0) {
-		if (got < 0)
-			rc = got;
-		else
-			n += got;
-		if (n + 1 >= room)
-			rc = err_set(err, ERR_LIMIT, "%s says more than %zu bytes", argv[0], room);
-	}
-	out[n] = '\0';
-	if (!rc)
-		rc = child_wait(&c, TOOL_MS, err);
-	*code_ret = rc ? -1 : child_code(&c);
-	child_end(&c);
-	if (rc)
-		err_prepend(err, "%s", argv[0]);
-	return rc;
-}
 
 /* Appends @text to a file, which is made with @mode, and makes that durable. */
 static int append_file(const char *path, const char *text, mode_t mode, bool anew, struct err *err)
@@ -131,7 +96,7 @@ static int make_key(struct target *t, struct err *err)
 	int rc = make_parents(t->ssh.key, err);
 
 	if (!rc)
-		rc = run_tool(argv, NULL, out, sizeof(out), &code, err);
+		rc = tool_run(argv, NULL, out, sizeof(out), &code, err);
 	if (!rc && code)
 		rc = err_set(err, ERR_SYS, "%s: ssh-keygen could not make it", t->ssh.key);
 	if (!rc)
@@ -145,7 +110,7 @@ static int public_key(struct target *t, char *ret, size_t room, struct err *err)
 	const char *argv[] = {"ssh-keygen", "-y", "-P", "", "-f", t->ssh.key, NULL};
 	char path[SSH_PATH_MAX + 8];
 	int code;
-	int rc = run_tool(argv, NULL, ret, room, &code, err);
+	int rc = tool_run(argv, NULL, ret, room, &code, err);
 
 	if (rc)
 		return rc;
@@ -171,7 +136,7 @@ static int scan_host(struct target *t, struct err *err)
 	size_t n = 0;
 	char *save;
 	int code;
-	int rc = run_tool(argv, NULL, out, sizeof(out), &code, err);
+	int rc = tool_run(argv, NULL, out, sizeof(out), &code, err);
 
 	if (rc)
 		return rc;
@@ -199,7 +164,7 @@ static int find_known(struct target *t, const char *file, char *ret, size_t room
 	ret[0] = '\0';
 	if (file && access(file, F_OK))
 		return 0;
-	rc = run_tool(argv, NULL, ret, room, &code, err);
+	rc = tool_run(argv, NULL, ret, room, &code, err);
 	// It ends with 1 where the host, or the file, is not there.
 	if (!rc && code)
 		ret[0] = '\0';
@@ -288,7 +253,7 @@ static int show_fingerprints(struct target *t, struct err *err)
 	const char *argv[] = {"ssh-keygen", "-l", "-f", "-", NULL};
 	char out[4096], *save;
 	int code;
-	int rc = run_tool(argv, t->scanned, out, sizeof(out), &code, err);
+	int rc = tool_run(argv, t->scanned, out, sizeof(out), &code, err);
 
 	for (char *line = strtok_r(out, "\n", &save); !rc && line;
 	     line = strtok_r(NULL, "\n", &save))
@@ -321,7 +286,7 @@ static int pin(struct target *t, bool instead, struct err *err)
 	int rc = make_parents(t->ssh.hostkeys, err);
 
 	if (!rc && instead)
-		rc = run_tool(argv, NULL, out, sizeof(out), &code, err);
+		rc = tool_run(argv, NULL, out, sizeof(out), &code, err);
 	if (rc)
 		return rc;
 	for (const char *line = t->scanned; *line && n < sizeof(text); line = next_line(line))
@@ -367,39 +332,13 @@ static int pin_host(struct target *t, struct err *err)
 
 /* ---- the login ---- */
 
-static const char test_script[] =
-	"exec sh -c 'umask 077; mkdir -p \"$1\" && cd \"$1\" && echo > ./.lifeboat.$$ && "
-	"rm ./.lifeboat.$$ && echo lifeboat can write' lifeboat ";
-
-/* Logs in as the collector does, and writes to the path. */
 static int try_login(struct target *t, struct err *err)
 {
-	char command[COMMAND_MAX], path[SSH_QUOTED_MAX], out[512] = "";
-	size_t n = 0;
-	ssize_t got = 0;
-	struct child c;
-	int rc = ssh_quote(t->conf->path, path, sizeof(path), err);
+	int rc = sshtry_login(&t->ssh, t->conf, err);
 
-	if (rc)
-		return rc;
-	snprintf(command, sizeof(command), "%s%s", test_script, path);
-	rc = ssh_start(&c, &t->ssh, command, err);
-	if (rc)
-		return rc;
-	child_close_in(&c);
-	while (n + 1 < sizeof(out) &&
-	       (got = child_read(&c, out + n, sizeof(out) - 1 - n, TOOL_MS, err)) > 0)
-		n += got;
-	out[n] = '\0';
-	rc = got < 0 ? got : child_wait(&c, TOOL_MS, err);
-	child_end(&c);
-	if (rc || child_code(&c) != 0)
-		return ssh_explain(&c, &t->ssh, rc ? ERR_BROKEN : ERR_SYS, err);
-	if (!strstr(out, "lifeboat can write"))
-		return err_set(err, ERR_SYS, "%s: its login shell does not run commands",
-			       t->conf->where);
-	SAY(t, "logged in, %s can be written to", t->conf->path);
-	return 0;
+	if (!rc)
+		SAY(t, "logged in, %s can be written to", t->conf->path);
+	return rc;
 }
 
 /* With the user's own means: other keys, an agent, a password that ssh asks for. */
@@ -447,13 +386,9 @@ static int fill_target(struct target *t, const struct context *ctx, const struct
 	int rc;
 
 	*t = (struct target){.ctx = ctx, .conf = conf};
-	rc = remote_parse_ssh(&t->ssh.dest, conf->where, err);
+	rc = sshtry_fill(&t->ssh, c, conf, err);
 	if (rc)
 		return rc;
-	snprintf(t->ssh.key, sizeof(t->ssh.key), "%s",
-		 conf->sshkey[0] ? conf->sshkey : SSH_KEY_DEFAULT);
-	snprintf(t->ssh.hostkeys, sizeof(t->ssh.hostkeys), "%s",
-		 c->ssh_hostkeys[0] ? c->ssh_hostkeys : SSH_HOSTKEYS_DEFAULT);
 	snprintf(t->port, sizeof(t->port), "%u", t->ssh.dest.port ? t->ssh.dest.port : SSH_PORT);
 	ssh_known_name(&t->ssh.dest, t->name);
 	return 0;

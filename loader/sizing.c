@@ -23,7 +23,7 @@
 void sizing_images(const struct image *kernel, const struct image *initrd,
 		   char ret[static MEASURED_IMAGES_MAX])
 {
-	snprintf(ret, MEASURED_IMAGES_MAX, "%08" PRIx32 "-%08" PRIx32, kernel->crc, initrd->crc);
+	snprintf(ret, MEASURED_IMAGES_MAX, "%.8s-%.8s", kernel->digest, initrd->digest);
 }
 
 dev_t sizing_device_of(const char *root, const char *path)

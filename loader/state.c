@@ -14,13 +14,14 @@
 
 enum {
 	STATE_MAX = 4 * FACTS_PATH_MAX,
-	STATE_VERSION = 1,
+	STATE_VERSION = 2,
 };
+
+#define DIGEST_FORMAT "%32[0-9a-f]"
 
 static int format_file(char *buf, size_t size, const char *name, const struct state_file *f)
 {
-	return snprintf(buf, size, "%s %" PRIu64 " %08" PRIx32 " %s\n", name, f->size, f->crc,
-			f->path);
+	return snprintf(buf, size, "%s %" PRIu64 " %s %s\n", name, f->size, f->digest, f->path);
 }
 
 /* The text of the record; its length, or 0 when a path would break its lines. */
@@ -39,6 +40,12 @@ static size_t format(const struct state *s, char *buf, size_t size)
 	if (n < size)
 		n += snprintf(buf + n, size - n, "release %s\ncmdline %s\ncpus %s\ncall %s\n",
 			      s->release, s->cmdline, s->cpus, s->call);
+	if (n < size && s->machine.digest[0])
+		n += snprintf(buf + n, size - n, "machine %s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+			      s->machine.digest, s->machine.cpus, s->machine.ranges,
+			      s->machine.memory);
+	if (n < size)
+		n += snprintf(buf + n, size - n, "params %#" PRIx64 "\n", s->params);
 	return n < size && !strchr(s->cmdline, '\n') ? n : 0;
 }
 
@@ -81,10 +88,21 @@ static bool parse_file(const char *value, struct state_file *f)
 {
 	int at = 0;
 
-	if (sscanf(value, "%" SCNu64 " %8" SCNx32 " %n", &f->size, &f->crc, &at) != 2 || !at)
+	if (sscanf(value, "%" SCNu64 " " DIGEST_FORMAT " %n", &f->size, f->digest, &at) != 2 || !at)
 		return false;
 	return (size_t)snprintf(f->path, sizeof(f->path), "%s", value + at) < sizeof(f->path) &&
 	       f->path[0] == '/';
+}
+
+static bool parse_machine(const char *value, struct machine_facts *m)
+{
+	return sscanf(value, DIGEST_FORMAT " %" SCNu64 " %" SCNu64 " %" SCNu64, m->digest, &m->cpus,
+		      &m->ranges, &m->memory) == 4;
+}
+
+static bool parse_text(const char *value, char *ret, size_t size)
+{
+	return (size_t)snprintf(ret, size, "%s", value) < size;
 }
 
 /* "key value"; keys of a later version are passed over. */
@@ -108,16 +126,18 @@ static bool parse_line(struct state *s, char *line, bool *version_seen)
 		return parse_file(value, &s->initrd);
 	if (strcmp(line, "config") == 0)
 		return parse_file(value, &s->config);
+	if (strcmp(line, "machine") == 0)
+		return parse_machine(value, &s->machine);
+	if (strcmp(line, "params") == 0)
+		return sscanf(value, "%" SCNx64, &s->params) == 1;
 	if (strcmp(line, "release") == 0)
-		return (size_t)snprintf(s->release, sizeof(s->release), "%s", value) <
-		       sizeof(s->release);
+		return parse_text(value, s->release, sizeof(s->release));
 	if (strcmp(line, "cmdline") == 0)
-		return (size_t)snprintf(s->cmdline, sizeof(s->cmdline), "%s", value) <
-		       sizeof(s->cmdline);
+		return parse_text(value, s->cmdline, sizeof(s->cmdline));
 	if (strcmp(line, "call") == 0)
-		return (size_t)snprintf(s->call, sizeof(s->call), "%s", value) < sizeof(s->call);
+		return parse_text(value, s->call, sizeof(s->call));
 	if (strcmp(line, "cpus") == 0)
-		return (size_t)snprintf(s->cpus, sizeof(s->cpus), "%s", value) < sizeof(s->cpus);
+		return parse_text(value, s->cpus, sizeof(s->cpus));
 	return true;
 }
 

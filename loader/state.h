@@ -12,6 +12,8 @@
 #include "loader/cmdline.h"
 #include "loader/cpus.h"
 #include "loader/facts.h"
+#include "loader/image.h"
+#include "loader/machine.h"
 
 struct err;
 
@@ -25,7 +27,7 @@ enum {
 struct state_file {
 	char path[FACTS_PATH_MAX]; /* "": there was none */
 	uint64_t size;
-	uint32_t crc;
+	char digest[IMAGE_DIGEST_LEN];
 };
 
 struct state {
@@ -35,6 +37,8 @@ struct state {
 	char cmdline[CMDLINE_MAX];
 	char call[STATE_CALL_MAX]; /* how it was loaded and why so; or "" */
 	char cpus[CPUS_WHY_MAX]; /* how many it will have and why; or "" */
+	struct machine_facts machine; /* as it was then */
+	uint64_t params; /* physical address of its boot_params, as found after the load; or 0 */
 };
 
 /* Writes the record below @root, whole or not at all. */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * reach: whether other machines that are targets answer, and how that was when it was tried last:
+ * /var/lib/lifeboat/reached.json. Trying takes time; status is to be fast.
+ */
+#ifndef LOADER_REACH_H
+#define LOADER_REACH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loader/armed.h"
+#include "vmcore/config.h"
+
+struct err;
+
+enum {
+	REACH_REASON_MAX = 256,
+	REACH_FRESH_S = 7 * 86400, /* so long a good end of a try is believed */
+};
+
+struct reach {
+	char name[ARMED_TARGET_MAX]; /* of the target, as in struct armed */
+	uint64_t time; /* seconds since 1970; 0: never */
+	int ok;
+	char reason[REACH_REASON_MAX]; /* what was tried, or why it failed */
+};
+
+struct reaches {
+	size_t n;
+	struct reach rows[CONFIG_TARGETS_MAX];
+};
+
+/*
+ * Tries target @t of @c now: logs in with ssh and writes to its path; of nfs and of ssh_method receive
+ * only that somebody listens. Fills all of @r but the name and time. Nothing waits longer than a minute.
+ */
+void reach_try(struct reach *r, const char *root, const struct config *c,
+	       const struct config_target *t);
+
+/* The last tries; none where the file is not there or cannot be read. */
+void reach_load(struct reaches *rs, const char *root);
+int reach_store(const struct reaches *rs, const char *root, struct err *err);
+
+/* The row of that name, NULL when there is none. */
+struct reach *reach_find(struct reaches *rs, const char *name);
+
+#endif

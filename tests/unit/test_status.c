@@ -1,0 +1,859 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * lifeboat status on a forged machine: all is well to begin with; then, for each line, what makes it
+ * warn or fail, and the words that say so.
+ */
+#include "tests/unit/forged.h"
+
+#include <time.h>
+#include <utime.h>
+
+#include "base/json.h"
+#include "loader/armed.h"
+#include "loader/receipt.h"
+
+#define SSH_CONF "load_with kexec_load\nssh kdump@vault\npath /var/crash\n"
+
+static void put_time(const char *path, int64_t seconds)
+{
+	struct utimbuf t = {.actime = seconds, .modtime = seconds};
+	char full[FORGED_PATH_MAX];
+
+	assert_int_equal(utime(forged_path(path, full), &t), 0);
+}
+
+static void put_proof(const char *file, int64_t age, const char *result, const char *reason)
+{
+	putf(file, "{\"time\": %lld, \"result\": \"%s\", \"reason\": \"%s\"}\n",
+	     (long long)time(NULL) - age, result, reason);
+}
+
+#define REHEARSAL "/var/lib/lifeboat/rehearsal.json"
+#define TESTED	  "/var/lib/lifeboat/test.json"
+#define REACHED	  "/var/lib/lifeboat/reached.json"
+
+/* A machine of which all was proven. */
+static int setup(void **state)
+{
+	int rc = forged_setup(state);
+
+	if (rc)
+		return rc;
+	// Files are older than what proves them.
+	put_time(CONFIG_FILE, time(NULL) - 100);
+	put_time(kernel_file(), time(NULL) - 100);
+	put_time(initrd_file(), time(NULL) - 50);
+	put_proof(REHEARSAL, 10, "ok", "");
+	put_proof(TESTED, 10, "ok", "");
+	loads();
+	return 0;
+}
+
+/* The finding of check @name in what status printed: "ok    name        text", to the line's end. */
+static bool find_line(const char *name, char *line, size_t size)
+{
+	for (const char *s = m.out; *s; s += strcspn(s, "\n"), s += *s == '\n') {
+		size_t len = strlen(name);
+
+		if (strlen(s) < 6 || strncmp(s + 6, name, len) != 0 || s[6 + len] != ' ')
+			continue;
+		snprintf(line, size, "%.*s", (int)strcspn(s, "\n"), s);
+		return true;
+	}
+	return false;
+}
+
+static void expect(const char *name, const char *verdict, const char *says)
+{
+	char line[1024];
+
+	if (!find_line(name, line, sizeof(line)))
+		fail_msg("there is no line '%s' in\n%s", name, m.out);
+	if (strncmp(line, verdict, strlen(verdict)) != 0 || !strstr(line, says))
+		fail_msg("expected %s '%s', found '%s'", verdict, says, line);
+}
+
+static void test_all_is_well(void **state)
+{
+	(void)state;
+	if (run(command_status, "") != 0)
+		fail_msg("%s\n%s", m.err.msg, m.out);
+	assert_null(strstr(m.out, "warn  "));
+	assert_null(strstr(m.out, "fail  "));
+	assert_null(strstr(m.out, "-> "));
+	assert_non_null(strstr(m.out, "\narmed, and all of it proven\n"));
+	assert_string_equal(m.diag, "");
+	expect("image", "ok", "as they should, by samples");
+	assert_int_equal(run(command_status, "--full"), 0);
+	expect("image", "ok", "as they should, every byte");
+}
+
+/* ---- what makes a line warn or fail ---- */
+
+static void no_reservation(void)
+{
+	put("/sys/kernel/kexec_crash_size", "0\n");
+}
+
+static void small_reservation(void)
+{
+	put("/sys/kernel/kexec_crash_size", "4194304\n");
+}
+
+static void no_crash_size(void)
+{
+	drop("/sys/kernel/kexec_crash_size");
+}
+
+static void no_proc(void)
+{
+	drop("/proc/sys/kernel/osrelease");
+}
+
+static void not_loaded(void)
+{
+	put(FORGED_LOADED, "0\n");
+}
+
+static void loaded_unknown(void)
+{
+	drop(FORGED_LOADED);
+}
+
+static void no_record(void)
+{
+	drop(STATE_FILE);
+}
+
+static void broken_record(void)
+{
+	put(STATE_FILE, "nonsense\n");
+}
+
+static void new_config(void)
+{
+	put(CONFIG_FILE, "load_with kexec_load\npath /var/crash2\n");
+	put_time(CONFIG_FILE, time(NULL) - 100);
+}
+
+static void no_config(void)
+{
+	drop(CONFIG_FILE);
+}
+
+static void bad_config(void)
+{
+	put(CONFIG_FILE, "pfad /var/crash\n");
+}
+
+static void unfit_config(void)
+{
+	put(CONFIG_FILE, "core_collector makedumpfile -p -d 31\ndracut_args --mount x\n");
+}
+
+static void writable_config(void)
+{
+	set_mode(CONFIG_FILE, 0664);
+}
+
+static void foreign_config(void)
+{
+	char full[FORGED_PATH_MAX];
+
+	// Only root can give a file away; who runs this as another user has one that is not root's.
+	if (geteuid() == 0)
+		assert_int_equal(chown(forged_path(CONFIG_FILE, full), 1234, 1234), 0);
+	else
+		set_mode(CONFIG_FILE, 0666);
+}
+
+static void change_byte(const char *path)
+{
+	char full[FORGED_PATH_MAX], byte;
+	CLEANUP_CLOSE int fd = open(forged_path(path, full), O_RDWR);
+
+	assert_int_equal(io_pread(fd, &byte, 1, 4242, NULL), 1);
+	byte ^= 1;
+	assert_int_equal(io_pwrite(fd, &byte, 1, 4242, NULL), 0);
+}
+
+static void new_kernel(void)
+{
+	change_byte(kernel_file());
+}
+
+static void other_kernel(void)
+{
+	put_kernel("/boot/other");
+	put(CONFIG_FILE, "load_with kexec_load\npath /var/crash\nkernel /boot/other\n");
+}
+
+static void no_kernel(void)
+{
+	drop(kernel_file());
+}
+
+static void new_initrd(void)
+{
+	change_byte(initrd_file());
+}
+
+static void old_initrd(void)
+{
+	put_time(CONFIG_FILE, time(NULL) - 20);
+}
+
+static void no_initrd(void)
+{
+	drop(initrd_file());
+}
+
+static void new_cmdline(void)
+{
+	put("/proc/cmdline", "root=/dev/vdb1 console=ttyS0 crashkernel=32M\n");
+}
+
+static void unknown_cmdline(void)
+{
+	drop("/proc/cmdline");
+}
+
+/* Where in memory the record says that boot_params are. */
+static uint64_t params_at(void)
+{
+	CLEANUP_FREE struct state *s = malloc(sizeof(*s));
+
+	assert_int_equal(state_read(s, m.root, NULL), 0);
+	assert_true(s->params);
+	return s->params;
+}
+
+static void other_words_in_memory(void)
+{
+	char line[256];
+
+	forged_memory(params_at() + 4096, line, sizeof(line), false);
+	memcpy(strstr(line, "root=/dev/vda1"), "root=/dev/vdx1", 14);
+	poke(params_at() + 4096, line, sizeof(line));
+}
+
+static void other_initrd_in_memory(void)
+{
+	uint8_t page[4096];
+	uint64_t at;
+
+	forged_memory(params_at(), page, sizeof(page), false);
+	at = load_le32(page + 0x218);
+	poke(at, "x", 1);
+}
+
+static void other_kernel_in_memory(void)
+{
+	// The kernel lies as low as it may: at the first multiple of 2 MiB.
+	poke(0x3000000, "xxxxxxxx", 8);
+}
+
+static void nothing_in_memory(void)
+{
+	static const uint8_t zeros[4096];
+
+	poke(params_at(), zeros, sizeof(zeros));
+}
+
+static void no_kcore(void)
+{
+	drop("/proc/kcore");
+}
+
+static void cpu_without_note(void)
+{
+	put("/sys/devices/system/cpu/present", "0-2\n");
+}
+
+static void cpu_came(void)
+{
+	put("/sys/devices/system/cpu/present", "0-2\n");
+	put_cpu(2);
+}
+
+static void cpu_came_unseen(void)
+{
+	cpu_came();
+	no_kcore();
+}
+
+static void cpus_unknown(void)
+{
+	drop("/sys/devices/system/cpu/present");
+}
+
+static void no_notes(void)
+{
+	drop("/sys/devices/system/cpu/cpu0/crash_notes");
+	drop("/sys/devices/system/cpu/cpu1/crash_notes");
+}
+
+static void memory_came(void)
+{
+	put("/proc/iomem", FORGED_IOMEM "100000000-13fffffff : System RAM\n");
+}
+
+static void memory_came_unseen(void)
+{
+	memory_came();
+	no_kcore();
+}
+
+static void memory_went(void)
+{
+	put("/proc/iomem", "00001000-0009fbff : System RAM\n"
+			   "00100000-057fffff : System RAM\n"
+			   "  03000000-04ffffff : Crash kernel\n");
+}
+
+static void memory_unknown(void)
+{
+	put("/proc/iomem", "00000000-00000000 : System RAM\n");
+}
+
+static void broken_corehdr(void)
+{
+	char line[64];
+	uint64_t at;
+
+	forged_memory(params_at() + 4096, line, sizeof(line), false);
+	assert_int_equal(sscanf(line, "elfcorehdr=0x%lx", &at), 1);
+	poke(at, "xELF", 4);
+}
+
+static void no_vmcoreinfo(void)
+{
+	drop("/sys/kernel/vmcoreinfo");
+}
+
+static void broken_vmcoreinfo(void)
+{
+	static const uint8_t zeros[32 << 10];
+
+	poke(FORGED_NOTE_AT, zeros, m.note_size);
+}
+
+static void other_release(void)
+{
+	put("/proc/sys/kernel/osrelease", "6.1.0-other\n");
+}
+
+static void no_page_size(void)
+{
+	change_note("SIZE(page)=", "XIZE(page)=");
+}
+
+static void no_memory_model(void)
+{
+	change_note("SYMBOL(mem_section)=", "SYMBOL(men_section)=");
+}
+
+static void wrong_addresses(void)
+{
+	change_note("SYMBOL(init_uts_ns)=ffffffff811f0000", "SYMBOL(init_uts_ns)=ffffffff811f4000");
+}
+
+static void no_log(void)
+{
+	change_note("SYMBOL(prb)=", "SYMBOL(pry)=");
+}
+
+static void no_free_pages(void)
+{
+	change_note("OFFSET(page.private)=", "OFFSET(page.privatx)=");
+}
+
+static void no_room(void)
+{
+	put("/proc/meminfo", "MemTotal: 9999999999999 kB\n");
+}
+
+static void room_unknown(void)
+{
+	drop("/proc/meminfo");
+}
+
+static void no_device(void)
+{
+	put(CONFIG_FILE, "ext4 /dev/lifeboat-is-not-there\n");
+}
+
+static void ssh_without_key(void)
+{
+	put(CONFIG_FILE, SSH_CONF);
+}
+
+static void run_tool(const char *command)
+{
+	char line[1024];
+
+	snprintf(line, sizeof(line), command, m.root);
+	assert_int_equal(system(line), 0);
+}
+
+static void ssh_key(void)
+{
+	put(CONFIG_FILE, SSH_CONF);
+	run_tool("ssh-keygen -q -t ed25519 -N '' -f %s/var/lib/lifeboat/id_ed25519");
+}
+
+static void ssh_open_key(void)
+{
+	ssh_key();
+	set_mode("/var/lib/lifeboat/id_ed25519", 0640);
+}
+
+static void ssh_secret_key(void)
+{
+	put(CONFIG_FILE, SSH_CONF);
+	run_tool("ssh-keygen -q -t ed25519 -N sesame -f %s/var/lib/lifeboat/id_ed25519");
+}
+
+static void ssh_other_host(void)
+{
+	ssh_key();
+	run_tool("sed 's/^/elsewhere /' %1$s/var/lib/lifeboat/id_ed25519.pub > "
+		 "%1$s/var/lib/lifeboat/known_hosts");
+}
+
+static void ssh_known(void)
+{
+	ssh_key();
+	run_tool("sed 's/^/vault /' %1$s/var/lib/lifeboat/id_ed25519.pub > "
+		 "%1$s/var/lib/lifeboat/known_hosts");
+}
+
+static void ssh_reached(const char *result, int64_t age)
+{
+	ssh_known();
+	putf(REACHED,
+	     "{\"targets\": [{\"name\": \"ssh kdump@vault\", \"time\": %lld, \"result\": \"%s\", "
+	     "\"reason\": \"so it was\"}]}\n",
+	     (long long)time(NULL) - age, result);
+}
+
+static void ssh_failed(void)
+{
+	ssh_reached("failed", 5);
+}
+
+static void ssh_old(void)
+{
+	ssh_reached("ok", 30 * 86400);
+}
+
+static void ssh_well(void)
+{
+	ssh_reached("ok", 86400);
+}
+
+static void ssh_young_key(void)
+{
+	ssh_known();
+	put_time(CONFIG_FILE, time(NULL) - 100);
+	loads();
+	put_time("/var/lib/lifeboat/known_hosts", time(NULL) - 100);
+	put_time("/var/lib/lifeboat/id_ed25519", time(NULL) - 5);
+}
+
+static void oops_goes_on(void)
+{
+	put("/proc/sys/kernel/panic_on_oops", "0\n");
+}
+
+static void oops_unknown(void)
+{
+	drop("/proc/sys/kernel/panic_on_oops");
+}
+
+static void notifiers_first(void)
+{
+	put("/sys/module/kernel/parameters/crash_kexec_post_notifiers", "Y\n");
+}
+
+static void not_root(void)
+{
+	put("/proc/self/status", "Name:\tx\nCapEff:\t0000000000000000\n");
+}
+
+static void load_disabled(void)
+{
+	put("/proc/sys/kernel/kexec_load_disabled", "1\n");
+}
+
+static void load_unknown(void)
+{
+	drop("/proc/sys/kernel/kexec_load_disabled");
+}
+
+static void load_limit(void)
+{
+	put("/proc/sys/kernel/kexec_load_limit_panic", "0\n");
+}
+
+static void locked_down(void)
+{
+	put("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+}
+
+static void lock_wanted(void)
+{
+	put(CONFIG_FILE, "load_with kexec_load\nlock_after_load yes\n");
+}
+
+static void lock_made(void)
+{
+	lock_wanted();
+	load_disabled();
+}
+
+static void open_directory(void)
+{
+	set_mode("/var/lib/lifeboat", 0755);
+}
+
+static void open_record(void)
+{
+	set_mode(STATE_FILE, 0644);
+}
+
+static void writable_hook(void)
+{
+	put("/etc/hook", "#!/bin/sh\n");
+	set_mode("/etc/hook", 0777);
+	put(CONFIG_FILE, "load_with kexec_load\npath /var/crash\nkdump_post /etc/hook\n");
+}
+
+static void open_initrd_with_key(void)
+{
+	ssh_known();
+	set_mode(initrd_file(), 0644);
+}
+
+static void never_rehearsed(void)
+{
+	drop(REHEARSAL);
+}
+
+static void rehearsal_failed(void)
+{
+	put_proof(REHEARSAL, 5, "failed", "no module for the disk");
+}
+
+static void rehearsal_warned(void)
+{
+	put_proof(REHEARSAL, 5, "warn", "little memory was left");
+}
+
+static void rehearsal_old(void)
+{
+	put_proof(REHEARSAL, 5000, "ok", "");
+}
+
+static void rehearsal_broken(void)
+{
+	put(REHEARSAL, "{\"result\": \"ok\"}\n");
+}
+
+static void never_tested(void)
+{
+	drop(TESTED);
+}
+
+static void test_failed(void)
+{
+	put_proof(TESTED, 5, "failed", "the disk was full");
+}
+
+static void put_receipt(enum receipt_outcome outcome, int64_t age)
+{
+	char name[RECEIPT_NAME_MAX];
+	struct receipt r = {
+		.outcome = outcome,
+		.summary = "that is what became of it",
+		.crash_time = time(NULL) - age,
+		.told_time = time(NULL) - age,
+	};
+
+	assert_int_equal(receipt_store(&r, m.root, name, NULL), 0);
+}
+
+static void crash_lost(void)
+{
+	put_receipt(RECEIPT_FAILED, 5);
+}
+
+static void crash_in_part(void)
+{
+	put_receipt(RECEIPT_PARTIAL, 5);
+}
+
+static void crash_lost_long_ago(void)
+{
+	put_receipt(RECEIPT_FAILED, 5000);
+}
+
+static void crash_captured(void)
+{
+	put_receipt(RECEIPT_CAPTURED, 5);
+}
+
+static void receipts_unreadable(void)
+{
+	put("/var/lib/lifeboat/receipts", "");
+}
+
+static const struct scenario {
+	void (*forge)(void);
+	const char *check, *verdict, *says;
+} scenarios[] = {
+	{no_reservation, "reserved", "fail", "although crashkernel= was given"},
+	{small_reservation, "reserved", "fail", "need 5 MiB, and 4 MiB are reserved"},
+	{no_crash_size, "reserved", "fail", "has no /sys/kernel/kexec_crash_size"},
+	{no_proc, "reserved", "fail", "is /proc mounted?"},
+	{not_loaded, "loaded", "fail", "no capture kernel is in place"},
+	{loaded_unknown, "loaded", "fail", "does not tell whether one is in place"},
+	{no_proc, "loaded", "fail", "is /proc mounted?"},
+	{no_record, "record", "fail", "there is no record of a load"},
+	{broken_record, "record", "fail", "can't be understood"},
+	{not_loaded, "record", "fail", "is gone"},
+	{new_config, "config", "fail", CONFIG_FILE " has changed since the load"},
+	{no_config, "config", "fail", "no file counts now, " CONFIG_FILE " did when it was loaded"},
+	{bad_config, "config", "fail", "pfad: no such key"},
+	{unfit_config, "config", "fail", "--mount does not name a target here"},
+	{writable_config, "config", "fail", "others than its owner may write to it"},
+	{foreign_config, "config", "fail", CONFIG_FILE ": "},
+	{no_record, "config", "fail", "whether what is loaded has it is not known"},
+	{new_kernel, "kernel", "fail", "has changed since the load"},
+	{other_kernel, "kernel", "fail", "/boot/other is to be loaded, /boot/vmlinuz-"},
+	{no_kernel, "kernel", "fail", "no kernel 6.1.0-test in /boot"},
+	{bad_config, "kernel", "fail", "pfad: no such key"},
+	{no_record, "kernel", "fail", "whether it was is not known"},
+	{new_initrd, "initrd", "fail", "has changed since the load"},
+	{old_initrd, "initrd", "fail", "was built before " CONFIG_FILE " was changed"},
+	{ssh_young_key, "initrd", "fail",
+	 "was built before /var/lib/lifeboat/id_ed25519 was changed"},
+	{no_initrd, "initrd", "fail", "there is no initrd for the capture kernel yet"},
+	{no_record, "initrd", "fail", "whether it was is not known"},
+	{new_cmdline, "cmdline", "fail", "it would be another one now: root=/dev/vdb1"},
+	{unknown_cmdline, "cmdline", "fail", "/proc/cmdline: No such file"},
+	{no_record, "cmdline", "fail", "is not known"},
+	{other_words_in_memory, "image", "fail", "the command line is another one: root=/dev/vdx1"},
+	{other_initrd_in_memory, "image", "fail", "the initrd: differs in the page at 0x"},
+	{other_kernel_in_memory, "image", "fail", "the kernel: it is nowhere in reserved memory"},
+	{nothing_in_memory, "image", "fail", "another program may have loaded another one"},
+	{not_loaded, "image", "fail", "nothing is loaded"},
+	{no_record, "image", "fail", "has nothing to be held against"},
+	{no_kcore, "image", "warn", "cannot be looked at: /proc/kcore"},
+	{memory_unknown, "image", "warn", "cannot be looked at: /proc/iomem shows no addresses"},
+	{cpu_without_note, "cpus", "fail", "CPU 2 is present, and the kernel keeps no note"},
+	{cpu_came, "cpus", "fail", "the notes of 1 CPUs, the first of them CPU 2"},
+	{cpu_came_unseen, "cpus", "fail", "notes of CPUs may have changed since the load"},
+	{cpus_unknown, "cpus", "warn", "which CPUs are present cannot be read"},
+	{no_notes, "cpus", "fail", "no CPU has a crash note"},
+	{nothing_in_memory, "cpus", "fail", "no notes of CPUs that can be found"},
+	{broken_corehdr, "cpus", "fail", "expected a little-endian ELF64 header"},
+	{memory_came, "memory", "fail", "1024 MiB of memory, from 0x100000000 on"},
+	{memory_came_unseen, "memory", "fail", "ranges of memory may have changed since the load"},
+	{memory_went, "memory", "fail", "8 MiB at 0x5800000 are not memory any more"},
+	{memory_unknown, "memory", "fail", "/proc/iomem shows no addresses"},
+	{broken_corehdr, "memory", "fail", "expected a little-endian ELF64 header"},
+	{no_vmcoreinfo, "vmcoreinfo", "fail", "expected an address and a size"},
+	{broken_vmcoreinfo, "vmcoreinfo", "fail", "there is no such note at 0x2400000"},
+	{other_release, "vmcoreinfo", "fail",
+	 "it is of Linux 6.1.0-test, and 6.1.0-other is running"},
+	{no_page_size, "vmcoreinfo", "fail", "vmcoreinfo has no SIZE(page)"},
+	{no_memory_model, "vmcoreinfo", "fail", "it has neither mem_section nor mem_map"},
+	{wrong_addresses, "vmcoreinfo", "fail", "addresses cannot be translated by it"},
+	{no_log, "vmcoreinfo", "fail", "neither SYMBOL(prb) nor SYMBOL(log_buf)"},
+	{no_free_pages, "vmcoreinfo", "warn", "no OFFSET(page.private)"},
+	{no_kcore, "vmcoreinfo", "warn", "it cannot be looked at: /proc/kcore"},
+	{no_room, "target 1", "fail", "too little"},
+	{room_unknown, "target 1", "warn", "how much a dump needs is not known"},
+	{no_device, "target 1", "fail", "there is no such device"},
+	{ssh_without_key, "target 1", "fail", "id_ed25519: is not there"},
+	{ssh_open_key, "target 1", "fail", "others than its owner may get at it"},
+	{ssh_secret_key, "target 1", "fail", "is no private key without a passphrase"},
+	{ssh_key, "target 1", "fail", "known_hosts: is not there"},
+	{ssh_other_host, "target 1", "fail", "has no host key of vault"},
+	{ssh_known, "target 1", "warn", "whether it answers was never tried"},
+	{ssh_failed, "target 1", "fail", "so it was"},
+	{ssh_old, "target 1", "warn", "the last answer is too old"},
+	{ssh_well, "target 1", "ok", "so it was"},
+	{bad_config, "target", "fail", "pfad: no such key"},
+	{oops_goes_on, "triggers", "warn", "no dump, and the machine goes on: an oops, "},
+	{oops_unknown, "triggers", "warn", "cannot be read in /proc/sys/kernel/panic_on_oops"},
+	{notifiers_first, "triggers", "warn", "panic notifiers run before the capture kernel"},
+	{not_root, "reload", "fail", "this process may load nothing"},
+	{load_disabled, "reload", "fail", "kexec_load_disabled is 1"},
+	{load_unknown, "reload", "warn", "cannot be read"},
+	{load_limit, "reload", "fail", "kexec_load_limit_panic is used up"},
+	{locked_down, "reload", "fail", "locked down (integrity) and takes nothing by kexec_load"},
+	{lock_wanted, "reload", "fail", "the kernel still lets another one be loaded"},
+	{lock_made, "reload", "ok", "as lock_after_load wants it"},
+	{open_directory, "files", "fail", "/var/lib/lifeboat: others than its owner may get at it"},
+	{open_record, "files", "fail", STATE_FILE ": others than its owner may get at it"},
+	{writable_hook, "files", "fail", "/etc/hook: others than its owner may write to it"},
+	{open_initrd_with_key, "files", "fail", ".img: others than its owner may get at it"},
+	{never_rehearsed, "rehearsal", "warn", "there was no rehearsal yet"},
+	{rehearsal_failed, "rehearsal", "fail", "failed: no module for the disk"},
+	{rehearsal_warned, "rehearsal", "warn", "little memory was left"},
+	{rehearsal_old, "rehearsal", "warn", "was of an older kernel, initrd or configuration"},
+	{rehearsal_broken, "rehearsal", "fail", "has no time and result"},
+	{never_tested, "test", "warn", "there was no test with a real crash yet"},
+	{test_failed, "test", "fail", "failed: the disk was full"},
+	{crash_lost, "receipts", "fail", "that is what became of it"},
+	{crash_in_part, "receipts", "warn", "that is what became of it"},
+	{crash_lost_long_ago, "receipts", "ok", "since then it was proven that it works"},
+	{crash_captured, "receipts", "ok", "that is what became of it"},
+	{receipts_unreadable, "receipts", "fail", "receipts"},
+};
+
+static void test_scenario(void **state)
+{
+	const struct scenario *s = *state;
+	void *none = NULL;
+	int worst, rc;
+
+	assert_int_equal(setup(&none), 0);
+	s->forge();
+	rc = run(command_status, "");
+	expect(s->check, s->verdict, s->says);
+	worst = strstr(m.out, "fail  ") ? 2 : strstr(m.out, "warn  ") ? 1 : 0;
+	assert_int_equal(rc, worst);
+	assert_int_equal(forged_teardown(&none), 0);
+}
+
+/* Each line that status has can be made to fail or to warn by one of them. */
+static void test_each_line_has_one(void **state)
+{
+	size_t lines = 0;
+
+	(void)state;
+	assert_int_equal(run(command_status, ""), 0);
+	for (const char *s = m.out; strncmp(s, "ok ", 3) == 0; s = strchr(s, '\n') + 1) {
+		bool found = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(scenarios) && !found; i++) {
+			size_t len = strlen(scenarios[i].check);
+
+			found = strncmp(s + 6, scenarios[i].check, len) == 0 && s[6 + len] == ' ' &&
+				strcmp(scenarios[i].verdict, "ok") != 0;
+		}
+		if (!found)
+			fail_msg("nothing makes this fail: %.*s", (int)strcspn(s, "\n"), s);
+		lines++;
+	}
+	assert_int_equal(lines, 18);
+}
+
+/* ---- the other forms of the answer ---- */
+
+static void test_json(void **state)
+{
+	(void)state;
+	assert_int_equal(run(command_status, "--json"), 0);
+	assert_non_null(strstr(m.out, "\"status\": \"ok\",\n"));
+	never_tested();
+	assert_int_equal(run(command_status, "--json"), 1);
+	assert_non_null(strstr(m.out, "\"status\": \"warn\",\n\t\"checks\": ["));
+	assert_non_null(strstr(m.out,
+			       "\"name\": \"test\",\n\t\t\t\"status\": \"warn\",\n\t\t\t\"text\": "
+			       "\"there was no test with a real crash yet\",\n\t\t\t\"remedy\": "
+			       "\"run `lifeboat test`\""));
+	not_loaded();
+	assert_int_equal(run(command_status, "--json"), 2);
+	assert_non_null(strstr(m.out, "\"status\": \"fail\",\n\t\"checks\": ["));
+}
+
+static char *read_file(const char *path)
+{
+	char full[FORGED_PATH_MAX], *text = NULL;
+
+	assert_int_equal(io_read_file(forged_path(path, full), 1 << 20, &text, NULL, NULL), 0);
+	return text;
+}
+
+static void test_prometheus(void **state)
+{
+	char words[FORGED_PATH_MAX];
+	CLEANUP_FREE char *text = NULL, *later = NULL;
+	struct stat st;
+
+	(void)state;
+	snprintf(words, sizeof(words), "--prometheus %s/run/lifeboat.prom", m.root);
+	assert_int_equal(run(command_status, words), 0);
+	text = read_file("/run/lifeboat.prom");
+	assert_non_null(strstr(text, "\nlifeboat_check{check=\"image\"} 0\n"));
+	assert_non_null(strstr(text, "# TYPE lifeboat_check gauge\n"));
+	assert_non_null(strstr(text, "\nlifeboat_status 0\n"));
+	assert_non_null(strstr(text, "\nlifeboat_loaded 1\n"));
+	assert_non_null(strstr(text, "\nlifeboat_reserved_bytes 33554432\n"));
+	assert_non_null(strstr(text, "\nlifeboat_load_time_seconds "));
+	not_loaded();
+	crash_lost();
+	assert_int_equal(run(command_status, words), 2);
+	later = read_file("/run/lifeboat.prom");
+	assert_non_null(strstr(later, "\nlifeboat_check{check=\"loaded\"} 2\n"));
+	assert_non_null(strstr(later, "\nlifeboat_status 2\n"));
+	assert_non_null(strstr(later, "\nlifeboat_loaded 0\n"));
+	assert_non_null(strstr(later, "\nlifeboat_receipts 1\n"));
+	snprintf(words, sizeof(words), "%s/run/lifeboat.prom", m.root);
+	assert_int_equal(stat(words, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	snprintf(words, sizeof(words), "--prometheus=%s/no/such/directory/x", m.root);
+	assert_int_equal(run(command_status, words), ERR_SYS);
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	assert_int_equal(run(command_status, "--jason"), ERR_USAGE);
+	assert_non_null(strstr(m.err.msg, "'--jason': expected --json, --network, --full"));
+	assert_int_equal(run(command_status, "--prometheus"), ERR_USAGE);
+}
+
+/* Nobody listens there: told at once, kept, and told again without asking. */
+static void test_network(void **state)
+{
+	(void)state;
+	put(CONFIG_FILE, "load_with kexec_load\nnfs 127.0.0.1:/crash\npath /\n");
+	put_time(CONFIG_FILE, time(NULL) - 100);
+	loads();
+	assert_int_equal(run(command_status, ""), 1);
+	expect("target 1", "warn", "nfs 127.0.0.1:/crash: whether it answers was never tried");
+	assert_int_equal(run(command_status, "--network"), 2);
+	expect("target 1", "fail", "port 2049: Connection refused");
+	assert_true(there(REACHED));
+	assert_int_equal(run(command_status, ""), 2);
+	expect("target 1", "fail", "port 2049: Connection refused");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, forged_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_all_is_well), TEST(test_each_line_has_one),
+		TEST(test_json),	TEST(test_prometheus),
+		TEST(test_words),	TEST(test_network),
+	};
+	struct CMUnitTest each[ARRAY_SIZE(scenarios)];
+	char names[ARRAY_SIZE(scenarios)][80];
+	int failed;
+
+	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++) {
+		snprintf(names[i], sizeof(names[i]), "%s: %.60s", scenarios[i].check,
+			 scenarios[i].says);
+		each[i] = (struct CMUnitTest){.name = names[i],
+					      .test_func = test_scenario,
+					      .initial_state = (void *)&scenarios[i]};
+	}
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	return failed + cmocka_run_group_tests(each, NULL, NULL);
+}
