@@ -30,6 +30,7 @@ docdir ?= $(prefix)/share/doc/lifeboat
 sysconfdir ?= /etc
 unitdir ?= $(prefix)/lib/systemd/system
 dracutdir ?= $(prefix)/lib/dracut/modules.d
+udevdir ?= $(prefix)/lib/udev/rules.d
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -Wall -Wextra -Wshadow=local -Wstrict-prototypes -Wmissing-prototypes \
@@ -272,7 +273,7 @@ lint:
 install: all
 	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man5 \
 		$(DESTDIR)$(mandir)/man8 $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir) \
-		$(DESTDIR)$(dracutdir)/99lifeboat
+		$(DESTDIR)$(dracutdir)/99lifeboat $(DESTDIR)$(udevdir)
 	install -m 755 $(programs) initrd/lifeboat-mkinitrd $(DESTDIR)$(sbindir)
 	install -m 755 initrd/init initrd/rebuild initrd/calibrate-init initrd/lifeboat-calibrate \
 		$(DESTDIR)$(libexecdir)
@@ -284,6 +285,8 @@ install: all
 	for unit in loader/systemd/*.service; do \
 		sed 's|@sbindir@|$(sbindir)|' "$$unit" > $(DESTDIR)$(unitdir)/"$${unit##*/}" || exit 1; \
 	done
+	sed 's|@sbindir@|$(sbindir)|' loader/udev/70-lifeboat.rules > \
+		$(DESTDIR)$(udevdir)/70-lifeboat.rules
 
 # A Debian package, in build/deb; lintian has a look at it.
 .PHONY: deb version

@@ -325,7 +325,8 @@ static void test_machine_is_not_ready(void **state)
 	fails(ERR_NOTFOUND, "/sys/kernel/vmcoreinfo: expected an address and a size");
 	put("/sys/kernel/vmcoreinfo", "0x20000000 1024\n");
 	put("/sys/devices/system/cpu/cpu3/crash_notes", "f000000000\n");
-	fails(ERR_CORRUPT, "crash_notes of CPU 3: a note of 368 bytes at 0xf000000000 is not inside");
+	fails(ERR_CORRUPT,
+	      "crash_notes of CPU 3: a note of 368 bytes at 0xf000000000 is not inside");
 	put("/proc/iomem", "00000000-00000000 : System RAM\n00000000-00000000 : Reserved\n");
 	fails(ERR_SYS, "run it as root");
 	put("/proc/iomem", "what is this\n");
