@@ -39,6 +39,7 @@ typedef int command_run(const struct context *ctx, struct err *err);
 command_run command_calibrate;
 command_run command_config;
 command_run command_estimate;
+command_run command_import;
 command_run command_load;
 command_run command_mark_clean;
 command_run command_receipts;

@@ -46,6 +46,8 @@ static const struct command commands[] = {
 	 command_savecore, true},
 	{"propagate", "set up key and host key of ssh targets, and try to log in; --yes: trust it",
 	 command_propagate, false},
+	{"import", "take over what another service was told: [--print] [FILE [FILE]]",
+	 command_import, true},
 	{"mark-clean", "this boot ends in order: for the service that runs at shutdown",
 	 command_mark_clean, false},
 	{"config", "print the configuration as it was understood", command_config, false},
