@@ -31,6 +31,7 @@ sysconfdir ?= /etc
 unitdir ?= $(prefix)/lib/systemd/system
 dracutdir ?= $(prefix)/lib/dracut/modules.d
 udevdir ?= $(prefix)/lib/udev/rules.d
+completiondir ?= $(prefix)/share/bash-completion/completions
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -Wall -Wextra -Wshadow=local -Wstrict-prototypes -Wmissing-prototypes \
@@ -273,7 +274,8 @@ lint:
 install: all
 	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man5 \
 		$(DESTDIR)$(mandir)/man8 $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir) \
-		$(DESTDIR)$(dracutdir)/99lifeboat $(DESTDIR)$(udevdir)
+		$(DESTDIR)$(dracutdir)/99lifeboat $(DESTDIR)$(udevdir) $(DESTDIR)$(completiondir)
+	install -m 644 completions/* $(DESTDIR)$(completiondir)
 	install -m 755 $(programs) initrd/lifeboat-mkinitrd $(DESTDIR)$(sbindir)
 	install -m 755 initrd/init initrd/rebuild initrd/calibrate-init initrd/lifeboat-calibrate \
 		$(DESTDIR)$(libexecdir)

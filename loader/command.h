@@ -50,6 +50,8 @@ command_run command_rehearse;
 command_run command_reload;
 command_run command_reset_crashkernel;
 command_run command_shrink;
+command_run command_rebuild;
+command_run command_showmem;
 command_run command_status;
 command_run command_test;
 command_run command_unload;

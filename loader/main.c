@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "loader/alias.h"
 #include "loader/command.h"
 
 enum {
@@ -40,6 +41,9 @@ static const struct command commands[] = {
 	 true},
 	{"reset-crashkernel", "have the next boot reserve what is needed; --to VALUE",
 	 command_reset_crashkernel, true},
+	{"rebuild", "build the capture initrd anew, and load it where one is loaded",
+	 command_rebuild, false},
+	{"showmem", "tell how much memory is reserved", command_showmem, false},
 	{"receipts", "tell what became of each crash; --json: for programs", command_receipts,
 	 true},
 	{"savecore", "take a dump from a raw device: [--keep] [DEVICE [DIRECTORY]]",
@@ -142,9 +146,18 @@ int main(int argc, char **argv)
 		} else if (command) {
 			return wrong("one word too many: ", argv[i]);
 		} else {
-			command = find(argv[i]);
+			const struct alias *a = alias_find(argv[0], argv[i]);
+
+			if (a && !a->command) {
+				printf("%s\n", a->note);
+				return 0;
+			}
+			command = find(a ? a->command : argv[i]);
 			if (!command)
 				return wrong("no such command: ", argv[i]);
+			// It is the first of the words then.
+			if (a && a->word)
+				argv[i--] = (char *)a->word;
 			continue;
 		}
 		ctx.config_said = true;

@@ -75,6 +75,7 @@ crash()
 }
 
 # told WHEN LINE: status said so.
+# shellcheck disable=SC2317 # check calls it
 told()
 {
 	tr -d '\r' < "$console" | grep -aqE "^hook: $1: $2"
