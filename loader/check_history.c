@@ -7,18 +7,20 @@
 #include "loader/checkup.h"
 #include "loader/command.h"
 #include "loader/jsonread.h"
+#include "loader/sizing.h"
 
-/* A result that `lifeboat rehearse` or `lifeboat test` left. */
+/* The result that `lifeboat rehearse` left. */
 struct proof {
 	uint64_t time;
 	char result[16], reason[RECEIPT_LINE_MAX];
+	char images[MEASURED_IMAGES_MAX]; /* identity of kernel and initrd */
 };
 
-static int read_proof(const struct checkup *c, const char *file, struct proof *p, struct err *err)
+static int read_rehearsal(const struct checkup *c, struct proof *p, struct err *err)
 {
 	struct json_object *o = NULL;
 	char path[FACTS_PATH_MAX];
-	int rc = facts_path(path, sizeof(path), c->ctx->root, file, err);
+	int rc = facts_path(path, sizeof(path), c->ctx->root, LIFEBOAT_DIR "/rehearsal.json", err);
 
 	*p = (struct proof){.time = 0};
 	if (!rc)
@@ -29,6 +31,7 @@ static int read_proof(const struct checkup *c, const char *file, struct proof *p
 	    !jsonread_string(o, "result", p->result, sizeof(p->result)))
 		rc = err_set(err, ERR_CORRUPT, "%s: has no time and result", path);
 	jsonread_string(o, "reason", p->reason, sizeof(p->reason));
+	jsonread_string(o, "images", p->images, sizeof(p->images));
 	jsonread_free(o);
 	return rc;
 }
@@ -45,53 +48,86 @@ static uint64_t newest_part(const struct checkup *c)
 	return newest;
 }
 
-static void check_proof(struct checkup *c, const char *file, const char *what, const char *remedy)
+/* Whether it was of the kernel and initrd of now, by the identity that rehearse leaves. */
+static bool is_of_now(const struct checkup *c, const struct proof *p)
 {
-	char date[CHECK_DATE_LEN];
-	struct err why = {0};
-	struct proof p;
-	int rc = read_proof(c, file, &p, &why);
+	char images[MEASURED_IMAGES_MAX];
 
-	if (rc == ERR_NOTFOUND)
-		check_warn(c, remedy, "there was no %s yet", what);
-	else if (rc)
-		check_fail(c, remedy, "%s", why.msg);
-	else if (strcmp(p.result, "ok") != 0 && strcmp(p.result, "warn") != 0)
-		check_fail(c, remedy, "the last %s, %s, failed: %s", what, check_date(p.time, date),
-			   p.reason[0] ? p.reason : p.result);
-	else if (p.time < newest_part(c))
-		check_warn(c, remedy,
-			   "the last %s, %s, was of an older kernel, initrd or configuration", what,
-			   check_date(p.time, date));
-	else if (strcmp(p.result, "warn") == 0)
-		check_warn(c, remedy, "the last %s, %s: %s", what, check_date(p.time, date),
-			   p.reason);
-	else
-		check_ok(c, "the last %s, %s, went well", what, check_date(p.time, date));
+	if (p->time < newest_part(c))
+		return false;
+	sizing_images(&c->plan->kernel, &c->plan->initrd, images);
+	return !p->images[0] || strcmp(p->images, images) == 0;
 }
 
 void check_rehearsal(struct checkup *c)
 {
-	check_proof(c, LIFEBOAT_DIR "/rehearsal.json", "rehearsal", "run `lifeboat rehearse`");
+	static const char remedy[] = "run `lifeboat rehearse`";
+	char date[CHECK_DATE_LEN];
+	struct err why = {0};
+	struct proof p;
+	int rc = read_rehearsal(c, &p, &why);
+
+	check_date(p.time, date);
+	if (rc == ERR_NOTFOUND)
+		check_warn(c, remedy, "there was no rehearsal yet");
+	else if (rc)
+		check_fail(c, remedy, "%s", why.msg);
+	else if (strcmp(p.result, "ok") != 0 && strcmp(p.result, "warn") != 0)
+		check_fail(c, remedy, "the last rehearsal, %s, failed: %s", date,
+			   p.reason[0] ? p.reason : p.result);
+	else if (!is_of_now(c, &p))
+		check_warn(c, remedy,
+			   "the last rehearsal, %s, was of another kernel, initrd or configuration",
+			   date);
+	else if (strcmp(p.result, "warn") == 0)
+		check_warn(c, remedy, "the last rehearsal, %s: %s", date, p.reason);
+	else
+		check_ok(c, "the last rehearsal, %s, went well", date);
 }
 
+static bool is_good(const struct receipt *r)
+{
+	return r->outcome == RECEIPT_CAPTURED || r->outcome == RECEIPT_SMALL;
+}
+
+/* When it was, or until when it must have been. */
+static uint64_t time_of(const struct receipt *r)
+{
+	return r->crash_time ? r->crash_time : r->not_after;
+}
+
+/* `lifeboat test` crashes the machine, and leaves a receipt that says so. */
 void check_test(struct checkup *c)
 {
-	check_proof(c, LIFEBOAT_DIR "/test.json", "test with a real crash", "run `lifeboat test`");
+	static const char remedy[] = "run `lifeboat test`, which crashes this machine";
+	const struct receipt *r = NULL;
+	char date[CHECK_DATE_LEN];
+
+	for (size_t i = 0; i < c->receipts.n && !r; i++)
+		if (c->receipts.rows[i].test)
+			r = &c->receipts.rows[i];
+	if (c->receipts_err.code)
+		check_fail(c, NULL, "%s", c->receipts_err.msg);
+	else if (!r)
+		check_warn(c, remedy, "there was no test with a real crash yet");
+	else if (!is_good(r))
+		check_fail(c, remedy, "the last test, %s: %s", check_date(time_of(r), date),
+			   r->summary);
+	else if (time_of(r) < newest_part(c))
+		check_warn(c, remedy,
+			   "the last test, %s, was of another kernel, initrd or configuration",
+			   check_date(time_of(r), date));
+	else
+		check_ok(c, "the last test, %s: %s", check_date(time_of(r), date), r->summary);
 }
 
-/* Since then something else may have proven that it works now. */
+/* Since then a rehearsal may have proven that it works now. */
 static bool proven_since(const struct checkup *c, uint64_t time)
 {
-	static const char *const files[] = {LIFEBOAT_DIR "/rehearsal.json",
-					    LIFEBOAT_DIR "/test.json"};
 	struct proof p;
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (!read_proof(c, files[i], &p, NULL) && strcmp(p.result, "ok") == 0 &&
-		    p.time > time)
-			return true;
-	return false;
+	return !read_rehearsal(c, &p, NULL) && strcmp(p.result, "ok") == 0 && p.time > time &&
+	       is_of_now(c, &p);
 }
 
 void check_receipts(struct checkup *c)
@@ -108,9 +144,9 @@ void check_receipts(struct checkup *c)
 		check_ok(c, "no crash is known");
 		return;
 	}
-	time = r->crash_time ? r->crash_time : r->not_after;
+	time = time_of(r);
 	check_date(time, date);
-	if (r->outcome == RECEIPT_CAPTURED || r->outcome == RECEIPT_SMALL)
+	if (is_good(r))
 		check_ok(c, "the last crash, %s: %s", date, r->summary);
 	else if (proven_since(c, time))
 		check_ok(c, "the last crash, %s: %s; since then it was proven that it works", date,

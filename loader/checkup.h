@@ -96,9 +96,9 @@ enum {
 };
 const char *check_date(uint64_t t, char buf[static CHECK_DATE_LEN]);
 
-/* ---- what is loaded: check_load.c, check_image.c ---- */
-check_run check_reserved, check_loaded, check_record, check_config, check_kernel, check_initrd,
-	check_cmdline, check_image;
+/* ---- what is loaded: check_load.c, check_image.c, check_need.c ---- */
+check_run check_reserved, check_need, check_loaded, check_record, check_config, check_kernel,
+	check_initrd, check_cmdline, check_image;
 
 /* ---- what it will find: check_notes.c ---- */
 check_run check_cpus, check_memory, check_vmcoreinfo;

@@ -293,14 +293,31 @@ static inline void put_kernel(const char *path)
 	put_bytes(path, d, FORGED_KERNEL_SIZE);
 }
 
+/* A file of a cpio archive in the format newc; @at is where it goes, what is behind it is returned. */
+static inline size_t put_entry(uint8_t *d, size_t at, const char *name, unsigned int size)
+{
+	unsigned int namesize = strlen(name) + 1;
+	char head[111];
+
+	snprintf(head, sizeof(head), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
+		 1, 0100644, 0, 0, 1, 0, size, 0, 0, 0, 0, namesize, 0);
+	memcpy(d + at, head, 110);
+	memcpy(d + at + 110, name, namesize);
+	at = (at + 110 + namesize + 3) & ~(size_t)3;
+	for (unsigned int i = 0; i < size; i++)
+		d[at + i] = i * 40503U >> 7;
+	return (at + size + 3) & ~(size_t)3;
+}
+
 static inline void put_initrd(const char *path)
 {
-	CLEANUP_FREE uint8_t *d = malloc(FORGED_INITRD_SIZE);
+	CLEANUP_FREE uint8_t *d = calloc(1, FORGED_INITRD_SIZE + 1024);
+	size_t at;
 
 	assert_non_null(d);
-	for (size_t i = 0; i < FORGED_INITRD_SIZE; i++)
-		d[i] = i * 40503U >> 7;
-	put_bytes(path, d, FORGED_INITRD_SIZE);
+	at = put_entry(d, 0, "bin/data", FORGED_INITRD_SIZE);
+	at = put_entry(d, at, "TRAILER!!!", 0);
+	put_bytes(path, d, at);
 }
 
 static inline void put_cpu(unsigned int cpu)

@@ -29,8 +29,29 @@ static void put_proof(const char *file, int64_t age, const char *result, const c
 }
 
 #define REHEARSAL "/var/lib/lifeboat/rehearsal.json"
-#define TESTED	  "/var/lib/lifeboat/test.json"
 #define REACHED	  "/var/lib/lifeboat/reached.json"
+
+static void put_receipt(enum receipt_outcome outcome, int64_t age, bool test)
+{
+	char name[RECEIPT_NAME_MAX];
+	struct receipt r = {
+		.outcome = outcome,
+		.summary = "that is what became of it",
+		.crash_time = time(NULL) - age,
+		.told_time = time(NULL) - age,
+		.test = test,
+	};
+
+	assert_int_equal(receipt_store(&r, m.root, name, NULL), 0);
+}
+
+static void no_receipts(void)
+{
+	char full[FORGED_PATH_MAX];
+
+	assert_int_equal(
+		nftw(forged_path(RECEIPT_DIR, full), forged_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
 
 /* A machine of which all was proven. */
 static int setup(void **state)
@@ -44,7 +65,7 @@ static int setup(void **state)
 	put_time(kernel_file(), time(NULL) - 100);
 	put_time(initrd_file(), time(NULL) - 50);
 	put_proof(REHEARSAL, 10, "ok", "");
-	put_proof(TESTED, 10, "ok", "");
+	put_receipt(RECEIPT_CAPTURED, 10, true);
 	loads();
 	return 0;
 }
@@ -98,6 +119,17 @@ static void no_reservation(void)
 static void small_reservation(void)
 {
 	put("/sys/kernel/kexec_crash_size", "4194304\n");
+}
+
+static void tight_reservation(void)
+{
+	put("/sys/kernel/kexec_crash_size", "8388608\n");
+}
+
+/* Neither what load found counts for it, nor can it be found again. */
+static void odd_initrd(void)
+{
+	put(initrd_file(), "070701 and no more");
 }
 
 static void no_crash_size(void)
@@ -555,6 +587,12 @@ static void rehearsal_old(void)
 	put_proof(REHEARSAL, 5000, "ok", "");
 }
 
+static void rehearsal_of_another(void)
+{
+	putf(REHEARSAL, "{\"time\": %lld, \"result\": \"ok\", \"images\": \"01234567-89abcdef\"}\n",
+	     (long long)time(NULL) - 5);
+}
+
 static void rehearsal_broken(void)
 {
 	put(REHEARSAL, "{\"result\": \"ok\"}\n");
@@ -562,50 +600,45 @@ static void rehearsal_broken(void)
 
 static void never_tested(void)
 {
-	drop(TESTED);
+	no_receipts();
 }
 
 static void test_failed(void)
 {
-	put_proof(TESTED, 5, "failed", "the disk was full");
+	put_receipt(RECEIPT_FAILED, 5, true);
 }
 
-static void put_receipt(enum receipt_outcome outcome, int64_t age)
+static void test_old(void)
 {
-	char name[RECEIPT_NAME_MAX];
-	struct receipt r = {
-		.outcome = outcome,
-		.summary = "that is what became of it",
-		.crash_time = time(NULL) - age,
-		.told_time = time(NULL) - age,
-	};
-
-	assert_int_equal(receipt_store(&r, m.root, name, NULL), 0);
+	no_receipts();
+	put_receipt(RECEIPT_CAPTURED, 5000, true);
 }
 
 static void crash_lost(void)
 {
-	put_receipt(RECEIPT_FAILED, 5);
+	put_receipt(RECEIPT_FAILED, 5, false);
 }
 
 static void crash_in_part(void)
 {
-	put_receipt(RECEIPT_PARTIAL, 5);
+	put_receipt(RECEIPT_PARTIAL, 5, false);
 }
 
 static void crash_lost_long_ago(void)
 {
-	put_receipt(RECEIPT_FAILED, 5000);
+	no_receipts();
+	put_receipt(RECEIPT_FAILED, 5000, false);
 }
 
 static void crash_captured(void)
 {
-	put_receipt(RECEIPT_CAPTURED, 5);
+	put_receipt(RECEIPT_CAPTURED, 5, false);
 }
 
 static void receipts_unreadable(void)
 {
-	put("/var/lib/lifeboat/receipts", "");
+	no_receipts();
+	put(RECEIPT_DIR, "");
 }
 
 static const struct scenario {
@@ -616,6 +649,9 @@ static const struct scenario {
 	{small_reservation, "reserved", "fail", "need 5 MiB, and 4 MiB are reserved"},
 	{no_crash_size, "reserved", "fail", "has no /sys/kernel/kexec_crash_size"},
 	{no_proc, "reserved", "fail", "is /proc mounted?"},
+	{tight_reservation, "need", "fail", "and 8 are reserved"},
+	{odd_initrd, "need", "warn", "how much a capture takes cannot be told"},
+	{no_initrd, "need", "fail", "there is no initrd for the capture kernel yet"},
 	{not_loaded, "loaded", "fail", "no capture kernel is in place"},
 	{loaded_unknown, "loaded", "fail", "does not tell whether one is in place"},
 	{no_proc, "loaded", "fail", "is /proc mounted?"},
@@ -703,10 +739,14 @@ static const struct scenario {
 	{never_rehearsed, "rehearsal", "warn", "there was no rehearsal yet"},
 	{rehearsal_failed, "rehearsal", "fail", "failed: no module for the disk"},
 	{rehearsal_warned, "rehearsal", "warn", "little memory was left"},
-	{rehearsal_old, "rehearsal", "warn", "was of an older kernel, initrd or configuration"},
+	{rehearsal_old, "rehearsal", "warn", "was of another kernel, initrd or configuration"},
+	{rehearsal_of_another, "rehearsal", "warn",
+	 "was of another kernel, initrd or configuration"},
 	{rehearsal_broken, "rehearsal", "fail", "has no time and result"},
 	{never_tested, "test", "warn", "there was no test with a real crash yet"},
-	{test_failed, "test", "fail", "failed: the disk was full"},
+	{test_failed, "test", "fail", "the last test, "},
+	{test_old, "test", "warn", "was of another kernel, initrd or configuration"},
+	{receipts_unreadable, "test", "fail", "receipts"},
 	{crash_lost, "receipts", "fail", "that is what became of it"},
 	{crash_in_part, "receipts", "warn", "that is what became of it"},
 	{crash_lost_long_ago, "receipts", "ok", "since then it was proven that it works"},
@@ -749,7 +789,7 @@ static void test_each_line_has_one(void **state)
 			fail_msg("nothing makes this fail: %.*s", (int)strcspn(s, "\n"), s);
 		lines++;
 	}
-	assert_int_equal(lines, 18);
+	assert_int_equal(lines, 19);
 }
 
 /* ---- the other forms of the answer ---- */
@@ -765,7 +805,7 @@ static void test_json(void **state)
 	assert_non_null(strstr(m.out,
 			       "\"name\": \"test\",\n\t\t\t\"status\": \"warn\",\n\t\t\t\"text\": "
 			       "\"there was no test with a real crash yet\",\n\t\t\t\"remedy\": "
-			       "\"run `lifeboat test`\""));
+			       "\"run `lifeboat test`, which"));
 	not_loaded();
 	assert_int_equal(run(command_status, "--json"), 2);
 	assert_non_null(strstr(m.out, "\"status\": \"fail\",\n\t\"checks\": ["));
@@ -802,7 +842,7 @@ static void test_prometheus(void **state)
 	assert_non_null(strstr(later, "\nlifeboat_check{check=\"loaded\"} 2\n"));
 	assert_non_null(strstr(later, "\nlifeboat_status 2\n"));
 	assert_non_null(strstr(later, "\nlifeboat_loaded 0\n"));
-	assert_non_null(strstr(later, "\nlifeboat_receipts 1\n"));
+	assert_non_null(strstr(later, "\nlifeboat_receipts 2\n"));
 	snprintf(words, sizeof(words), "%s/run/lifeboat.prom", m.root);
 	assert_int_equal(stat(words, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0644);
