@@ -17,6 +17,7 @@ printf 'kernel/fs/%s.ko\n' ext4/ext4 nfs/nfs fuse/virtiofs > "$modules/modules.b
 cd "$work" || exit 1
 generic=(--generic virtio)
 
+mkinitrd=$OLDPWD/initrd/lifeboat-mkinitrd
 # build CONFIGURATION-LINE...: the initrd, unpacked in tree; what was said is in said.
 build()
 {
@@ -24,7 +25,7 @@ build()
 	mkdir tree
 	printf '%s\n' "$@" > lifeboat.conf
 	code=0
-	"$OLDPWD/initrd/lifeboat-mkinitrd" -c lifeboat.conf -k test -o initrd.img "${generic[@]}" \
+	"$mkinitrd" -c lifeboat.conf -k test -o initrd.img "${generic[@]}" \
 		--modules-dir "$modules" --kernel-config /dev/null --compress none \
 		--lifeboat "$out/lifeboat" --collector "$out/lifeboat-collect" > said 2>&1 || code=$?
 	[[ $code != 0 ]] || (cd tree && cpio -id --quiet < ../initrd.img)
@@ -50,6 +51,16 @@ ended 1 'a hook that cannot be run'
 check 'it is named' says "not-executable: a hook of lifeboat.conf that is not there or cannot be run"
 build 'ext4 LABEL=dump' 'kdump_emergency /nowhere'
 ended 1 'a hook that is not there'
+
+# Installed, it has the running system's own init beside it.
+mkdir -p usr/sbin usr/lib/lifeboat
+cp "$OLDPWD/initrd/lifeboat-mkinitrd" usr/sbin/
+cp /bin/true usr/sbin/init
+cp "$OLDPWD/initrd/init" usr/lib/lifeboat/
+mkinitrd=$work/usr/sbin/lifeboat-mkinitrd
+build 'ext4 LABEL=dump'
+ended 0 'installed beside an init'
+check 'the first process is that of the capture kernel all the same' cmp tree/init usr/lib/lifeboat/init
 
 # Whose root file system it would be, nobody knows.
 build 'ext4 LABEL=dump' 'failure_action dump_to_rootfs'

@@ -3,7 +3,7 @@
 #
 # dracut's module "lifeboat": what the capture kernel needs, in an initrd that dracut builds:
 #
-#   dracut --add lifeboat --force /var/lib/lifeboat/initrd-RELEASE.img RELEASE
+#   dracut --hostonly --add lifeboat --force /var/lib/lifeboat/initrd-RELEASE.img RELEASE
 #
 # (-m instead of --add leaves all of dracut's own modules out.) lifeboat-mkinitrd says what that is, and
 # dracut brings the kernel modules with their firmware. Its /init takes the place of dracut's: nothing
