@@ -260,6 +260,18 @@ test-package:
 bench:
 	$(Q)scripts/bench $(if $(QUICK),--quick)
 
+# The small kernel to capture with, of profile vm, server or debug: build/capture-kernel/PROFILE.
+PROFILE ?= vm
+.PHONY: capture-kernel check-kconfig
+capture-kernel:
+	$(Q)scripts/deps kernel
+	$(Q)scripts/capture-kernel build $(PROFILE)
+
+# Do its fragments say what the oldest and the newest kernel understand? Compiles nothing.
+check-kconfig:
+	$(Q)scripts/deps kconfig
+	$(Q)scripts/capture-kernel check
+
 # A real crash, from the panic to a dump that crash(8) opens.
 .PHONY: demo
 demo:
@@ -317,6 +329,8 @@ help:
 		'make test-shore   dumps over networks and to disks where something goes wrong' \
 		'make test-package   the Debian package in a system with systemd' \
 		'make bench     speed against makedumpfile, 20 minutes; QUICK=1: a few' \
+		'make capture-kernel   the small kernel to capture with; PROFILE=vm, server or debug' \
+		'make check-kconfig   its fragments, against the oldest and the newest kernel' \
 		'make lint      format, shell, include arrows, licence' \
 		'make install   DESTDIR=, prefix=' \
 		'make deb       a Debian package in build/deb' \
