@@ -36,6 +36,8 @@ while [[ $# -gt 0 ]]; do
 	esac
 	shift
 done
+# Asked whether KVM works: it does not.
+[[ -n ${size-} ]] || exit 1
 printf '%s\n' "${size%M}" >> tried
 [[ ${size%M} -ge $ALIVE ]] || exit 1
 printf '\ncalibrate: crashing\n'
