@@ -294,7 +294,7 @@ install: all
 	install -m 755 initrd/dracut/99lifeboat/module-setup.sh $(DESTDIR)$(dracutdir)/99lifeboat
 	install -m 644 docs/*.5 $(DESTDIR)$(mandir)/man5
 	install -m 644 docs/*.8 $(DESTDIR)$(mandir)/man8
-	install -m 644 docs/lifeboat.conf $(addprefix docs/,manifest.md network.md panic-record.md \
+	install -m 644 docs/lifeboat.conf $(addprefix docs/,estimate.md manifest.md network.md panic-record.md \
 		receipts.md receive-protocol.md) $(DESTDIR)$(docdir)
 	for unit in loader/systemd/*.service; do \
 		sed 's|@sbindir@|$(sbindir)|' "$$unit" > $(DESTDIR)$(unitdir)/"$${unit##*/}" || exit 1; \

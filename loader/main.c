@@ -111,6 +111,20 @@ static void to_syslog(int priority, const char *text)
 	closelog();
 }
 
+/* It may stand behind the words of a command as well: takes it out of them; how many are left. */
+static size_t take_yes(char **words, size_t n, bool *yes)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(words[i], "--yes") == 0)
+			*yes = true;
+		else
+			words[left++] = words[i];
+	}
+	return left;
+}
+
 int main(int argc, char **argv)
 {
 	struct context ctx = {
@@ -141,7 +155,7 @@ int main(int argc, char **argv)
 			continue;
 		} else if (command && command->takes_words) {
 			ctx.words = argv + i;
-			ctx.nwords = argc - i;
+			ctx.nwords = take_yes(argv + i, argc - i, &ctx.yes);
 			break;
 		} else if (command) {
 			return wrong("one word too many: ", argv[i]);
