@@ -142,19 +142,25 @@ static pid_t parent_of(const char *name)
 	return s && sscanf(s, ") %*c %d", &ppid) == 1 ? ppid : -1;
 }
 
-/* Any child of this process; 0: there is none. */
-static pid_t any_child(void)
+/* Ends all children of this process; how many were not gone at once. */
+static unsigned int end_children(void)
 {
 	DIR *d = opendir("/proc");
+	unsigned int left = 0;
 	struct dirent *e;
-	pid_t pid = 0;
 
-	while (d && !pid && (e = readdir(d)))
-		if (isdigit((unsigned char)e->d_name[0]) && parent_of(e->d_name) == getpid())
-			pid = atoi(e->d_name);
+	while (d && (e = readdir(d))) {
+		pid_t pid = isdigit((unsigned char)e->d_name[0]) ? atoi(e->d_name) : 0;
+
+		if (!pid || parent_of(e->d_name) != getpid())
+			continue;
+		kill(-pid, SIGKILL);
+		kill(pid, SIGKILL);
+		left += waitpid(pid, NULL, WNOHANG) != pid;
+	}
 	if (d)
 		closedir(d);
-	return pid;
+	return left;
 }
 
 /*
@@ -164,15 +170,10 @@ static pid_t any_child(void)
 static void end_orphans(void)
 {
 	uint64_t end = log_now_ms() + ORPHANS_MS;
-	pid_t pid;
 
-	// Each may leave more behind; a program that hangs in the kernel is left there.
-	while ((pid = any_child()) > 0 && log_now_ms() < end) {
-		kill(-pid, SIGKILL);
-		kill(pid, SIGKILL);
-		if (waitpid(pid, NULL, WNOHANG) != pid)
-			poll(NULL, 0, ORPHANS_STEP_MS);
-	}
+	// Each may leave more behind; one that hangs in the kernel is left there, the others are not.
+	while (end_children() && log_now_ms() < end)
+		poll(NULL, 0, ORPHANS_STEP_MS);
 }
 
 static void end_it(struct captain *c, struct worker *w, enum verdict_why why)
@@ -338,7 +339,10 @@ static void judge(struct attempt *a, const struct worker *w)
 		a->tiers[t] = watch->tiers[t];
 	if (watch->dir[0])
 		snprintf(a->dir, sizeof(a->dir), "%.*s", (int)sizeof(watch->dir) - 1, watch->dir);
-	if (!watch->ended || (!w->gone && a->status != MANIFEST_COMPLETE)) {
+	// It may have ended just behind that, or in what is done to a dump that is safe.
+	if (a->tiers[TIER_DUMP] == TIER_COMMITTED)
+		a->status = MANIFEST_COMPLETE;
+	if (a->status != MANIFEST_COMPLETE && (!watch->ended || !w->gone)) {
 		judge_death(a, w);
 		return;
 	}
@@ -415,14 +419,17 @@ static uint64_t end_of_target(const struct captain *c)
 	return own && (!end || own < end) ? own : end;
 }
 
-/* The strictest that the governor said on any target. */
+/* The strictest that the governor said on any target. What is none was written by a worker gone mad. */
 static enum governor_verdict verdict_so_far(struct captain *c)
 {
 	enum governor_verdict verdict = GOVERNOR_FULL;
 
-	for (size_t i = 0; i < c->n; i++)
-		if (c->shared->watches[i].verdict > verdict)
-			verdict = c->shared->watches[i].verdict;
+	for (size_t i = 0; i < c->n; i++) {
+		uint32_t said = c->shared->watches[i].verdict;
+
+		if (said > verdict && said <= GOVERNOR_NONE)
+			verdict = said;
+	}
 	return verdict;
 }
 
@@ -438,7 +445,6 @@ static void try_step(struct captain *c, const struct step *step)
 		step->rung == COURSE_CONSOLE ? NULL : last_on(c, step->target, c->n);
 	uint64_t memory = choose_memory(c, step), start = log_now_ms();
 	struct attempt *a = add_attempt(c, step);
-	unsigned int limit = c->config->targets[step->target].limit;
 	struct worker w = {.watch = watch_of(c, a)};
 	struct err err = {0};
 	struct capture_job job = {
@@ -464,7 +470,7 @@ static void try_step(struct captain *c, const struct step *step)
 	if (c->n > 1)
 		log_line(c->log, LOG_COMMON, "next: %s (%s)%s", a->name, course_rung_name(a->rung),
 			 step->memory_step ? ", with half the memory" : "");
-	c->limits.target = (limit ? limit : c->config->target_limit) * 1000ULL;
+	c->limits.target = c->config->targets[step->target].limit * 1000ULL;
 	job.end_ms = end_of_target(c);
 	if (run_worker(c, &w, run_capture, &job, &err)) {
 		a->outcome = OUTCOME_NOMEM;

@@ -397,6 +397,8 @@ int main(int argc, char **argv)
 	// reason to die.
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	// Whoever started it may have ignored that, and a worker's end would never be heard of.
+	signal(SIGCHLD, SIG_DFL);
 	dumpopts_default(&o);
 	if (dumpopts_parse(&o, argc, argv, &err)) {
 		log_line(log, LOG_ERROR, "%s", err.msg);

@@ -130,6 +130,12 @@ ok 'no worker is left' test ! -e "/proc/$worker"
 ok 'what was written is sound' sound vmcore-incomplete
 ok 'nothing is called vmcore' none vmcore
 
+conf 'stall_time 5'
+env --ignore-signal=CHLD "$collect" --config conf core > said 2>&1
+code=$?
+ended 0 'by somebody who ignores what becomes of children'
+ok 'the end of the worker was heard of' test "$(grep -c 'the worker is killed' said)" = 0
+
 # A machine whose own log goes to the file kmsg, from where a pstore would take it.
 as_appliance()
 {

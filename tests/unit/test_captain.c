@@ -705,6 +705,73 @@ static void test_orphans(void **state)
 	assert_int_equal(kill(atoi(text), 0), -1);
 }
 
+/* An ssh that does here what it is told to do there, but hangs when the mini-core is to be removed. */
+static void make_hanging_ssh(struct place *p, char *id, size_t room)
+{
+	char path[2 * PATH_MAX_], text[6 * PATH_MAX_];
+	int fd;
+
+	snprintf(id, room, "%s/id", p->dir);
+	snprintf(path, sizeof(path), "%s/ssh", p->dir);
+	snprintf(text, sizeof(text),
+		 "#!/bin/sh\nfor last; do :; done\n"
+		 "case $last in *\"ok gone\"*\"vmcore-mini'\") echo $$ > %s; exec sleep 600;;\n"
+		 "exec*) eval \"$last\";; esac\n",
+		 id);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+	assert_true(fd >= 0);
+	assert_int_equal(io_write(fd, text, strlen(text), NULL), 0);
+	close(fd);
+	snprintf(text, sizeof(text), "%s:%s", p->dir, getenv("PATH"));
+	setenv("PATH", text, 1);
+}
+
+/* A dump that is safe is not made once more because its worker died in what comes behind. */
+static void test_safe(void **state)
+{
+	struct place *p = *state;
+	struct config_target *t = &p->config.targets[0];
+	CLEANUP_FREE char *old = strdup(getenv("PATH"));
+	CLEANUP_FREE char *text = NULL;
+	char core[MKCORE_PATH_MAX], id[2 * PATH_MAX_];
+	int fd = make_core(KERNEL, core), status;
+	pid_t pid;
+
+	add_targets(p, 1);
+	make_hanging_ssh(p, id, sizeof(id));
+	t->kind = CONFIG_TARGET_SSH;
+	strcpy(t->where, "nobody@localhost");
+	pid = start(p, core);
+	while (io_read_file(id, 64, &text, NULL, NULL) || !atoi(text)) {
+		free(STEAL_PTR(text));
+		if (waitpid(pid, &status, WNOHANG))
+			fail_msg("it ended before the mini-core was to be removed");
+		usleep(WAIT_MS * 1000);
+	}
+	assert_int_equal(kill(child_of(pid), SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	setenv("PATH", old, 1);
+	close(fd);
+	assert_int_equal(WEXITSTATUS(status), EXIT_COMPLETE);
+	check_says(p, 0, "manifest.json", "\"status\": \"complete\"");
+	assert_int_equal(count(p->text, "\"outcome\""), 1);
+	assert_true(is_there(p, 0, "vmcore"));
+}
+
+/* A target's own limit counts, also when it is none. */
+static void test_no_limit(void **state)
+{
+	struct place *p = *state;
+	char core[MKCORE_PATH_MAX];
+	int fd = make_core(LARGE, core);
+
+	add_targets(p, 1);
+	make_slow(p);
+	p->config.target_limit = 1;
+	assert_int_equal(captain_run(&p->config, core, false, &p->log), EXIT_COMPLETE);
+	close(fd);
+}
+
 /* ---- the shared page by itself ---- */
 
 static void test_watch(void **state)
@@ -787,6 +854,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_one_crash, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_orphans, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_safe, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_limit, setup, teardown),
 	};
 
 	umask(077);
