@@ -433,6 +433,23 @@ static enum governor_verdict verdict_so_far(struct captain *c)
 	return verdict;
 }
 
+/* Is there a worker that has begun what is done once? Where one hung, no other is to hang. */
+static bool cpus_were_tried(const struct captain *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->shared->watches[i].cpus)
+			return true;
+	return false;
+}
+
+static bool record_was_told(const struct captain *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->shared->watches[i].record)
+			return true;
+	return false;
+}
+
 static int run_capture(struct captain *c, void *ctx)
 {
 	(void)c;
@@ -461,8 +478,8 @@ static void try_step(struct captain *c, const struct step *step)
 		.before = before ? watch_of(c, before) : NULL,
 		.verdict = verdict_so_far(c),
 		.appliance = c->appliance,
-		.bring_up_cpus = c->n == 1,
-		.first = c->n == 1,
+		.bring_up_cpus = !cpus_were_tried(c),
+		.tell_record = !record_was_told(c),
 		.attempts = c->attempts,
 		.nattempts = c->n,
 	};

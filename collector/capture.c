@@ -142,7 +142,7 @@ static bool is_skipped(const struct capture *c, enum tier tier)
 }
 
 /*
- * The panic record, before any target is touched. The first of all attempts puts it where no
+ * The panic record, before any target is touched. The first attempt that has it puts it where no
  * target is needed: on the console, and in pstore. @trouble: why the vmcore cannot be opened.
  */
 static void make_record(struct capture *c, const char *trouble)
@@ -155,8 +155,9 @@ static void make_record(struct capture *c, const char *trouble)
 	stage(c, STAGE_RECORD);
 	record_make(&c->record, trouble ? NULL : &c->in.km, trouble);
 	snprintf(c->m.panic, sizeof(c->m.panic), "%s", c->record.panic);
-	if (!c->job->first || !c->job->appliance)
+	if (!c->job->tell_record || !c->job->appliance)
 		return;
+	c->watch->record = true;
 	record_print(&c->record, c->log);
 	if (!pstore_put("", c->record.text, c->record.size, &pstore, &err))
 		log_line(c->log, LOG_COMMON, "panic record: pstore (%s) keeps it%s", pstore.backend,
@@ -472,6 +473,7 @@ static void save_manifest(struct capture *c, const struct manifest_head *head, c
 static void bring_up_cpus(struct capture *c)
 {
 	if (c->job->bring_up_cpus) {
+		c->watch->cpus = true;
 		cpus_start(&c->cpus, "");
 		cpus_wait(&c->cpus);
 		log_line(c->log, LOG_COMMON, "%s", c->cpus.text);

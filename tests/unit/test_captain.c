@@ -198,6 +198,9 @@ static void test_second(void **state)
 	check_says(p, 1, "manifest.json", "\"outcome\": \"unreachable\"");
 	check_says(p, 1, "manifest.json", "Not a directory");
 	check_says(p, 1, "collect.log", "Not a directory");
+	// They are brought up by the first that comes so far, and by no other.
+	check_says(p, 1, "collect.log", " at work");
+	assert_int_equal(count(p->text, " at work"), 1);
 }
 
 /* Each target knows of the others, also of those that came after it. */
