@@ -218,13 +218,13 @@ static bool read_journal(int fd, struct depot_record *ret, uint64_t *generation)
 	return found;
 }
 
-int depot_note(struct depot *d, struct err *err)
+int depot_note_record(struct depot *d, const struct depot_record *rec, struct err *err)
 {
 	uint64_t next = d->generation + 1;
 	uint8_t slot[SLOT_SIZE];
 	int rc;
 
-	put_record(&d->rec, next, slot);
+	put_record(rec, next, slot);
 	rc = io_pwrite(d->journal, slot, sizeof(slot), next % SLOTS * SLOT_STEP, err);
 	if (!rc && fdatasync(d->journal))
 		rc = err_sys(err, "fdatasync");
@@ -233,6 +233,11 @@ int depot_note(struct depot *d, struct err *err)
 	else
 		d->generation = next;
 	return rc;
+}
+
+int depot_note(struct depot *d, struct err *err)
+{
+	return depot_note_record(d, &d->rec, err);
 }
 
 /* ---- one client at a time ---- */

@@ -72,6 +72,9 @@ void depot_unlock(const struct depot *d);
 /* Makes d->rec durable: the caller changed it. */
 int depot_note(struct depot *d, struct err *err);
 
+/* The same of a record that is not d->rec. */
+int depot_note_record(struct depot *d, const struct depot_record *rec, struct err *err);
+
 /*
  * The file that d->rec names, under its incomplete name, for reading and writing: a new one, mode
  * 0600, or the one that is there. ERR_USAGE when a whole one may not be replaced, ERR_NOTFOUND.

@@ -16,6 +16,7 @@
 #include "collector/depot.h"
 #include "collector/peer.h"
 #include "collector/stock.h"
+#include "collector/syncer.h"
 #include "vmcore/crashdir.h"
 
 enum {
@@ -77,6 +78,8 @@ enum wire_code intake_begin(struct intake *in, struct err *err)
 
 void intake_end(struct intake *in)
 {
+	// What it comes to is in the journal, or is not.
+	syncer_settle(in->syncer, true, NULL);
 	close_file(in);
 }
 
@@ -217,11 +220,13 @@ static int sync_file(struct intake *in, struct err *err)
 
 static enum wire_code do_sync(struct intake *in, struct err *err)
 {
-	int rc = sync_file(in, err);
+	struct depot_record rec = in->depot->rec;
 
-	if (!rc)
-		rc = note(in, err);
-	return intake_code(rc);
+	if (in->fd < 0)
+		return intake_code(note(in, err));
+	rec.seq = in->f->seq;
+	rec.chain = wire_chain(in->chain, in->f->digest);
+	return intake_code(syncer_ask(in->syncer, in->fd, &rec, err));
 }
 
 /* Reads the page data back: ERR_CORRUPT when it is not what the client says that it sent. */
@@ -348,6 +353,11 @@ static enum wire_code do_abandon(struct intake *in, struct err *err)
 
 static enum wire_code carry_out(struct intake *in, struct err *err)
 {
+	bool streams = in->f->type == WIRE_CHUNK || in->f->type == WIRE_SYNC;
+	int rc = streams ? 0 : syncer_settle(in->syncer, true, err);
+
+	if (rc)
+		return intake_code(rc);
 	switch (in->f->type) {
 	case WIRE_OPEN:
 		return do_open(in, err);

@@ -12,11 +12,13 @@ struct depot;
 struct err;
 struct peer;
 struct stock;
+struct syncer;
 
 struct intake {
-	struct peer *peer; /* borrowed, as the next two */
+	struct peer *peer; /* borrowed, as the next three */
 	struct depot *depot; /* depot.rec says which file */
 	struct stock *stock;
+	struct syncer *syncer;
 	const struct wire_frame *f; /* the peer's, and its payload */
 	uint8_t *payload;
 	int fd; /* of that file, or -1 */

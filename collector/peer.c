@@ -33,9 +33,14 @@ void peer_deinit(struct peer *p)
 
 /* ---- bytes in and out ---- */
 
-static int wait_for(const struct peer *p, int fd, short events, struct err *err)
+static int silent(const struct peer *p, struct err *err)
 {
-	struct pollfd ready = {.fd = fd, .events = events};
+	return err_set(err, ERR_NODATA, "the client was silent for %u seconds", p->timeout);
+}
+
+static int wait_for_room(const struct peer *p, struct err *err)
+{
+	struct pollfd ready = {.fd = p->out, .events = POLLOUT};
 	int n;
 
 	do
@@ -43,9 +48,7 @@ static int wait_for(const struct peer *p, int fd, short events, struct err *err)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_sys(err, "poll");
-	if (!n)
-		return err_set(err, ERR_NODATA, "the client was silent for %u seconds", p->timeout);
-	return 0;
+	return n ? 0 : silent(p, err);
 }
 
 static int broke(struct err *err)
@@ -53,11 +56,30 @@ static int broke(struct err *err)
 	return err_set(err, ERR_NODATA, "the connection broke: %s", strerror(errno));
 }
 
+/* Waits for the client; what happens aside meanwhile is seen to. */
+static int wait_for_input(const struct peer *p, struct err *err)
+{
+	for (;;) {
+		struct pollfd ready[2] = {{.fd = p->in, .events = POLLIN},
+					  {.fd = p->side ? *p->side : -1, .events = POLLIN}};
+		int n = poll(ready, 2, p->timeout * 1000), rc = 0;
+
+		if (n < 0 && errno != EINTR)
+			return err_sys(err, "poll");
+		if (!n)
+			return silent(p, err);
+		if (n > 0 && ready[1].revents)
+			rc = p->aside(p->ctx, err);
+		if (rc || (n > 0 && ready[0].revents))
+			return rc;
+	}
+}
+
 /* The bytes that were there before the connection ended. */
 static int read_some(struct peer *p, uint8_t *buf, size_t size, size_t *got, struct err *err)
 {
 	for (*got = 0; *got < size;) {
-		int rc = wait_for(p, p->in, POLLIN, err);
+		int rc = wait_for_input(p, err);
 		ssize_t n;
 
 		if (rc)
@@ -78,7 +100,7 @@ static int write_all(struct peer *p, const uint8_t *buf, size_t size, struct err
 {
 	for (size_t done = 0; done < size;) {
 		size_t part = size - done < SLICE ? size - done : SLICE;
-		int rc = wait_for(p, p->out, POLLOUT, err);
+		int rc = wait_for_room(p, err);
 		ssize_t n;
 
 		if (rc)

@@ -15,6 +15,10 @@ struct err;
 struct peer {
 	int in, out;
 	unsigned int timeout; /* seconds without a byte before it counts as gone */
+	/* Watched while a frame is waited for: readable, and aside() is called; NULL: nothing. */
+	const int *side; /* -1 for a while: nothing either */
+	int (*aside)(void *ctx, struct err *err); /* other than 0: an end of it */
+	void *ctx;
 	time_t beaten; /* when it was last told that we are at work, of CLOCK_MONOTONIC */
 	uint8_t header[WIRE_HEADER];
 	struct wire_frame f; /* the frame at hand ... */

@@ -12,6 +12,7 @@
 #include "collector/intake.h"
 #include "collector/peer.h"
 #include "collector/stock.h"
+#include "collector/syncer.h"
 #include "vmcore/crashdir.h"
 
 enum {
@@ -24,6 +25,7 @@ struct receive {
 	struct peer peer;
 	struct depot depot;
 	struct stock stock;
+	struct syncer syncer;
 	struct intake intake;
 	bool greeted;
 	bool owed; // a small frame was done, and nobody told
@@ -203,6 +205,15 @@ static int take_frame(struct receive *r, bool *bye, struct err *err)
 	}
 }
 
+/* More is durable than the client knows. */
+static int synced(void *ctx, struct err *err)
+{
+	struct receive *r = ctx;
+	int rc = syncer_settle(&r->syncer, false, err);
+
+	return rc ? refuse(r, intake_code(rc), err) : send_ack(r, err);
+}
+
 static int serve(struct receive *r, struct err *err)
 {
 	bool bye = false;
@@ -223,8 +234,16 @@ int receive_run(const struct receive_conf *conf, int in, int out, struct err *er
 	struct receive r = {.conf = conf};
 	int rc;
 
-	r.intake = (struct intake){.peer = &r.peer, .depot = &r.depot, .stock = &r.stock, .fd = -1};
+	r.intake = (struct intake){.peer = &r.peer,
+				   .depot = &r.depot,
+				   .stock = &r.stock,
+				   .syncer = &r.syncer,
+				   .fd = -1};
+	syncer_begin(&r.syncer, &r.depot);
 	rc = peer_init(&r.peer, in, out, timeout, err);
+	r.peer.side = &r.syncer.ready;
+	r.peer.aside = synced;
+	r.peer.ctx = &r;
 	if (!rc)
 		rc = stock_init(&r.stock, conf, &r.depot, &r.peer, err);
 	if (!rc)
@@ -232,6 +251,7 @@ int receive_run(const struct receive_conf *conf, int in, int out, struct err *er
 	if (!rc) {
 		rc = serve(&r, err);
 		intake_end(&r.intake);
+		syncer_end(&r.syncer);
 		depot_close(&r.depot);
 	}
 	stock_deinit(&r.stock);

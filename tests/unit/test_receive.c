@@ -41,6 +41,7 @@
 enum {
 	SIZE = 3 << 20, /* of a file, several times the ring */
 	RING = 256 << 10,
+	PATIENCE_MS = 20000,
 	SILENT_MS = 300, /* enough for a server that has nothing to wait for */
 };
 
@@ -54,6 +55,7 @@ struct place {
 	/* The server's process is killed when so many bytes came from the client, or went to it. */
 	size_t in_limit, out_limit;
 	bool mute; /* or what it says beyond out_limit is lost, and when the client waits, the connection */
+	int gate; /* the server's; 0: none */
 	bool no_fallocate; /* the server's file system cannot allocate ahead */
 };
 
@@ -68,6 +70,19 @@ static bool carry(int from, int to, size_t *limit)
 		return false;
 	*limit -= n;
 	return !io_write(to, buf, n, NULL);
+}
+
+/* Of a server whose disk is slow: no file is synced before a byte can be read there. */
+static int gate = -1;
+
+int fsync(int fd)
+{
+	struct stat st;
+	char byte;
+
+	if (gate >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) && read(gate, &byte, 1) < 1)
+		return -1;
+	return syscall(SYS_fsync, fd);
 }
 
 /* As of a file system without it. */
@@ -501,6 +516,8 @@ static void by_hand(const struct place *p, struct hand *h)
 		close(pair[0]);
 		if (p->no_fallocate)
 			forbid_fallocate();
+		if (p->gate)
+			gate = p->gate;
 		_exit(receive_run(&p->server, pair[1], pair[1], &err) ? 1 : 0);
 	}
 	close(pair[1]);
@@ -747,6 +764,66 @@ static void test_killed_before_ack(void **state)
 	assert_int_equal(load(p, "vmcore-incomplete", got, 8), 8);
 }
 
+/* While a disk takes its time more comes in, and the client hears what is durable when it is. */
+static void test_slow_disk(void **state)
+{
+	struct place *p = *state;
+	uint8_t payload[WIRE_READ_MAX];
+	struct pollfd said = {.events = POLLIN};
+	struct wire_frame f;
+	struct hand h;
+	int pair[2];
+
+	assert_int_equal(pipe(pair), 0);
+	p->gate = pair[0];
+	by_hand(p, &h);
+	said.fd = h.fd;
+	hello(&h, 1, 0);
+	open_file(&h);
+	send_frame(&h, chunk_at(0, 0), "data");
+	expect(&h, WIRE_ACK);
+	send_frame(&h, (struct wire_frame){.type = WIRE_SYNC}, NULL);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(poll(&said, 1, PATIENCE_MS), 1);
+		f = read_frame(&h, payload);
+		assert_int_equal(f.type, WIRE_ACK);
+		assert_int_equal(f.seq, 1);
+		assert_int_equal(f.offset, h.seq);
+		send_frame(&h, chunk_at(4 + 4 * i, 0), "more");
+	}
+	// Both wait for the one at work, and are one job.
+	send_frame(&h, (struct wire_frame){.type = WIRE_SYNC}, NULL);
+	send_frame(&h, (struct wire_frame){.type = WIRE_SYNC}, NULL);
+	assert_int_equal(write(pair[1], "go", 2), 2);
+	while (expect(&h, WIRE_ACK) < h.seq)
+		;
+	send_frame(&h, (struct wire_frame){.type = WIRE_ABANDON}, NULL);
+	while (expect(&h, WIRE_ACK) < h.seq)
+		;
+	hang_up_hand(&h);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* A disk that fails: the client hears that what it sent is not durable. */
+static void test_failing_disk(void **state)
+{
+	struct place *p = *state;
+	struct hand h;
+	int pair[2];
+
+	assert_int_equal(pipe(pair), 0);
+	close(pair[1]);
+	p->gate = pair[0];
+	by_hand(p, &h);
+	hello(&h, 1, 0);
+	open_file(&h);
+	send_frame(&h, (struct wire_frame){.type = WIRE_SYNC}, NULL);
+	assert_int_equal(expect(&h, WIRE_ERROR), WIRE_E_IO);
+	assert_int_equal(WEXITSTATUS(hang_up_hand(&h)), 1);
+	close(pair[0]);
+}
+
 /* Room that zeros make takes its time: the client hears that it goes on before it hears the end. */
 static void test_reserve_with_zeros(void **state)
 {
@@ -953,6 +1030,8 @@ int main(void)
 		TEST(test_whose_it_is),
 		TEST(test_killed_before_ack),
 		TEST(test_torn_journal),
+		TEST(test_slow_disk),
+		TEST(test_failing_disk),
 		TEST(test_reserve_with_zeros),
 		TEST(test_enter_waits),
 		TEST(test_one_makes_room),
