@@ -63,9 +63,8 @@ shift 2
 if mkdir "$mark" 2> /dev/null; then
 	# LeakSanitizer cannot work below strace.
 	export ASAN_OPTIONS=detect_leaks=0
-	exec strace -qq -o "$mark/trace" -e trace="${inject%%:*}" -e inject="$inject" "$@"
+	exec strace -f -qq -o "$mark/trace" -e trace="${inject%%:*}" -e inject="$inject" "$@"
 fi
-[[ ${ONE_LIFE:-} ]] && exit 1
 exec "$@"
 END
 chmod +x once.sh
@@ -144,7 +143,7 @@ whole=0 partial=0
 for call in renameat fsync fdatasync pwrite64 write close poll read; do
 	for ((when = 1; when < 60; when += 1 + when / 5)); do
 		next_dir
-		ONE_LIFE=1 send -o 0 "$dir" vmcore-mini -- ./once.sh "$work/m$n" \
+		send -1 "$dir" vmcore-mini -- ./once.sh "$work/m$n" \
 			"$call:signal=KILL:when=$when" "$receive" --root root
 		killed "m$n" || break
 		if [[ -e root/$dir/vmcore-mini ]]; then

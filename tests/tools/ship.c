@@ -9,6 +9,7 @@
  *               once
  *   -i HEX      id of this client, instead of one at random: two digits, for all its bytes
  *   -o SECONDS  for a connection to come back (10)
+ *   -1          one connection, and no other when that breaks
  *   -a          abandons the file in the end; -p keeps it as incomplete
  *
  * Prints "resumed N". Exit code 0 when all was acknowledged.
@@ -46,7 +47,8 @@ struct ship {
 	char *const *command;
 	pid_t child;
 	int fd;
-	bool dump, abandon, keep;
+	bool dump, abandon, keep, once;
+	unsigned int starts;
 	unsigned int kills[KILLS_MAX], nkills, killed;
 	struct uplink *up;
 };
@@ -57,6 +59,9 @@ static int start(void *ctx, uint64_t patience, int *in, int *out, struct err *er
 	int pair[2];
 
 	(void)patience;
+	// Nothing that another try could help.
+	if (s->starts++ && s->once)
+		return err_set(err, ERR_USAGE, "one connection was to be enough");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return err_sys(err, "socketpair");
 	s->child = fork();
@@ -178,7 +183,7 @@ static void options(struct ship *s, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+dr:k:i:o:ap")) >= 0) {
+	while ((opt = getopt(argc, argv, "+dr:k:i:o:1ap")) >= 0) {
 		if (opt == 'd')
 			s->dump = true;
 		else if (opt == 'r')
@@ -189,6 +194,8 @@ static void options(struct ship *s, int argc, char **argv)
 			memset(s->conf.id, (int)strtoul(optarg, NULL, 16), WIRE_ID);
 		else if (opt == 'o')
 			s->conf.outage_ms = atoi(optarg) * 1000 + 1;
+		else if (opt == '1')
+			s->once = true;
 		else if (opt == 'a')
 			s->abandon = true;
 		else if (opt == 'p')
