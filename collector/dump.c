@@ -284,6 +284,7 @@ static int finish_parts(struct dump *d, struct flow *f, bool complete, struct er
 		rc = f->format->writer->finish(f->parts[i].writer, complete, &r, err);
 		r.size += sum->size;
 		r.pages += sum->pages;
+		r.arrived += sum->arrived;
 		*sum = r;
 	}
 	if (f->nparts > 1)
@@ -431,15 +432,11 @@ static int predict(const struct dump *d, uint64_t *size, uint64_t *sampled, stru
 
 uint64_t dump_missing(const struct dump *d)
 {
-	const struct pipeline_stats *gone = &d->m->pages;
 	uint64_t size, sampled, done;
 
-	if (!d->planned || !format_of(d->opts)->writer || !gone->pages ||
-	    predict(d, &size, &sampled, NULL))
+	if (!d->planned || !format_of(d->opts)->writer || predict(d, &size, &sampled, NULL))
 		return UINT64_MAX;
-	// The index is there, and of the pages that went out those that have arrived.
-	done = format_of(d->opts)->writer->overhead(d->km, d->plan) +
-	       (double)gone->bytes * d->m->result.pages / gone->pages;
+	done = format_of(d->opts)->writer->overhead(d->km, d->plan) + d->m->result.arrived;
 	size += size / MISSING_SPARE;
 	return size > done ? size - done : 0;
 }

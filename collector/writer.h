@@ -36,6 +36,7 @@ struct writer_result {
 	/* 0: it is the first bytes of the file; else bitmaps and descriptors lie from here on */
 	uint64_t index_offset;
 	uint64_t data_offset, data_size; /* page data, all of it */
+	uint64_t arrived; /* of an incomplete dump: bytes of page data that are there */
 	bool has_digests; /* false: the bytes did not go out in the order of the file */
 	uint64_t index_digest; /* XXH64, seed 0, of the index_size bytes */
 	uint64_t data_digest; /* XXH64 of the data_size bytes */

@@ -408,6 +408,7 @@ static int elf_finish(struct writer *w, int complete, struct writer_result *ret,
 		.size = w->size,
 		.index_size = w->index_size,
 		.pages = w->pages,
+		.arrived = w->pages * w->conf.plan->page_size,
 	};
 	if (w->marked && sink->ops->append_only)
 		return err_set(err, ERR_UNSUPPORTED, "the header went out already");

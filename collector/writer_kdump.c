@@ -56,6 +56,7 @@ struct writer {
 	uint64_t *held; // descriptors, packed, of a file that is written only once; else NULL
 	bool stream; // data before index; held is not NULL
 	bool indexed; // of a stream: the index went out
+	uint64_t arrived; // of a stream: bytes of page data that were there by then
 	bool marked; // the file says that it is complete
 	uint8_t *header; // block 0
 	uint8_t descs[DESCS_A_WRITE * KDUMP_DESC_SIZE];
@@ -604,12 +605,14 @@ static int append_descs(struct writer *w, uint64_t limit, struct err *err)
 static int append_whole_index(struct writer *w, struct err *err)
 {
 	uint64_t limit = sink_written(w->conf.sink);
+	uint64_t data_end = limit < w->tail ? limit : w->tail;
 	uint64_t bs = w->block_size, start = (w->tail + bs - 1) / bs * bs;
 	int rc;
 
 	if (start / bs - 1 > INT32_MAX)
 		return err_set(err, ERR_LIMIT, "a dump in one stream ends at %llu TiB",
 			       (unsigned long long)bs * INT32_MAX >> 40);
+	w->arrived = data_end > w->data_offset ? data_end - w->data_offset : 0;
 	w->sub_hdr_blocks = start / bs - 1;
 	store_le32(w->header + KDUMP_H_SUB_HDR_SIZE, w->sub_hdr_blocks);
 	// Belongs to the data, which ends where the index begins.
@@ -661,6 +664,7 @@ static int finish_stream(struct writer *w, bool complete, struct writer_result *
 		.data_offset = w->data_offset,
 		.data_size = data_end - w->data_offset,
 		.pages = w->pages,
+		.arrived = w->arrived,
 		.has_digests = complete,
 		.data_digest = XXH64_digest(&w->data_hash),
 		.index_digest = XXH64_digest(&w->index_hash),
@@ -720,6 +724,7 @@ static int kdump_finish(struct writer *w, int complete, struct writer_result *re
 		.data_offset = w->index_size,
 		.data_size = w->tail - w->index_size,
 		.pages = w->pages,
+		.arrived = (end < w->tail ? end : w->tail) - w->index_size,
 		.has_digests = complete && !w->held,
 		.data_digest = XXH64_digest(&w->data_hash),
 	};

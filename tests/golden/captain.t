@@ -136,6 +136,38 @@ code=$?
 ended 0 'by somebody who ignores what becomes of children'
 ok 'the end of the worker was heard of' test "$(grep -c 'the worker is killed' said)" = 0
 
+# A target that gets full. Pages that come first shrink well, those that come last do not at all: what
+# is missing is much more than the average page says.
+printf '%s\n' 'ram 16M 64M' 'noise 0x1000 512' 'text 0x1800 6000' 'noise 0x3000 800' > text
+mkkernel text late
+
+# full SIZE: with so much room.
+full()
+{
+	local mine=()
+	[[ $(id -u) = 0 ]] || mine=(-r)
+	rm -rf crash left
+	mkdir crash
+	printf '%s\n' "path $work/crash" 'crash_loop 0' \
+		'core_collector lifeboat-collect -d 31 --codec lzo --num-threads 1 --ordered' > conf
+	# shellcheck disable=SC2016 # it is for the inner shell
+	unshare "${mine[@]}" -m sh -c 'mount -t tmpfs -o mode=700,size="$1" tmpfs crash || exit
+		"$2" --config conf late > said 2>&1; code=$?; cp -r crash left; exit $code' sh "$1" "$collect"
+	code=$?
+	rmdir crash
+	mv left crash
+}
+
+full 5200k
+ended 3 'a target that has no room for the dump'
+ok 'the mini-core stays' test -s "$(echo crash/*/vmcore-mini)"
+ok 'the incomplete dump is sound' "$kdumpcmp" --check --holes crash/*/vmcore-incomplete
+ok 'the manifest tells of both' manifest '.tiers.mini == "committed" and .tiers.dump == "incomplete"'
+full 6000k
+ended 0 'a target that has room for the dump in the place of the mini-core'
+ok 'it makes room' grep -q 'once more, without the mini-core' said
+ok 'the dump is whole' "$kdumpcmp" --core late crash/*/vmcore
+
 # A machine whose own log goes to the file kmsg, from where a pstore would take it.
 as_appliance()
 {
