@@ -38,7 +38,7 @@ static const char prelude[] =
 	"ds() { case $S in file) sync \"$1\";; *) sync;; esac; }; "
 	"sum() { case $D in sha256) sha256sum;; *) cksum;; esac; }; "
 	"size() { set -- $(ls -ln \"$1\"); echo \"$5\"; }; "
-	"ok() { echo \"$N ok $*\"; }; N=$0; ";
+	"ok() { echo \"$N ok $*\"; }; N=$0; echo \"$N here\"; ";
 
 /* The next connection is another one, whatever becomes of the last. */
 static void next_connection(struct shell *sh)
@@ -186,10 +186,11 @@ int shell_failed(struct shell *sh, struct child *c, int rc, struct err *err)
 
 /*
  * As child_read(), in short waits: as long as the client holds the connection, its keep-alives are
- * answered, so the other end is at work, such as a sync of all that it got. end_ms may move.
+ * answered, so the other end is at work, such as a sync of all that it got. A client that has not
+ * @heard of it is still connecting, which is no sign of life to who wants an end. end_ms may move.
  */
 static ssize_t read_some(struct shell *sh, struct child *c, char *buf, size_t room, uint64_t end,
-			 struct err *err)
+			 bool heard, struct err *err)
 {
 	for (;;) {
 		int step = shell_patience(sh, 1);
@@ -201,7 +202,8 @@ static ssize_t read_some(struct shell *sh, struct child *c, char *buf, size_t ro
 			return ERR_STOPPED;
 		if (log_now_ms() >= end || is_over(sh))
 			return err_set(err, ERR_LIMIT, "no answer in time");
-		watch_beat(sh->watch);
+		if (heard || !watch_check(sh->watch, NULL))
+			watch_beat(sh->watch);
 	}
 }
 
@@ -218,8 +220,8 @@ static int read_answer(struct shell *sh, struct child *c, char *buf, size_t room
 
 	for (;;) {
 		bool full = n + 1 >= room;
-		ssize_t got = full ? read_some(sh, c, more, sizeof(more), end, err)
-				   : read_some(sh, c, buf + n, room - 1 - n, end, err);
+		ssize_t got = full ? read_some(sh, c, more, sizeof(more), end, true, err)
+				   : read_some(sh, c, buf + n, room - 1 - n, end, n, err);
 
 		if (got < 0)
 			return got;

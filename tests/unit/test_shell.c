@@ -248,6 +248,34 @@ static void test_stop_write(void **state)
 	shell_deinit(&sh);
 }
 
+/* To who wants an end it is no sign of life that a client still tries to connect. */
+static void test_beats(void **state)
+{
+	struct place *p = *state;
+	struct shell_step step = {.what = "sync", .script = "sleep 3; ok done", .seconds = 2};
+	char reply[SHELL_REPLY_MAX];
+	const uint64_t end = 0;
+	struct err err = {0};
+	struct shell sh;
+	uint64_t beats;
+
+	put(p, "ssh", READS_NOTHING, 0700);
+	init_shell(p, &sh, &end);
+	watch_stage(p->watch, STAGE_COMMIT);
+	assert_int_not_equal(shell_run(&sh, &step, reply, &err), 0);
+	beats = p->watch->beats;
+	assert_true(beats > 0);
+	watch_ask(p->watch, p->watch->turn, WATCH_STOP_ALL, WHY_STALL);
+	assert_int_not_equal(shell_run(&sh, &step, reply, &err), 0);
+	assert_int_equal(p->watch->beats, beats);
+	// One that is there, and at work.
+	put(p, "ssh", OBEYS, 0700);
+	step.seconds = FOREVER_S;
+	assert_int_equal(shell_run(&sh, &step, reply, &err), 0);
+	assert_true(p->watch->beats > beats);
+	shell_deinit(&sh);
+}
+
 static void test_stop_pause(void **state)
 {
 	struct place *p = *state;
@@ -272,10 +300,8 @@ static void test_stop_pause(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_use_dir),
-		TEST(test_leftovers),
-		TEST(test_stop_write),
-		TEST(test_stop_pause),
+		TEST(test_use_dir),    TEST(test_leftovers), TEST(test_stop_write),
+		TEST(test_stop_pause), TEST(test_beats),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
