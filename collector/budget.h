@@ -62,7 +62,7 @@ void budget_make(struct budget *b, const struct budget_need *need);
 void budget_more(struct budget *b, const struct budget_need *need, uint64_t more);
 
 enum {
-	BUDGET_TEXT_MAX = 320,
+	BUDGET_TEXT_MAX = 400,
 };
 
 /* What goes where, in a line for the log. */
