@@ -458,25 +458,32 @@ static void test_untold(void **state)
 {
 	struct place *p = *state;
 	char core[MKCORE_PATH_MAX], dir[2 * PATH_MAX_], path[3 * PATH_MAX_];
-	int fd = make_core(KERNEL, core), status;
+	int fd = make_core(LARGE, core), status;
 	pid_t pid, worker;
 
 	add_targets(p, 1);
+	make_slow(p);
 	snprintf(dir, sizeof(dir), "%s/0/" CRASH, p->dir);
 	snprintf(path, sizeof(path), "%s/manifest.json-incomplete", dir);
 	// Whoever opens that for writing waits for a reader.
 	pid = start(p, core);
-	while (access(dir, F_OK))
+	while (access(dir, F_OK)) {
 		if (waitpid(pid, &status, WNOHANG))
 			fail_msg("it ended without a directory");
+		usleep(1000);
+	}
 	worker = child_of(pid);
 	assert_true(worker > 0);
 	assert_int_equal(kill(worker, SIGSTOP), 0);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(kill(worker, SIGCONT), 0);
 	wait_for_words(p, pid, "committed ");
-	for (int waits = 0; waits < 10; waits = state_of(worker) == 'S' ? waits + 1 : 0)
+	for (int waits = 0; waits < 10;) {
 		usleep(WAIT_MS * 1000);
+		waits = state_of(worker) == 'S' ? waits + 1 : 0;
+		if (waitpid(pid, &status, WNOHANG))
+			fail_msg("it ended with its manifest");
+	}
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(kill(worker, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -611,8 +618,8 @@ static void test_one_crash(void **state)
 	CLEANUP_FREE char *text = NULL;
 	char core[MKCORE_PATH_MAX], path[2 * PATH_MAX_];
 	int fd = make_core(LARGE "key CRASHTIME=0\n", core), status;
+	pid_t pid, worker;
 	struct stat st;
-	pid_t pid;
 
 	add_targets(p, 1);
 	make_slow(p);
@@ -620,13 +627,17 @@ static void test_one_crash(void **state)
 	p->config.crash_loop_seconds = 3600;
 	snprintf(path, sizeof(path), "%s/0/.lifeboat-history", p->dir);
 	pid = start(p, core);
-	while (stat(path, &st))
+	while (stat(path, &st)) {
 		if (waitpid(pid, &status, WNOHANG))
 			fail_msg("it ended without a history");
-	assert_int_equal(kill(child_of(pid), SIGSTOP), 0);
+		usleep(1000);
+	}
+	worker = child_of(pid);
+	assert_true(worker > 0);
+	assert_int_equal(kill(worker, SIGSTOP), 0);
 	while (time(NULL) <= st.st_mtime + 1)
 		usleep(WAIT_MS * 1000);
-	assert_int_equal(kill(child_of(pid), SIGKILL), 0);
+	assert_int_equal(kill(worker, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	close(fd);
 	assert_int_equal(WEXITSTATUS(status), EXIT_COMPLETE);
