@@ -31,10 +31,15 @@ add(struct need *n, const char *name, enum need_when when, uint64_t bytes, const
 	*(when == NEED_ALWAYS ? &n->always : when == NEED_AT_BOOT ? &n->boot : &n->work) += bytes;
 }
 
+static uint64_t beyond_large(uint64_t kernel)
+{
+	return kernel > NEED_KERNEL_LARGE ? kernel - NEED_KERNEL_LARGE : 0;
+}
+
 static uint64_t at_work(uint64_t kernel)
 {
 	uint64_t small = kib(NEED_KERNEL_BASE_KIB) + kernel / 100 * NEED_KERNEL_PERCENT;
-	uint64_t large = kernel > NEED_KERNEL_LARGE ? kernel - NEED_KERNEL_LARGE : 0;
+	uint64_t large = beyond_large(kernel);
 
 	return small > large ? small : large;
 }
@@ -47,6 +52,9 @@ static void add_kernel(struct need *n, const struct need_facts *f)
 	add(n, "kernel", NEED_ALWAYS, f->kernel, "%s", f->kernel_source);
 	add(n, "kernel at work", NEED_ALWAYS, at_work(f->kernel),
 	    "page tables, slabs, drivers, by the size of the kernel: measured, docs/estimate.md");
+	add(n, "kernel at boot", NEED_AT_BOOT,
+	    f->kernel / NEED_INIT_SHARE + beyond_large(f->kernel) / NEED_INIT_LARGE_SHARE,
+	    "its init sections, which it gives back later: measured, docs/estimate.md");
 	add(n, "boot data", NEED_ALWAYS, kib(128) + (headers + kib(64) - 1) / kib(64) * kib(64),
 	    "command line, purgatory, boot parameters; elfcorehdr of %" PRIu64
 	    " headers, 56 bytes each",

@@ -26,16 +26,19 @@ enum {
 	 * makes it larger are drivers and tables that take as much again. docs/estimate.md tells the
 	 * runs that these were fitted to.
 	 */
-	NEED_KERNEL_BASE_KIB = 4 << 10,
-	NEED_KERNEL_PERCENT = 12,
+	NEED_KERNEL_BASE_KIB = 1 << 10,
+	NEED_KERNEL_PERCENT = 3,
 	NEED_KERNEL_LARGE = 40 << 20,
+	/* Of its own init sections, which it gives back behind the initrd: a large one has more. */
+	NEED_INIT_SHARE = 50, /* a 50th of the image, */
+	NEED_INIT_LARGE_SHARE = 2, /* and half of what is beyond NEED_KERNEL_LARGE */
 	/* /init, its guard and the programs they run: busybox, a static program, some times. */
-	NEED_PROGRAMS_KIB = 2 << 10,
+	NEED_PROGRAMS_KIB = 1 << 10,
 	/* The collector with the least that it makes do with: `--memory 1`, docs/memory.md. */
-	NEED_COLLECTOR_KIB = 6 << 10,
+	NEED_COLLECTOR_KIB = 4608,
 	NEED_COLLECTOR_TIB_KIB = 768, /* for each TiB of the dead machine */
 	/* What is on its way to a disk: dirty pages, requests, a journal. */
-	NEED_DISK_KIB = 2 << 10,
+	NEED_DISK_KIB = 1 << 10,
 	/* Rings of a card, socket buffers, and what the protocols take. */
 	NEED_NETWORK_KIB = 6 << 10,
 	/* The ssh client, and the 4 MiB that were sent and are kept until they are acknowledged. */
