@@ -40,9 +40,9 @@ enum {
 	/* What is on its way to a disk: dirty pages, requests, a journal. */
 	NEED_DISK_KIB = 1 << 10,
 	/* Rings of a card, socket buffers, and what the protocols take. */
-	NEED_NETWORK_KIB = 6 << 10,
-	/* The ssh client, and the 4 MiB that were sent and are kept until they are acknowledged. */
-	NEED_SSH_KIB = 10 << 10,
+	NEED_NETWORK_KIB = 1536,
+	/* The ssh client, and what was sent and is kept until it is acknowledged. */
+	NEED_SSH_KIB = 5 << 10,
 	/* cryptsetup itself; what its keyslot asks for comes to that. */
 	NEED_LUKS_KIB = 8 << 10,
 	/* A program that loads a module has all of it in memory twice. */
