@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "collector/log.h"
@@ -52,10 +53,28 @@ static bool look(const struct idle *i, uint64_t *idle, uint64_t *all)
 	return idle_parse(line, idle, all);
 }
 
+/* Of all threads. */
+static int64_t own_ms(void)
+{
+	struct timespec t = {0};
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Whether none is to spare in a window in which we took @own milliseconds. */
+static bool is_scarce(uint64_t idle, uint64_t all, int64_t own)
+{
+	int64_t ms = all * 1000 / sysconf(_SC_CLK_TCK);
+
+	return idle * 100 <= all * IDLE_SCARCE_PERCENT && own * 100 >= ms * IDLE_OWN_PERCENT;
+}
+
 void idle_begin(struct idle *i)
 {
 	*i = (struct idle){.fd = open("/proc/stat", O_RDONLY | O_CLOEXEC), .scarce = true};
 	i->next_ms = log_now_ms() + IDLE_WINDOW_MS;
+	i->own_ms = own_ms();
 	if (look(i, &i->idle, &i->all))
 		return;
 	idle_end(i);
@@ -72,14 +91,17 @@ void idle_end(struct idle *i)
 bool idle_is_scarce(struct idle *i)
 {
 	uint64_t now = log_now_ms(), idle, all;
+	int64_t own;
 
 	if (i->fd < 0 || now < i->next_ms)
 		return i->scarce;
 	i->next_ms = now + IDLE_WINDOW_MS;
 	if (!look(i, &idle, &all) || all <= i->all || idle < i->idle)
 		return i->scarce;
-	i->scarce = (idle - i->idle) * 100 <= (all - i->all) * IDLE_SCARCE_PERCENT;
+	own = own_ms();
+	i->scarce = is_scarce(idle - i->idle, all - i->all, own - i->own_ms);
 	i->idle = idle;
 	i->all = all;
+	i->own_ms = own;
 	return i->scarce;
 }

@@ -5,12 +5,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "collector/idle.h"
-#include "collector/log.h"
 
 /* As Linux has it: user nice system idle iowait irq softirq steal guest guest_nice. */
 static void test_parse(void **state)
@@ -30,44 +30,40 @@ static void test_parse(void **state)
 	assert_int_equal(idle, 4500);
 }
 
-/* A /proc/stat of our own; the account at the beginning of a window that is over. */
-static struct idle window(FILE *stat, const char *now)
+/*
+ * What a window tells in which all CPUs together had 100 ticks, so many of them idle and waiting, and
+ * this process so many milliseconds.
+ */
+static bool window(unsigned int idle, unsigned int waiting, int64_t own)
 {
+	FILE *stat = tmpfile();
+	struct idle i = {.idle = 1000, .all = 2000};
+	struct timespec t;
+
 	assert_non_null(stat);
-	fputs(now, stat);
+	fprintf(stat, "cpu  %u 0 0 %u %u 0 0 0 0 0\n", 1100 - idle - waiting, 1000 + idle, waiting);
 	fflush(stat);
-	return (struct idle){.fd = fileno(stat), .idle = 1000, .all = 2000, .scarce = true};
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	i.own_ms = t.tv_sec * 1000 + t.tv_nsec / 1000000 - own;
+	i.fd = fileno(stat);
+	i.scarce = idle_is_scarce(&i);
+	assert_int_equal(i.all, 2100);
+	assert_int_equal(i.idle, 1000 + idle + waiting);
+	assert_true(i.next_ms);
+	fclose(stat);
+	return i.scarce;
 }
 
 static void test_window(void **state)
 {
-	FILE *stat = tmpfile();
-	struct idle i = window(stat, "cpu  1100 0 0 1100 0 0 0 0 0 0\n");
-
 	(void)state;
-	assert_false(idle_is_scarce(&i));
-	assert_int_equal(i.idle, 1100);
-	// Within the window nobody looks.
-	rewind(stat);
-	fputs("cpu  2100 0 0 1101 0 0 0 0 0 0\n", stat);
-	fflush(stat);
-	assert_false(idle_is_scarce(&i));
-	i.next_ms = 0;
-	assert_true(idle_is_scarce(&i));
-	// The next one has begun.
-	assert_true(i.next_ms > log_now_ms());
-	fclose(stat);
-}
-
-/* Waiting for a disk is as good as idle. */
-static void test_waiting(void **state)
-{
-	FILE *stat = tmpfile();
-	struct idle i = window(stat, "cpu  1080 0 0 1000 20 0 0 0 0 0\n");
-
-	(void)state;
-	assert_false(idle_is_scarce(&i));
-	fclose(stat);
+	assert_true(window(0, 0, 600));
+	assert_true(window(5, 5, 600));
+	assert_false(window(30, 0, 600));
+	// Waiting for a disk is as good as idle.
+	assert_false(window(0, 30, 600));
+	// Others are at work, not we.
+	assert_false(window(0, 0, 100));
 }
 
 static void test_begin(void **state)
@@ -90,7 +86,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_window),
-		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_begin),
 	};
 
