@@ -54,13 +54,17 @@ static void read_corehdr(struct checkup *c)
 /* Where the record says; else it is looked for. */
 static void read_crashmem(struct checkup *c)
 {
+	struct crashmem_want want = {.cmdline = c->plan->cmdline,
+				     .initrd_size = c->plan->initrd.size};
+
 	c->crashmem_err = c->kcore_err.code ? c->kcore_err : c->iomem_err;
 	if (c->crashmem_err.code)
 		return;
 	if (!c->state_err.code && c->state.params &&
 	    !crashmem_read(&c->crashmem, c->kcore, c->state.params, NULL))
 		return;
-	keep(crashmem_find(&c->crashmem, c->kcore, &c->iomem, &c->crashmem_err), &c->crashmem_err);
+	keep(crashmem_find(&c->crashmem, c->kcore, &c->iomem, &want, &c->crashmem_err),
+	     &c->crashmem_err);
 }
 
 static void read_coverage(struct checkup *c)

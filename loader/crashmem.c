@@ -94,41 +94,72 @@ int crashmem_read(struct crashmem *a, struct vmcore *kcore, uint64_t params, str
 	return 0;
 }
 
-/* 1 when found, 0 when not. */
-static int find_in(struct crashmem *a, struct vmcore *kcore, const struct iomem_range *r,
-		   uint8_t *buf, struct err *err)
-{
-	for (uint64_t at = r->start; at < r->end; at += CHUNK) {
-		uint64_t n = r->end - at < CHUNK ? (r->end - at) & ~(uint64_t)(PAGE - 1) : CHUNK;
-		int rc = n ? vmcore_read(kcore, at, buf, n, err) : 0;
+/* A search, with the best that it has found so far. */
+struct search {
+	struct vmcore *kcore;
+	const struct crashmem_want *want;
+	uint8_t *buf; /* CHUNK bytes */
+	struct crashmem *best;
+	bool any;
+};
 
-		if (rc)
-			return rc;
-		for (uint64_t i = 0; i < n; i += PAGE) {
+/* 1 when it is what is wanted. */
+static int take_params(struct search *s, uint64_t params, struct err *err)
+{
+	CLEANUP_FREE struct crashmem *m = malloc(sizeof(*m));
+	bool wanted;
+	int rc = m ? crashmem_read(m, s->kcore, params, err)
+		   : err_set(err, ERR_NOMEM, "no memory to look at what is loaded");
+
+	if (rc)
+		return rc;
+	wanted = m->initrd_size == s->want->initrd_size &&
+		 strcmp(m->cmdline, s->want->cmdline) == 0;
+	if (wanted || !s->any)
+		*s->best = *m;
+	s->any = true;
+	return wanted;
+}
+
+/* From above: there both loaders put it. 1 when it was found. */
+static int find_in(struct search *s, const struct iomem_range *r, struct err *err)
+{
+	uint64_t start = (r->start + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	uint64_t end = r->end & ~(uint64_t)(PAGE - 1);
+
+	while (end > start) {
+		uint64_t n = end - start < CHUNK ? end - start : CHUNK;
+		int rc = vmcore_read(s->kcore, end - n, s->buf, n, err);
+
+		end -= n;
+		for (uint64_t i = 0; i < n && !rc; i += PAGE) {
 			struct bootparams_view view;
 
-			if (is_params(buf + i, at + i, &view))
-				return crashmem_read(a, kcore, at + i, err) ?: 1;
+			if (is_params(s->buf + i, end + i, &view))
+				rc = take_params(s, end + i, err);
 		}
+		if (rc)
+			return rc;
 	}
 	return 0;
 }
 
-int crashmem_find(struct crashmem *a, struct vmcore *kcore, const struct iomem *iomem,
-		  struct err *err)
+int crashmem_find(struct crashmem *m, struct vmcore *kcore, const struct iomem *iomem,
+		  const struct crashmem_want *want, struct err *err)
 {
 	CLEANUP_FREE uint8_t *buf = malloc(CHUNK);
+	struct search s = {.kcore = kcore, .want = want, .buf = buf, .best = m};
 
 	if (!buf)
 		return err_set(err, ERR_NOMEM, "no memory to look at what is loaded");
 	for (size_t i = 0; i < iomem->n; i++) {
-		int rc = 0;
+		int rc = is_reserved(&iomem->ranges[i]) ? find_in(&s, &iomem->ranges[i], err) : 0;
 
-		if (is_reserved(&iomem->ranges[i]))
-			rc = find_in(a, kcore, &iomem->ranges[i], buf, err);
 		if (rc)
 			return rc < 0 ? rc : 0;
 	}
+	if (s.any)
+		return 0;
 	return err_set(err, ERR_NOTFOUND, "no kernel that this loader knows is in reserved memory");
 }
 

@@ -34,10 +34,18 @@ struct crashmem {
  * where the kernel is locked down, or this is not root. */
 int crashmem_open(const char *root, struct vmcore **ret, struct err *err);
 
-/* Looks through the reserved memory. ERR_NOTFOUND when no kernel lies there as this loader and the
- * kernel's own lay it out. */
+/* What is looked for: pieces of an earlier load may still lie about. */
+struct crashmem_want {
+	const char *cmdline;
+	uint64_t initrd_size;
+};
+
+/*
+ * Looks through the reserved memory for what @want says; where that is not there, any other kernel
+ * will do. ERR_NOTFOUND when none lies there as this loader and the kernel's own lay it out.
+ */
 int crashmem_find(struct crashmem *m, struct vmcore *kcore, const struct iomem *iomem,
-		  struct err *err);
+		  const struct crashmem_want *want, struct err *err);
 
 /* The same where it is known: ERR_NOTFOUND when it is not, or no longer, at @params. */
 int crashmem_read(struct crashmem *m, struct vmcore *kcore, uint64_t params, struct err *err);

@@ -242,7 +242,7 @@ static int place_bootparams(struct kexecload *l, struct err *err)
 		   &p->bootparams_at, err);
 	if (rc)
 		return rc;
-	spec.address = p->bootparams_at;
+	spec.address = l->params = p->bootparams_at;
 	bootparams_fill(&spec, p->bootparams);
 	return 0;
 }

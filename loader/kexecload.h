@@ -46,6 +46,7 @@ struct kexecload_request {
 struct kexecload {
 	struct segments segments;
 	size_t notes, ranges; /* of the elfcorehdr */
+	uint64_t params; /* physical address of its boot_params */
 	uint64_t serial; /* port the purgatory talks to, 0: none */
 	int hotplug; /* the kernel will keep the elfcorehdr up to date */
 	struct kexecload_parts *parts; /* owned */

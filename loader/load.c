@@ -43,17 +43,20 @@ static void record_file(struct state_file *f, const struct image *img)
 	memcpy(f->digest, img->digest, sizeof(f->digest));
 }
 
-/* Where the kernel lies, so that status need not look for it. */
-static uint64_t find_params(const struct context *ctx)
+/* Where the kernel's loader has put boot_params, so that status need not look for it. */
+static uint64_t find_params(const struct load *l)
 {
-	CLEANUP_FREE struct crashmem *a = malloc(sizeof(*a));
+	CLEANUP_FREE struct crashmem *m = malloc(sizeof(*m));
+	struct crashmem_want want = {.cmdline = l->plan->cmdline,
+				     .initrd_size = l->plan->initrd.size};
+	const char *root = l->ctx->root;
 	struct vmcore *kcore = NULL;
 	struct iomem iomem = {0};
 	uint64_t params = 0;
 
-	if (a && !crashmem_open(ctx->root, &kcore, NULL) && !iomem_read(&iomem, ctx->root, NULL) &&
-	    !crashmem_find(a, kcore, &iomem, NULL))
-		params = a->params;
+	if (m && !crashmem_open(root, &kcore, NULL) && !iomem_read(&iomem, root, NULL) &&
+	    !crashmem_find(m, kcore, &iomem, &want, NULL))
+		params = m->params;
 	iomem_free(&iomem);
 	if (kcore)
 		vmcore_close(kcore);
@@ -74,7 +77,7 @@ static void record(struct load *l)
 	memcpy(s->release, p->kernel.release, sizeof(s->release));
 	memcpy(s->cmdline, p->cmdline, sizeof(s->cmdline));
 	snprintf(s->cpus, sizeof(s->cpus), "%s", p->cpus.why);
-	s->params = find_params(l->ctx);
+	s->params = l->segments.params ? l->segments.params : find_params(l);
 	if (state_write(s, l->ctx->root, &why))
 		note(l, "status will know nothing of this load", &why);
 }

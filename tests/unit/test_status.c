@@ -292,6 +292,23 @@ static void nothing_in_memory(void)
 	poke(params_at(), zeros, sizeof(zeros));
 }
 
+/* Of an earlier load something may still lie about, higher up. */
+static void stale_params(void)
+{
+	uint8_t page[8192];
+	uint64_t at = 0x4fe0000;
+	CLEANUP_FREE struct state *s = malloc(sizeof(*s));
+
+	forged_memory(params_at(), page, sizeof(page), false);
+	store_le32(page + 0x228, at + 4096);
+	memcpy(strstr((char *)page + 4096, "root=/dev/vda1"), "root=/dev/vdx1", 14);
+	poke(at, page, sizeof(page));
+	// Then it must be looked for.
+	assert_int_equal(state_read(s, m.root, NULL), 0);
+	s->params = 0;
+	assert_int_equal(state_write(s, m.root, NULL), 0);
+}
+
 static void no_kcore(void)
 {
 	drop("/proc/kcore");
@@ -682,6 +699,8 @@ static const struct scenario {
 	{other_words_in_memory, "image", "fail", "the command line is another one: root=/dev/vdx1"},
 	{other_initrd_in_memory, "image", "fail", "the initrd: differs in the page at 0x"},
 	{other_kernel_in_memory, "image", "fail", "the kernel: it is nowhere in reserved memory"},
+	{stale_params, "image", "ok", "by samples"},
+	{stale_params, "memory", "ok", "are in what is loaded"},
 	{nothing_in_memory, "image", "fail", "another program may have loaded another one"},
 	{not_loaded, "image", "fail", "nothing is loaded"},
 	{no_record, "image", "fail", "has nothing to be held against"},

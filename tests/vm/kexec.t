@@ -36,7 +36,7 @@ crash()
 	shift 2
 	if ! check "$name: the dump is committed, and the machine comes back" \
 		scripts/lab crash --kernel "$vm_kernel" --memory 1G --quiet --crashkernel 256M \
-		--conf "$vm_dir/conf" --out "$dir" "$@"; then
+		--conf "$vm_dir/conf" --stage-limit load=240 --out "$dir" "$@"; then
 		tail -n 15 "$dir/console.log" | diag_input
 	fi
 	log=$(find "$dir/disk" -name collect.log)
