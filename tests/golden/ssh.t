@@ -137,6 +137,11 @@ complete_by_ssh()
 run_ssh
 complete_by_ssh 'Debian'
 ok 'only its owner can read anything' private
+# A line in the middle of the key, which is in no other file.
+secret=$(sed -n 3p id)
+check_is 'nothing of the key is in the manifest, the log, or what was said' '' \
+	"$(grep -rlaF -- "$secret" 'far dir' said)"
+check 'it would have been found' grep -qF -- "$secret" id
 ok 'a path with blanks and quotes is a path' gone owned
 ok 'its size is what the manifest says' member bytes "$(stat -c %s "$dir/vmcore")"
 digests_hold()
