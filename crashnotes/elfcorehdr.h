@@ -48,8 +48,8 @@ enum {
 
 /*
  * Bytes that a header takes with its program headers, from its first ELFCOREHDR_HEAD ones.
- * ERR_CORRUPT with the field when it is no such header; ERR_UNSUPPORTED for PN_XNUM, which no kernel
- * takes for an elfcorehdr.
+ * ERR_CORRUPT with the field when it is no such header; ERR_UNSUPPORTED for PN_XNUM, which no
+ * kernel takes for an elfcorehdr.
  */
 int elfcorehdr_extent(const void *head, size_t *ret, struct err *err);
 

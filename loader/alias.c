@@ -7,8 +7,8 @@
 #include "base/cleanup.h"
 
 /*
- * status, reload, rebuild, propagate, estimate, test, showmem and reset-crashkernel of kdumpctl, and
- * load, unload, reload, status and propagate of kdump-config, are called so here, too.
+ * status, reload, rebuild, propagate, estimate, test, showmem and reset-crashkernel of kdumpctl,
+ * and load, unload, reload, status and propagate of kdump-config, are called so here, too.
  */
 static const struct alias aliases[] = {
 	{NULL, "start", "load", NULL, NULL},

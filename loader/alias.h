@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * alias: words that users of kdumpctl(8) and kdump-config(8) know, and what they are here. They work
- * as commands of lifeboat, and where lifeboat is called by one of those names.
+ * alias: words that users of kdumpctl(8) and kdump-config(8) know, and what they are here. They
+ * work as commands of lifeboat, and where lifeboat is called by one of those names.
  */
 #ifndef LOADER_ALIAS_H
 #define LOADER_ALIAS_H

@@ -52,8 +52,8 @@ static int compare_kernel(struct checkup *c, uint64_t step, struct err *err)
 }
 
 /*
- * Byte for byte, as far as it is to be fast; the running kernel's word that something is loaded is no
- * word on what.
+ * Byte for byte, as far as it is to be fast; the running kernel's word that something is loaded is
+ * no word on what.
  */
 void check_image(struct checkup *c)
 {

@@ -43,8 +43,8 @@ static int without_note(const struct checkup *c)
 }
 
 /*
- * What is loaded cannot be read back: then the word of the kernel that it sees to changes itself counts,
- * or that nothing has changed since the load.
+ * What is loaded cannot be read back: then the word of the kernel that it sees to changes itself
+ * counts, or that nothing has changed since the load.
  */
 static void by_record(struct checkup *c, const char *what)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * checkup: what `lifeboat status` proves, line by line. A check is a function that looks at one thing
- * and says what it found; one that could not look says so, and never that all is well.
+ * checkup: what `lifeboat status` proves, line by line. A check is a function that looks at one
+ * thing and says what it found; one that could not look says so, and never that all is well.
  */
 #ifndef LOADER_CHECKUP_H
 #define LOADER_CHECKUP_H

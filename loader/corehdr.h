@@ -35,10 +35,10 @@ struct corehdr {
 
 /*
  * Builds it from the files below @root and @iomem. Left out: what is reserved for the capture
- * kernel, and the first MiB, which the capture kernel uses (the running one has kept it free since 5.14,
- * a799c2bd29d1, and with crashkernel= since 5.5, 6f599d84231f). ERR_NOTFOUND when no CPU has
- * a note or there is no vmcoreinfo, ERR_CORRUPT when a note is not inside memory. corehdr_deinit() in
- * any case.
+ * kernel, and the first MiB, which the capture kernel uses (the running one has kept it free since
+ * 5.14, a799c2bd29d1, and with crashkernel= since 5.5, 6f599d84231f). ERR_NOTFOUND when no CPU has
+ * a note or there is no vmcoreinfo, ERR_CORRUPT when a note is not inside memory. corehdr_deinit()
+ * in any case.
  */
 int corehdr_build(struct corehdr *c, const char *root, const struct iomem *iomem, struct err *err);
 void corehdr_deinit(struct corehdr *c);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * crashmem: what really lies in the memory that is reserved for the capture kernel, read back through
- * /proc/kcore, for the running kernel only tells that something is there. Whoever else loaded
- * it, and whatever was written over it since, is seen here. The kernel write-protects that memory on x86
- * and lets it be read; on arm64 it is not mapped at all.
+ * crashmem: what really lies in the memory that is reserved for the capture kernel, read back
+ * through /proc/kcore, for the running kernel only tells that something is there. Whoever else
+ * loaded it, and whatever was written over it since, is seen here. The kernel write-protects that
+ * memory on x86 and lets it be read; on arm64 it is not mapped at all.
  */
 #ifndef LOADER_CRASHMEM_H
 #define LOADER_CRASHMEM_H

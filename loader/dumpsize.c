@@ -16,7 +16,9 @@ enum {
 	MEMINFO_MAX = 64 << 10,
 };
 
-/* What goes at which level, by the lines of proc(5). Pages of tmpfs are in Cached, and are cache. */
+/*
+ * What goes at which level, by the lines of proc(5). Pages of tmpfs are in Cached, and are cache.
+ */
 static const struct line {
 	const char *name;
 	unsigned int level; /* any of these bits leaves it out */

@@ -103,7 +103,9 @@ static int write_conf(const struct context *ctx, const char *text, size_t size, 
 	return rc;
 }
 
-/* What has come of it, as load would read it: lines that are right one by one may not go together. */
+/*
+ * What has come of it, as load would read it: lines that are right one by one may not go together.
+ */
 static int check_conf(const struct context *ctx, const char *text, size_t size, struct err *err)
 {
 	CLEANUP_FREE struct config *c = malloc(sizeof(*c));

@@ -220,8 +220,8 @@ static int call(struct load *l, struct err *err)
 }
 
 /*
- * Whether what is reserved suffices: better known now. An initrd that is not understood is no reason
- * not to load it.
+ * Whether what is reserved suffices: better known now. An initrd that is not understood is no
+ * reason not to load it.
  */
 static void check_size(struct load *l)
 {

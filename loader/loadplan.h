@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * loadplan: what `lifeboat load` would load now: files, command line, and whether it fits. Load carries it
- * out; reload and status hold it against what was loaded.
+ * loadplan: what `lifeboat load` would load now: files, command line, and whether it fits. Load
+ * carries it out; reload and status hold it against what was loaded.
  */
 #ifndef LOADER_LOADPLAN_H
 #define LOADER_LOADPLAN_H
@@ -37,8 +37,8 @@ void loadplan_destroy(struct loadplan *p);
 
 /*
  * The parts, in the order in which they need one another; each fills its own. Notes on the
- * configuration go to ctx->diag after @who, to nobody when it is NULL. What is wrong is told with its
- * remedy.
+ * configuration go to ctx->diag after @who, to nobody when it is NULL. What is wrong is told with
+ * its remedy.
  */
 int loadplan_config(struct loadplan *p, const struct context *ctx, const char *who,
 		    struct err *err);

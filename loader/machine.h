@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * machine: CPUs and memory of the running machine as the elfcorehdr tells of them, in short, so that
- * a load can be held against the machine of later.
+ * machine: CPUs and memory of the running machine as the elfcorehdr tells of them, in short, so
+ * that a load can be held against the machine of later.
  */
 #ifndef LOADER_MACHINE_H
 #define LOADER_MACHINE_H

@@ -39,8 +39,8 @@ struct peerconf {
 enum peerconf_kind peerconf_kind_of(const char *path);
 
 /*
- * Takes the @size bytes of @text, called @name in notes. A secret in it, such as a password, is told
- * of and never repeated. ERR_LIMIT, ERR_CORRUPT for what is no text.
+ * Takes the @size bytes of @text, called @name in notes. A secret in it, such as a password, is
+ * told of and never repeated. ERR_LIMIT, ERR_CORRUPT for what is no text.
  */
 int peerconf_take(struct peerconf *p, enum peerconf_kind kind, const char *name, const char *text,
 		  size_t size, struct err *err);

@@ -32,8 +32,9 @@ struct reaches {
 };
 
 /*
- * Tries target @t of @c now: logs in with ssh and writes to its path; of nfs and of ssh_method receive
- * only that somebody listens. Fills all of @r but the name and time. Nothing waits longer than a minute.
+ * Tries target @t of @c now: logs in with ssh and writes to its path; of nfs and of ssh_method
+ * receive only that somebody listens. Fills all of @r but the name and time. Nothing waits longer
+ * than a minute.
  */
 void reach_try(struct reach *r, const char *root, const struct config *c,
 	       const struct config_target *t);

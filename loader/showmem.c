@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* lifeboat showmem: how much memory is reserved for the capture kernel, as kdumpctl showmem tells it. */
+/*
+ * lifeboat showmem: how much memory is reserved for the capture kernel, as kdumpctl showmem tells
+ * it.
+ */
 #include "base/err.h"
 #include "loader/command.h"
 #include "loader/facts.h"

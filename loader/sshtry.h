@@ -16,8 +16,8 @@ int sshtry_fill(struct ssh_conf *ssh, const struct config *c, const struct confi
 		struct err *err);
 
 /*
- * Logs in, makes the target's path over there and writes to it. What ssh_explain() says: a line with
- * what to do.
+ * Logs in, makes the target's path over there and writes to it. What ssh_explain() says: a line
+ * with what to do.
  */
 int sshtry_login(const struct ssh_conf *ssh, const struct config_target *target, struct err *err);
 

@@ -10,9 +10,9 @@
 struct err;
 
 /*
- * Runs @argv, which reads @input (NULL: nothing): its answer, zero-terminated, in the @room bytes at
- * @out, its exit code in @code_ret. ERR_NOTFOUND without the program, ERR_LIMIT when it takes too
- * long or says too much.
+ * Runs @argv, which reads @input (NULL: nothing): its answer, zero-terminated, in the @room bytes
+ * at @out, its exit code in @code_ret. ERR_NOTFOUND without the program, ERR_LIMIT when it takes
+ * too long or says too much.
  */
 int tool_run(const char *const argv[], const char *input, char *out, size_t room, int *code_ret,
 	     struct err *err);

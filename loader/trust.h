@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * trust: who may have written a file. What says or is what runs as root when the kernel dies must be
- * root's; what is secret must be for root's eyes.
+ * trust: who may have written a file. What says or is what runs as root when the kernel dies must
+ * be root's; what is secret must be for root's eyes.
  */
 #ifndef LOADER_TRUST_H
 #define LOADER_TRUST_H

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* An elfcorehdr read back: its segments are those that the builder would take, and build the same. */
+/*
+ * An elfcorehdr read back: its segments are those that the builder would take, and build the same.
+ */
 #include <stdlib.h>
 #include <string.h>
 

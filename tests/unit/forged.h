@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * forged: a machine laid out in a directory, for unit tests of lifeboat's commands: files of /proc and
- * /sys, a configuration, a kernel, an initrd, and a /proc/kcore with a small running kernel in it
- * (tests/lib/mkkernel.h). What is loaded by kexec_load(2) lands in that kcore, so that it can be read
- * back, and damaged.
+ * forged: a machine laid out in a directory, for unit tests of lifeboat's commands: files of /proc
+ * and /sys, a configuration, a kernel, an initrd, and a /proc/kcore with a small running kernel in
+ * it (tests/lib/mkkernel.h). What is loaded by kexec_load(2) lands in that kcore, so that it can
+ * be read back, and damaged.
  */
 #ifndef TESTS_UNIT_FORGED_H
 #define TESTS_UNIT_FORGED_H
@@ -293,7 +293,10 @@ static inline void put_kernel(const char *path)
 	put_bytes(path, d, FORGED_KERNEL_SIZE);
 }
 
-/* A file of a cpio archive in the format newc; @at is where it goes, what is behind it is returned. */
+/*
+ * A file of a cpio archive in the format newc; @at is where it goes, what is behind it is
+ * returned.
+ */
 static inline size_t put_entry(uint8_t *d, size_t at, const char *name, unsigned int size)
 {
 	unsigned int namesize = strlen(name) + 1;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* lifeboat reload --if-changed on a forged machine: when it loads, when it does not, one at a time. */
+/*
+ * lifeboat reload --if-changed on a forged machine: when it loads, when it does not, one at a
+ * time.
+ */
 #include "tests/unit/forged.h"
 
 #include <sys/file.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * lifeboat status on a forged machine: all is well to begin with; then, for each line, what makes it
- * warn or fail, and the words that say so.
+ * lifeboat status on a forged machine: all is well to begin with; then, for each line, what makes
+ * it warn or fail, and the words that say so.
  */
 #include "tests/unit/forged.h"
 
@@ -70,7 +70,9 @@ static int setup(void **state)
 	return 0;
 }
 
-/* The finding of check @name in what status printed: "ok    name        text", to the line's end. */
+/*
+ * The finding of check @name in what status printed: "ok    name        text", to the line's end.
+ */
 static bool find_line(const char *name, char *line, size_t size)
 {
 	for (const char *s = m.out; *s; s += strcspn(s, "\n"), s += *s == '\n') {
