@@ -90,13 +90,43 @@ static void add_collector(struct need *n, const struct need_facts *f)
 	    "rings of a card, socket buffers");
 	add(n, "LUKS", NEED_AT_WORK, f->luks ? kib(NEED_LUKS_KIB) + f->luks_memory : 0,
 	    "cryptsetup, and what the most costly keyslot of the header asks for");
-	add(n, "CPUs", NEED_AT_WORK, f->cpus > 1 ? (f->cpus - 1) * CPUS_COST_MIB * MIB : 0,
-	    "capture_cpus %u, %d MiB for each but the first", f->cpus, CPUS_COST_MIB);
 }
 
 static uint64_t sum(const struct need *n)
 {
 	return n->always + (n->boot > n->work ? n->boot : n->work);
+}
+
+/*
+ * Those that are brought up where there is room take some of it: as many as would be chosen with just
+ * what is needed, which is a little more with each.
+ */
+static unsigned int count_cpus(const struct need *n, const struct need_facts *f)
+{
+	struct cpus_facts facts = {
+		.images = f->kernel + f->initrd_packed,
+		.present = f->present,
+		.may_start = f->may_start,
+		.wish = f->cpus,
+	};
+	struct cpus_choice choice = {.n = 1};
+	unsigned int before;
+
+	do {
+		before = choice.n;
+		facts.reserved = sum(n) + before * CPUS_COST_MIB * MIB;
+		cpus_choose(&facts, &choice);
+	} while (choice.n > before);
+	return choice.n;
+}
+
+static void add_cpus(struct need *n, const struct need_facts *f)
+{
+	unsigned int cpus = count_cpus(n, f);
+
+	add(n, "CPUs", NEED_AT_WORK, cpus > 1 ? (cpus - 1) * CPUS_COST_MIB * MIB : 0,
+	    "%u%s, %d MiB for each but the first", cpus,
+	    f->cpus ? " as configured" : " where there is room for them", CPUS_COST_MIB);
 }
 
 /*
@@ -130,6 +160,7 @@ void need_compute(struct need *n, const struct need_facts *f)
 	add_kernel(n, f);
 	add_initrd(n, f);
 	add_collector(n, f);
+	add_cpus(n, f);
 	add_struct_pages(n, f);
 	n->total = (sum(n) + MIB - 1) / MIB * MIB;
 }

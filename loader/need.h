@@ -40,9 +40,9 @@ enum {
 	/* What is on its way to a disk: dirty pages, requests, a journal. */
 	NEED_DISK_KIB = 1 << 10,
 	/* Rings of a card, socket buffers, and what the protocols take. */
-	NEED_NETWORK_KIB = 1536,
+	NEED_NETWORK_KIB = 3 << 10,
 	/* The ssh client, and what was sent and is kept until it is acknowledged. */
-	NEED_SSH_KIB = 5 << 10,
+	NEED_SSH_KIB = 8 << 10,
 	/* cryptsetup itself; what its keyslot asks for comes to that. */
 	NEED_LUKS_KIB = 8 << 10,
 	/* A program that loads a module has all of it in memory twice. */
@@ -59,7 +59,9 @@ struct need_facts {
 	uint64_t module_largest; /* bytes of the largest file */
 	uint64_t memory; /* bytes of RAM of the machine that dies */
 	unsigned int
-		cpus; /* that the capture kernel is to have, whatever room there is; 0 or 1: one */
+		cpus; /* that the capture kernel is to have; 0: as many as are chosen by room */
+	unsigned int present; /* CPUs of the machine; 0: not known */
+	bool may_start; /* others than the one that panicked: cpus.h */
 	unsigned int notes; /* CPUs of the machine, each a note in elfcorehdr */
 	unsigned int ranges; /* of memory in elfcorehdr */
 	uint64_t area_start, area_end; /* reserved; 0 and 0: not known */

@@ -34,6 +34,7 @@ enum {
 	TARGET_SPARE_S = 300, /* beyond the limits of the configuration, for each target */
 	TEXT_MAX = 16 << 10,
 	MS = 1000,
+	LIMIT_SPARE = 4 << 20, /* what rounding up a reservation leaves at most */
 };
 
 enum result {
@@ -131,7 +132,7 @@ static void set_limit(struct rehearsal *h)
 
 	h->limit = s->left;
 	if (s->facts.crash_size < (int64_t)s->bytes)
-		h->limit = s->need.collector + (need_reserve(s->bytes) - s->bytes);
+		h->limit = s->need.collector + LIMIT_SPARE;
 	if (memcg_create(&h->memcg, h->ctx->root, h->limit))
 		return;
 	judge(h, RESULT_WARN,

@@ -218,6 +218,8 @@ int sizing_gather(struct sizing *s, const char *root, const struct config *c,
 	sizing_images(&s->kernel, &s->initrd, s->images);
 	s->need_facts.notes = s->facts.cpus;
 	s->need_facts.cpus = c->capture_cpus;
+	s->need_facts.present = s->facts.cpus;
+	s->need_facts.may_start = s->facts.boot_apicid >= 0;
 	read_memory(s, root);
 	for (size_t i = 0; i < c->ntargets; i++)
 		look_at_target(s, root, &c->targets[i]);

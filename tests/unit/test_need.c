@@ -104,8 +104,17 @@ static void test_wishes(void **state)
 	assert_true(n.work >= more.work + GIB && n.total > more.total + GIB / 2);
 	f = plain();
 	f.cpus = 4;
+	f.present = 8;
+	f.may_start = true;
 	need_compute(&n, &f);
 	assert_int_equal(bytes(&n, "CPUs"), 9 * MIB);
+	// By itself as many as there is room for, and none where the machine has no more.
+	f.cpus = 0;
+	need_compute(&n, &f);
+	assert_true(bytes(&n, "CPUs") > 0 && bytes(&n, "CPUs") < 7 * 3 * MIB);
+	f.present = 1;
+	need_compute(&n, &f);
+	assert_null(line(&n, "CPUs"));
 	f = plain();
 	f.memory = TIB;
 	need_compute(&more, &f);
