@@ -95,6 +95,7 @@ whole()
 		told loaded 'ok    cpus        each of 2 CPUs has its note in what is loaded'
 	check "$1: what is loaded is what was to be, read back from memory" \
 		told loaded 'ok    image       kernel, initrd and command line lie in reserved memory'
+	check "$1: nothing is wrong with it, only not proven yet" told loaded 'exit 1'
 	check "$1: vmcoreinfo is enough, and true" told loaded 'ok    vmcoreinfo  [0-9]* keys, enough'
 	check_is "$1: a CPU that goes and comes back changes nothing" \
 		'nothing has changed nothing has changed' \

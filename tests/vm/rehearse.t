@@ -85,7 +85,9 @@ check 'a collector that takes more than there will be is killed' said limit 1 \
 check 'a full disk' said full 1 '^failed: .*(MiB are free there, and the dump is to take|No space left)'
 
 check 'shrink' said shrink 0 'go back to the system' 'reserved: [0-9]+ MiB, until the next boot'
-check 'armed again after it' said status 0 '^armed: yes'
+check 'armed again after it, and what is loaded is what it should be' said status 2 \
+	'^ok    loaded ' '^ok    image ' '^ok    cpus ' '^ok    memory ' '^ok    need '
+check 'status tells of the last rehearsal' said status 2 '^fail  rehearsal   the last rehearsal, .*, failed: '
 check 'not below what is needed' said 'shrink too far' 2
 
 # ---- the crash ----
