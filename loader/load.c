@@ -227,7 +227,7 @@ static void check_size(struct load *l)
 {
 	const struct loadplan *p = l->plan;
 
-	if (sizing_gather(&l->sizing, l->ctx->root, &p->config, NULL, NULL))
+	if (sizing_gather_here(&l->sizing, l->ctx->root, &p->config, NULL))
 		l->sizing.bytes = 0;
 	if ((int64_t)l->sizing.bytes <= p->facts.crash_size)
 		return;

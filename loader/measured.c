@@ -114,7 +114,7 @@ static bool read_calibration(struct measured *m, const char *root, const char *i
 void measured_find(struct measured *m, const char *root, const struct config *c, const char *images)
 {
 	*m = (struct measured){.need = 0};
-	if (!read_calibration(m, root, images))
+	if (!read_calibration(m, root, images) && c)
 		look_at_places(m, root, c, images);
 }
 

@@ -198,7 +198,7 @@ static void settle(struct sizing *s)
 	s->left = reserved > others ? reserved - others : 0;
 }
 
-int sizing_gather(struct sizing *s, const char *root, const struct config *c,
+static int gather(struct sizing *s, const char *root, const struct config *c, bool targets,
 		  struct initrd *contents, struct err *err)
 {
 	struct initrd own = {0};
@@ -224,7 +224,18 @@ int sizing_gather(struct sizing *s, const char *root, const struct config *c,
 	for (size_t i = 0; i < c->ntargets; i++)
 		look_at_target(s, root, &c->targets[i]);
 	need_compute(&s->need, &s->need_facts);
-	measured_find(&s->measured, root, c, s->images);
+	measured_find(&s->measured, root, targets ? c : NULL, s->images);
 	settle(s);
 	return 0;
+}
+
+int sizing_gather(struct sizing *s, const char *root, const struct config *c,
+		  struct initrd *contents, struct err *err)
+{
+	return gather(s, root, c, true, contents, err);
+}
+
+int sizing_gather_here(struct sizing *s, const char *root, const struct config *c, struct err *err)
+{
+	return gather(s, root, c, false, NULL, err);
 }

@@ -42,6 +42,9 @@ struct sizing {
 int sizing_gather(struct sizing *s, const char *root, const struct config *c,
 		  struct initrd *contents, struct err *err);
 
+/* The same, without a look at the targets for what captures measured: no device is mounted. */
+int sizing_gather_here(struct sizing *s, const char *root, const struct config *c, struct err *err);
+
 /* The identity of two images: "0123abcd-89ef4567". */
 void sizing_images(const struct image *kernel, const struct image *initrd,
 		   char ret[static MEASURED_IMAGES_MAX]);
