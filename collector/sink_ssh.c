@@ -77,15 +77,18 @@ static const char length_script[] =
  * $1 directory, $2 name until now, $3 last name, $4 length, $5 bytes and digest of the head and the
  * digest of what is behind it. Done twice it does no harm: the answer may have been lost. A session
  * that died before the head came reads an end of its input, too: hence the digest of the head, the
- * last thing that is looked at before it gets its name. And one that outlives its connection must
- * not name what a later try has put there meanwhile: the file is held open, so that no other has its
- * number.
+ * last thing that is looked at before it gets its name. dd leaves the place behind the head to who sums
+ * up, which spares the way through a pipe; by pages, since it holds in memory what it reads at a time.
+ * And a session that outlives its connection must not name what a later try has put there meanwhile: the
+ * file is held open, so that no other has its number.
  */
 static const char commit_script[] =
 	"cd \"$1\" || exit 1; f=./$2; [ -e \"$f\" ] || f=./$3; [ -e \"$f\" ] || exit 1; "
 	"cat 1<> \"$f\" || exit 1; exec 3< \"$f\"; i=$(ls -i \"$f\"); n=$(size \"$f\"); "
 	"[ \"$n\" = $4 ] || { echo \"the dump has $n bytes there, not $4\" >&2; exit 1; }; "
-	"set -- \"$2\" \"$3\" $5; x=$(tail -c +$(($3 + 1)) \"$f\" | sum); "
+	"set -- \"$2\" \"$3\" $5; "
+	"x=$({ { dd bs=4096 count=$(($3 / 4096)); dd bs=1 count=$(($3 % 4096)); } > /dev/null 2>&1; "
+	"sum; } < \"$f\"); "
 	"[ \"${x%% *}\" = $5 ] || "
 	"{ echo \"the dump has digest ${x%% *} there, not $5\" >&2; exit 1; }; "
 	"fs \"$f\" || exit 1; " CHECK_HEAD "rm -f \"./$1.room\"; "
