@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/captain.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -32,6 +30,7 @@
 #include "collector/lowwater.h"
 #include "collector/manifest.h"
 #include "collector/oom.h"
+#include "collector/orphans.h"
 #include "collector/watch.h"
 #include "collector/watchdog.h"
 #include "vmcore/config.h"
@@ -39,9 +38,6 @@
 enum {
 	POLL_MS = 100,
 	LEFT_MS = 5000, // for one that was killed to be gone
-	ORPHANS_MS = 1000, // for programs it had started
-	ORPHANS_STEP_MS = 10,
-	STAT_MAX = 4096,
 	WATCHDOG_SPARE_S = 15, // that the hardware waits beyond the longest silence
 	WATCHDOG_DOWN_S = 120, // for the final action: sync, devices, /init's own way
 	WATCHDOG_HOOKS_S = 600, // and where hooks come before it
@@ -124,56 +120,6 @@ static bool has_ended(struct worker *w, int ms)
 	}
 	w->gone = true;
 	return true;
-}
-
-/* The parent of process @name, as /proc has it: "7 (ssh) S 1 ..."; -1: it is none, or gone. */
-static pid_t parent_of(const char *name)
-{
-	CLEANUP_FREE char *text = NULL;
-	char path[300];
-	const char *s;
-	int ppid;
-
-	snprintf(path, sizeof(path), "/proc/%s/stat", name);
-	if (io_read_file(path, STAT_MAX, &text, NULL, NULL))
-		return -1;
-	// The name may have any characters in it.
-	s = strrchr(text, ')');
-	return s && sscanf(s, ") %*c %d", &ppid) == 1 ? ppid : -1;
-}
-
-/* Ends all children of this process; how many were not gone at once. */
-static unsigned int end_children(void)
-{
-	DIR *d = opendir("/proc");
-	unsigned int left = 0;
-	struct dirent *e;
-
-	while (d && (e = readdir(d))) {
-		pid_t pid = isdigit((unsigned char)e->d_name[0]) ? atoi(e->d_name) : 0;
-
-		if (!pid || parent_of(e->d_name) != getpid())
-			continue;
-		kill(-pid, SIGKILL);
-		kill(pid, SIGKILL);
-		left += waitpid(pid, NULL, WNOHANG) != pid;
-	}
-	if (d)
-		closedir(d);
-	return left;
-}
-
-/*
- * Programs that a worker started, such as ssh, are in process groups of their own, and ours when
- * it is gone (PR_SET_CHILD_SUBREAPER): nobody else ends them, and they would go on writing.
- */
-static void end_orphans(void)
-{
-	uint64_t end = log_now_ms() + ORPHANS_MS;
-
-	// Each may leave more behind; one that hangs in the kernel is left there, the others are not.
-	while (end_children() && log_now_ms() < end)
-		poll(NULL, 0, ORPHANS_STEP_MS);
 }
 
 static void end_it(struct captain *c, struct worker *w, enum verdict_why why)
@@ -278,7 +224,7 @@ static int run_worker(struct captain *c, struct worker *w, int (*run)(struct cap
 	if (w->pidfd >= 0)
 		close(w->pidfd);
 	if (w->gone)
-		end_orphans();
+		orphans_end();
 	return 0;
 }
 
