@@ -78,10 +78,11 @@ static int explain_eperm(const struct facts *f, struct err *err)
 		return set(err, EPERM, ERR_SYS,
 			   "only root may load a kernel (CAP_SYS_BOOT is missing); run it as root");
 	if (f->load_disabled == 1)
-		return set(err, EPERM, ERR_SYS,
-			   "kernel.kexec_load_disabled is 1, and stays so until the next boot: "
-			   "load before it is set (by lock_after_load of the configuration, or where "
-			   "`grep -r kexec_load_disabled /etc/sysctl*` tells), and reboot");
+		return set(
+			err, EPERM, ERR_SYS,
+			"kernel.kexec_load_disabled is 1, and stays so until the next boot: "
+			"load before it is set (by lock_after_load of the configuration, or where "
+			"`grep -r kexec_load_disabled /etc/sysctl*` tells), and reboot");
 	if (f->load_limit == 0)
 		return set(err, EPERM, ERR_SYS,
 			   "kernel.kexec_load_limit_panic is 0: this boot has had all its loads; "
