@@ -15,16 +15,16 @@ rule=$work/installed/usr/lib/udev/rules.d/70-lifeboat.rules
 check 'the rule has the program where it is' \
 	grep -q ' /usr/sbin/lifeboat reload --if-changed"$' "$rule"
 
-# runs ACTION DEVICE [loaded|fresh] [FILES-OF-SYS]: what udev would run, in a /run of its own.
+# runs ACTION DEVICE [loaded|fresh]: what udev would run, in a /run of its own.
 runs()
 {
 	# shellcheck disable=SC2016 # for the shell within
 	unshare --mount bash -c '
 		mount -t tmpfs tmpfs /run && mkdir -p /run/udev/rules.d /run/lifeboat &&
 		cp "$3" /run/udev/rules.d/ && { [ "$4" = fresh ] || : > /run/lifeboat/state; } &&
-		"$5" test -a "$1" "$2"' - "$1" "$2" "$rule" "${3:-loaded}" "$udevadm" 2> said |
-		cat >> said
-	sed -n "s/^run: '\(.*lifeboat.*\)'$/\1/p" said | sort -u
+		"$5" test -a "$1" "$2"' - "$1" "$2" "$rule" "${3:-loaded}" "$udevadm" \
+		> "$work/said" 2>&1
+	sed -n "s/^run: '\(.*lifeboat.*\)'$/\1/p" "$work/said" | sort -u
 }
 
 call='/usr/bin/systemd-run --quiet --no-block --collect /usr/sbin/lifeboat reload --if-changed'
@@ -43,6 +43,6 @@ for action in online offline; do
 done
 check_is 'nothing was loaded yet' '' "$(runs add "$cpu" fresh)"
 check_is 'another device' '' "$(runs add /devices/virtual/mem/null)"
-check 'udev has read the rule' grep -q 'Reading rules file: /run/udev/rules.d/70-lifeboat.rules' said
+check 'udev has read the rule' grep -q 'Reading rules file: /run/udev/rules.d/70-lifeboat.rules' "$work/said"
 
 finish
