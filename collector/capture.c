@@ -193,8 +193,10 @@ static int make_crash_dir(struct capture *c, struct err *err)
 	struct tm tm;
 	int rc;
 
-	// Of a second try: what is there is added to.
-	if (c->now->dir[0] && t->ops->use_dir)
+	// Of a second try: what is there is added to. A larger dump that is not whole stays where it
+	// is until there is a smaller one that is, if there is room for both.
+	if (c->now->dir[0] && t->ops->use_dir &&
+	    !(c->job->step.rung == COURSE_LESS && t->ops->less_apart))
 		return t->ops->use_dir(t, c->now->dir, err);
 	if (!gmtime_r(&when, &tm) || !strftime(stamp, sizeof(stamp), "%Y-%m-%d-%H:%M:%S", &tm))
 		snprintf(stamp, sizeof(stamp), "%" PRIu64, c->in.km.crashtime);

@@ -54,6 +54,7 @@ struct target_ops {
 	 * cannot be; a second try makes another.
 	 */
 	int (*use_dir)(struct target *t, const char *name, struct err *err);
+	bool less_apart; /* a try with less of a dump has a directory of its own all the same */
 
 	/*
 	 * A small file of that directory, 0600: the caller writes to *@fd_ret and commits it, which

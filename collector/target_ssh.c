@@ -305,6 +305,7 @@ const struct target_ops target_ssh = {
 	.open = ssh_open,
 	.make_dir = ssh_make_dir,
 	.use_dir = ssh_use_dir,
+	.less_apart = true,
 	.small_create = ssh_small_create,
 	.small_commit = ssh_small_commit,
 	.small_remove = ssh_small_remove,
