@@ -14,26 +14,29 @@ set -u
 vm_prepare 6.1-cloud || bail 'kernel, symbols and test module are there'
 release=$(cat "$vm_kernel/release")
 
-# ---- an initrd that lacks the driver of the disk ----
+# ---- an initrd that lacks the driver of the disk, and one that is too large ----
 
 printf 'ext4 LABEL=dump\npath /var/crash\n' > "$vm_dir/conf"
-bare()
+initrds()
 {
 	initrd/lifeboat-mkinitrd -k "$release" --modules-dir "$vm_kernel/lib/modules/$release" \
 		--kernel-config "$vm_kernel/config" --collector "$LIFEBOAT_OUT/lifeboat-collect" \
 		--lifeboat "$LIFEBOAT_OUT/lifeboat" --generic virtio -c "$vm_dir/conf" \
 		--compress none -o "$vm_dir/whole.img" &&
 		mkdir "$vm_dir/tree" && (cd "$vm_dir/tree" && cpio -id --quiet < ../whole.img) &&
+		(cd "$vm_dir/tree" && truncate -s 120M pad &&
+			find . | cpio -o -H newc --quiet | zstd -q > ../large.img && rm pad) &&
 		rm "$vm_dir/tree/lib/modules/virtio_blk.ko" &&
 		(cd "$vm_dir/tree" && find . | cpio -o -H newc --quiet > ../bare.img) &&
 		rm -rf "$vm_dir/tree" "$vm_dir/whole.img"
 }
-check 'an initrd without virtio_blk' bare || finish
+check 'an initrd without virtio_blk, and one that takes 120 MiB' initrds || finish
 truncate -s 64M "$vm_dir/zeros"
 
 check 'the machine crashes by lifeboat test, and is captured' scripts/lab crash \
 	--kernel "$vm_kernel" --memory 1G --cpus 1 --conf "$vm_dir/conf" \
 	--guest-init tests/vm/guest/rehearse-hook --guest-extra "$vm_dir/bare.img:/boot/initrd-bare" \
+	--guest-extra "$vm_dir/large.img:/boot/initrd-large" \
 	--second-disk "$vm_dir/second.img" \
 	--qemu -drive --qemu "file=$vm_dir/zeros,if=virtio,format=raw,cache=unsafe" \
 	--stage-limit load=600 --out "$vm_dir/lab"
