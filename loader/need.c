@@ -38,10 +38,7 @@ static uint64_t beyond_large(uint64_t kernel)
 
 static uint64_t at_work(uint64_t kernel)
 {
-	uint64_t small = kib(NEED_KERNEL_BASE_KIB) + kernel / 100 * NEED_KERNEL_PERCENT;
-	uint64_t large = beyond_large(kernel);
-
-	return small > large ? small : large;
+	return kib(NEED_KERNEL_BASE_KIB) + kernel / 100 * NEED_KERNEL_PERCENT;
 }
 
 static void add_kernel(struct need *n, const struct need_facts *f)
