@@ -287,7 +287,7 @@ install: all
 	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man5 \
 		$(DESTDIR)$(mandir)/man8 $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir) \
 		$(DESTDIR)$(dracutdir)/99lifeboat $(DESTDIR)$(udevdir) $(DESTDIR)$(completiondir)
-	install -m 644 completions/* $(DESTDIR)$(completiondir)
+	install -m 644 loader/completions/* $(DESTDIR)$(completiondir)
 	install -m 755 $(programs) initrd/lifeboat-mkinitrd $(DESTDIR)$(sbindir)
 	install -m 755 initrd/init initrd/rebuild initrd/calibrate-init initrd/lifeboat-calibrate \
 		$(DESTDIR)$(libexecdir)

@@ -8,8 +8,8 @@ set -u
 # shellcheck source=tests/golden/lib.sh
 . "$(dirname "$0")/lib.sh"
 golden_needs lifeboat lifeboat-collect
-. completions/lifeboat
-. completions/lifeboat-collect
+. loader/completions/lifeboat
+. loader/completions/lifeboat-collect
 PATH=$out:$PATH
 
 # offers FUNCTION WORD...: what is offered for the last word, one a line.
