@@ -401,11 +401,15 @@ int kexecload_explain(int sys, const struct facts *f, const struct kexecfile_req
 			    "may tell why");
 }
 
-/* Kernels that keep the elfcorehdr up to date have known two flags for it. */
+/*
+ * Kernels that keep the elfcorehdr up to date have known two flags for it, and those of x86 take the
+ * older one to this day (arch_crash_hotplug_support()). It is tried first: since 6.3 each call, also
+ * a refused one, counts against kernel.kexec_load_limit_panic.
+ */
 int kexecload_run(struct kexecload *l, kexecload_call *call)
 {
-	static const unsigned long hotplug_flags[] = {KEXECLOAD_HOTPLUG_SUPPORT,
-						      KEXECLOAD_UPDATE_ELFCOREHDR};
+	static const unsigned long hotplug_flags[] = {KEXECLOAD_UPDATE_ELFCOREHDR,
+						      KEXECLOAD_HOTPLUG_SUPPORT};
 	struct kexecload_segment list[SEGMENTS_MAX];
 	unsigned long flags = KEXECLOAD_ON_CRASH | KEXECLOAD_X86_64;
 
