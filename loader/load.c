@@ -187,6 +187,90 @@ static void mark(struct load *l)
 		note(l, "should this boot end in a crash, receipts may not know", &why);
 }
 
+/* Opens the images that @old recorded into @p: only those very ones are known to work. */
+static int open_recorded(struct loadplan *p, const char *root, const struct state *old,
+			 struct err *err)
+{
+	int rc = image_open_kernel(&p->kernel, root, old->kernel.path, old->release, &p->kernel_fd,
+				   err);
+
+	if (!rc)
+		rc = image_open_initrd(&p->initrd, root, old->initrd.path, old->release,
+				       &p->initrd_fd, err);
+	if (rc)
+		return rc;
+	if (strcmp(p->kernel.digest, old->kernel.digest) != 0 ||
+	    strcmp(p->initrd.digest, old->initrd.digest) != 0)
+		return err_set(err, ERR_NOTFOUND,
+			       "the files that were loaded before have changed since");
+	return 0;
+}
+
+static int call_recorded(const struct load *l, struct loadplan *p, struct state *old,
+			 struct err *err)
+{
+	struct load again = {.ctx = l->ctx, .who = l->who, .plan = p};
+	struct kexecfile_request req = {
+		.kernel = &p->kernel,
+		.initrd = &p->initrd,
+		.cmdline_len = strlen(p->cmdline),
+	};
+	struct err why = {0};
+	int rc = choose_call(&again, &req, err);
+
+	if (!rc) {
+		memcpy(old->call, again.state.call, sizeof(old->call));
+		old->machine = l->state.machine;
+		old->params = again.segments.params ? again.segments.params : find_params(&again);
+		if (state_write(old, l->ctx->root, &why))
+			note(l, "status will know nothing of this load", &why);
+	}
+	kexecload_deinit(&again.segments);
+	return rc;
+}
+
+/* The kernel dropped what worked for what it does not take: what worked is loaded once more. */
+static int load_recorded(struct load *l, struct state *old, struct err *err)
+{
+	struct loadplan *p = loadplan_create();
+	int rc;
+
+	if (!p)
+		return err_set(err, ERR_NOMEM, "no memory to load");
+	p->facts = l->plan->facts;
+	memcpy(p->cmdline, old->cmdline, sizeof(p->cmdline));
+	p->config.load_with = strncmp(old->call, "kexec_load,", 11) == 0 ? CONFIG_CALL_SEGMENTS
+									 : CONFIG_CALL_FILE;
+	p->running = strdup(l->plan->running);
+	rc = p->running ? open_recorded(p, l->ctx->root, old, err)
+			: err_set(err, ERR_NOMEM, "no memory to load");
+	if (!rc)
+		rc = call_recorded(l, p, old, err);
+	loadplan_destroy(p);
+	return rc;
+}
+
+/*
+ * A refused load that left nothing loaded: a mark would have a later crash counted as one that
+ * should have been captured.
+ */
+static void disarmed(struct load *l, struct state *old, struct err *err)
+{
+	const char *boot_id = l->plan->boot_id;
+	struct err why = {0};
+
+	if (old && !load_recorded(l, old, &why)) {
+		fprintf(l->ctx->diag,
+			"lifeboat: %s: note: what was loaded before is loaded again\n", l->who);
+		return;
+	}
+	if (old)
+		note(l, "what was loaded before can't be loaded again", &why);
+	if (boot_id[0])
+		armed_remove(l->ctx->root, boot_id, NULL);
+	err_prepend(err, "this machine is NOT armed: nothing is loaded");
+}
+
 /* The call. An older image is dropped by the kernel itself before it takes the new one. */
 static int call(struct load *l, struct err *err)
 {
@@ -199,6 +283,7 @@ static int call(struct load *l, struct err *err)
 	CLEANUP_FREE struct state *old = malloc(sizeof(*old));
 	const char *root = l->ctx->root;
 	bool recorded = old && state_read(old, root, NULL) == 0;
+	bool was_loaded = p->facts.crash_loaded == 1;
 	int rc;
 
 	// As of before: a change that comes while it is loaded must be seen as one.
@@ -210,6 +295,8 @@ static int call(struct load *l, struct err *err)
 	// Refused at the door: then the older one, and its record, hold on.
 	if (rc && recorded && p->facts.crash_loaded == 1)
 		state_write(old, root, NULL);
+	if (rc && p->facts.crash_loaded == 0)
+		disarmed(l, recorded && was_loaded ? old : NULL, err);
 	if (rc)
 		return rc;
 	if (p->facts.crash_loaded == 0)
@@ -278,7 +365,6 @@ int load_carry_out(const struct context *ctx, const char *who, struct loadplan *
 	*l = (struct load){.ctx = ctx, .who = who, .plan = plan};
 	rc = call(l, err);
 	if (!rc) {
-		check_size(l);
 		record(l);
 		mark(l);
 		tell(l);
@@ -288,6 +374,12 @@ int load_carry_out(const struct context *ctx, const char *who, struct loadplan *
 		if (!rc)
 			fprintf(ctx->out,
 				"locked: nothing else can be loaded until the next boot\n");
+	}
+	// Looks at much that may be slow, or hang: after all that must be.
+	if (l->state.time) {
+		check_size(l);
+		if (l->sizing.bytes)
+			mark(l);
 	}
 	kexecload_deinit(&l->segments);
 	return rc;
@@ -316,17 +408,17 @@ int command_load(const struct context *ctx, struct err *err)
 static int unload(const struct context *ctx, const struct facts *facts, struct err *err)
 {
 	char boot_id[ARMED_BOOT_ID_MAX];
-	int rc = state_remove(ctx->root, err);
+	int rc;
 
-	if (rc)
-		return rc;
 	// No segments at all take away what is there, too.
 	if (ctx->kexec(-1, -1, 0, NULL, KEXECFILE_UNLOAD | KEXECFILE_ON_CRASH) < 0 &&
 	    (errno != ENOSYS ||
 	     ctx->kexec_load(0, 0, NULL, KEXECLOAD_ON_CRASH | KEXECLOAD_X86_64) < 0))
 		return kexecfile_explain(errno, facts, &(struct kexecfile_request){0}, err);
-	if (armed_boot_id(ctx->root, boot_id, NULL))
-		return 0;
+	// Only now: what could not be unloaded is still known.
+	rc = state_remove(ctx->root, err);
+	if (rc || armed_boot_id(ctx->root, boot_id, NULL))
+		return rc;
 	return armed_remove(ctx->root, boot_id, err);
 }
 
@@ -337,8 +429,9 @@ int command_unload(const struct context *ctx, struct err *err)
 
 	if (rc)
 		return rc;
-	if (!facts.may_load)
-		return kexecfile_explain(EPERM, &facts, &(struct kexecfile_request){0}, err);
+	rc = loadplan_door(&facts, err);
+	if (rc)
+		return rc;
 	rc = unload(ctx, &facts, err);
 	if (rc)
 		return rc;

@@ -133,10 +133,8 @@ int loadplan_cmdline(struct loadplan *p, const struct context *ctx, struct err *
 	return cmdline_build(&parts, p->cmdline, err);
 }
 
-int loadplan_door(const struct loadplan *p, struct err *err)
+int loadplan_door(const struct facts *f, struct err *err)
 {
-	const struct facts *f = &p->facts;
-
 	if (f->may_load && f->load_disabled != 1 && f->load_limit != 0)
 		return 0;
 	return kexecfile_explain(EPERM, f, &(struct kexecfile_request){0}, err);
@@ -150,7 +148,7 @@ int loadplan_make(struct loadplan *p, const struct context *ctx, const char *who
 		rc = loadplan_facts(p, ctx, err);
 	// Before the files, since no file helps.
 	if (!rc)
-		rc = loadplan_door(p, err);
+		rc = loadplan_door(&p->facts, err);
 	if (!rc)
 		rc = facts_check_reservation(&p->facts, 0, err);
 	if (!rc)

@@ -50,8 +50,11 @@ int loadplan_cmdline(struct loadplan *p, const struct context *ctx, struct err *
 /* All of them. */
 int loadplan_make(struct loadplan *p, const struct context *ctx, const char *who, struct err *err);
 
-/* Whether the running kernel lets anything be loaded now, as far as that can be known before. */
-int loadplan_door(const struct loadplan *p, struct err *err);
+/*
+ * Whether the running kernel lets anything be loaded or unloaded now, as far as that can be known
+ * before.
+ */
+int loadplan_door(const struct facts *f, struct err *err);
 
 /* What a difference is told with, "kernel: /boot/vmlinuz has changed; command line". */
 enum {

@@ -21,12 +21,14 @@
 #include "tests/lib/tree.h"
 
 #define RELEASE "6.1.0-test"
+#define BOOT_ID "0f0e0d0c-1111-2222-3333-444455556666"
 #define LOADED	"/sys/kernel/kexec_crash_loaded"
 
 /* The machine of the test that runs; the fake call has no other way to know it. */
 static struct machine {
 	char root[64];
 	int fails_with; /* errno of the next calls, 0: they succeed */
+	bool fails_once; /* only the next one */
 	bool forgets; /* says yes and loads nothing */
 	bool drops; /* frees the older image before it fails */
 	unsigned int calls;
@@ -70,6 +72,20 @@ static void put_kernel(const char *path, const char *release, uint32_t init_size
 	put_bytes(path, head, sizeof(head));
 }
 
+/* An initrd with one file. */
+static void put_cpio(const char *path)
+{
+	char text[320];
+	int n = snprintf(text, sizeof(text),
+			 "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08xinit%c%c#!/x",
+			 1, 0100755, 0, 0, 1, 0, 4, 0, 0, 0, 0, 5, 0, 0, 0);
+
+	n += snprintf(text + n, sizeof(text) - n,
+		      "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08xTRAILER!!!%c", 0,
+		      0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 11, 0, 0);
+	put_bytes(path, text, n);
+}
+
 static long fake_kexec(int kernel_fd, int initrd_fd, unsigned long len, const char *cmdline,
 		       unsigned long flags)
 {
@@ -79,6 +95,8 @@ static long fake_kexec(int kernel_fd, int initrd_fd, unsigned long len, const ch
 		put(LOADED, "0\n");
 	if (m.fails_with) {
 		errno = m.fails_with;
+		if (m.fails_once)
+			m.fails_with = 0;
 		return -1;
 	}
 	if (flags == (KEXECFILE_ON_CRASH | KEXECFILE_UNLOAD)) {
@@ -394,8 +412,6 @@ static void test_configuration(void **state)
 	assert_non_null(strstr(m.out, "path /var/crash\n"));
 }
 
-#define BOOT_ID "0f0e0d0c-1111-2222-3333-444455556666"
-
 /* A boot with a capture kernel is marked until the kernel is taken away or the boot ends in order. */
 static void test_mark(void **state)
 {
@@ -435,6 +451,98 @@ static void test_refused_loads_and_the_record(void **state)
 	m.drops = true;
 	assert_int_equal(run(command_reload, &err), ERR_SYS);
 	assert_false(there(STATE_FILE));
+}
+
+/* Dropped by the kernel for one that it does not take: what worked before is put back. */
+static void test_disarmed(void **state)
+{
+	CLEANUP_FREE struct state *s = malloc(sizeof(*s));
+	struct err err;
+
+	(void)state;
+	put("/proc/sys/kernel/random/boot_id", BOOT_ID "\n");
+	succeeds(command_load);
+	put(CONFIG_FILE, "cmdline_append loglevel=7\n");
+	m.drops = true;
+	m.fails_with = ENOEXEC;
+	m.fails_once = true;
+	assert_int_equal(run(command_reload, &err), ERR_SYS);
+	assert_non_null(strstr(m.diag, "note: what was loaded before is loaded again\n"));
+	assert_null(strstr(err.msg, "NOT armed"));
+	assert_null(strstr(m.cmdline, "loglevel"));
+	assert_int_equal(state_read(s, m.root, NULL), 0);
+	assert_string_equal(s->cmdline, m.cmdline);
+	assert_true(there(ARMED_DIR "/" BOOT_ID));
+	// Nor is another file loaded in its place; then nothing is, and nobody is to believe so.
+	put("/var/lib/lifeboat/initrd-" RELEASE ".img", "another initrd");
+	m.fails_with = ENOEXEC;
+	m.calls = 0;
+	assert_int_equal(run(command_reload, &err), ERR_SYS);
+	assert_int_equal(m.calls, 1);
+	assert_non_null(strstr(m.diag, "have changed since"));
+	assert_non_null(strstr(err.msg, "this machine is NOT armed"));
+	assert_false(there(STATE_FILE));
+	assert_false(there(ARMED_DIR "/" BOOT_ID));
+}
+
+/* What is loaded is known as long as it is. */
+static void test_refused_unload(void **state)
+{
+	struct err err;
+
+	(void)state;
+	put("/proc/sys/kernel/random/boot_id", BOOT_ID "\n");
+	succeeds(command_load);
+	put("/proc/sys/kernel/kexec_load_disabled", "1\n");
+	fails(command_unload, ERR_SYS, "kexec_load_disabled is 1");
+	put("/proc/sys/kernel/kexec_load_disabled", "0\n");
+	put("/proc/sys/kernel/kexec_load_limit_panic", "0\n");
+	fails(command_unload, ERR_SYS, "kexec_load_limit_panic is 0");
+	drop("/proc/sys/kernel/kexec_load_limit_panic");
+	m.fails_with = EBUSY;
+	assert_int_equal(run(command_unload, &err), ERR_SYS);
+	assert_true(there(STATE_FILE));
+	assert_true(there(ARMED_DIR "/" BOOT_ID));
+}
+
+/* Written to as the command goes on: by the time that the size is told, all else must be done. */
+static ssize_t write_diag(void *cookie, const char *text, size_t n)
+{
+	CLEANUP_FREE char *locked = NULL;
+	char path[512];
+
+	(void)text;
+	snprintf(path, sizeof(path), "%s%s", m.root, LOAD_DISABLED_FILE);
+	assert_int_equal(io_read_file(path, 64, &locked, NULL, NULL), 0);
+	*(bool *)cookie = there(STATE_FILE) && there(ARMED_DIR "/" BOOT_ID) &&
+			  strcmp(locked, "1\n") == 0;
+	return n;
+}
+
+static void test_size_is_told_last(void **state)
+{
+	bool all_done = false;
+	struct err err = {0};
+	FILE *out = fopen("/dev/null", "w");
+	FILE *diag = fopencookie(&all_done, "w", (cookie_io_functions_t){.write = write_diag});
+	const struct context ctx = {.root = m.root,
+				    .config = CONFIG_FILE,
+				    .out = out,
+				    .diag = diag,
+				    .kexec = fake_kexec};
+
+	(void)state;
+	assert_true(out && diag);
+	setvbuf(diag, NULL, _IONBF, 0);
+	put("/proc/sys/kernel/random/boot_id", BOOT_ID "\n");
+	put(CONFIG_FILE, "lock_after_load yes\n");
+	put_cpio("/var/lib/lifeboat/initrd-" RELEASE ".img");
+	put("/sys/kernel/kexec_crash_size", "44040192\n");
+	if (command_load(&ctx, &err))
+		fail_msg("%s", err.msg);
+	fclose(out);
+	fclose(diag);
+	assert_true(all_done);
 }
 
 static void test_reload_keeps_what_works(void **state)
@@ -517,6 +625,9 @@ int main(void)
 		TEST(test_configuration),
 		TEST(test_mark),
 		TEST(test_refused_loads_and_the_record),
+		TEST(test_disarmed),
+		TEST(test_refused_unload),
+		TEST(test_size_is_told_last),
 		TEST(test_reload_keeps_what_works),
 		TEST(test_said_yes_and_did_nothing),
 		TEST(test_record_that_cant_be_kept),
