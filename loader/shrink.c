@@ -14,10 +14,13 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/number.h"
+#include "loader/iomem.h"
+#include "loader/loadplan.h"
 #include "loader/sizing.h"
 
 enum {
 	ALIGN = 1 << 20, /* KEXEC_CRASH_MEM_ALIGN is a page; people count in MiB */
+	CALLS = 2, /* an unload and a load, which both count against the limit */
 };
 
 /* --to SIZE; 0: not said. */
@@ -73,14 +76,62 @@ static int check(const struct sizing *s, uint64_t to, struct err *err)
 		       facts_mib(to), facts_mib(s->bytes));
 }
 
+/*
+ * Of the two areas of crashkernel=SIZE,high the one size that can be written counts both since 6.5
+ * (16c6006af4d4), before only the upper one.
+ */
+static int check_areas(const char *root, struct err *err)
+{
+	struct iomem m = {0};
+	size_t areas = 0;
+	int rc = iomem_read(&m, root, err);
+
+	for (size_t i = 0; i < m.n && !rc; i++)
+		areas += strcmp(m.ranges[i].name, "Crash kernel") == 0;
+	iomem_free(&m);
+	if (rc || areas < 2)
+		return rc;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "memory is reserved in %zu areas (crashkernel=SIZE,high), and which of them "
+		       "shrinks depends on the kernel: use `lifeboat reset-crashkernel`",
+		       areas);
+}
+
+/* What is unloaded must be loaded again: whatever would be wrong with that is wrong before. */
+static int check_load(const struct context *ctx, uint64_t to, struct err *err)
+{
+	struct loadplan *p = loadplan_create();
+	int rc;
+
+	if (!p)
+		return err_set(err, ERR_NOMEM, "no memory to shrink");
+	rc = loadplan_make(p, ctx, NULL, err);
+	if (!rc) {
+		p->facts.crash_size = to;
+		rc = facts_check_reservation(&p->facts, p->kernel.memory + p->initrd.memory, err);
+	}
+	if (!rc && p->facts.load_limit >= 0 && p->facts.load_limit < CALLS)
+		rc = err_set(err, ERR_LIMIT,
+			     "kernel.kexec_load_limit_panic is %lld, and %d are needed to unload "
+			     "and load again: do it after a reboot, or use `lifeboat "
+			     "reset-crashkernel`",
+			     (long long)p->facts.load_limit, CALLS);
+	loadplan_destroy(p);
+	if (rc)
+		err_prepend(err, "nothing was done, for it could not be loaded again");
+	return rc;
+}
+
 /* The kernel refuses while one is loaded: for a moment the machine is without. */
 static int shrink(const struct context *ctx, const struct sizing *s, uint64_t to, struct err *err)
 {
 	bool loaded = s->facts.crash_loaded == 1;
 	struct err late = {0};
 	struct facts now;
-	int rc = loaded ? command_unload(ctx, err) : 0;
+	int rc = loaded ? check_load(ctx, to, err) : 0;
 
+	if (!rc && loaded)
+		rc = command_unload(ctx, err);
 	if (rc)
 		return rc;
 	rc = write_size(ctx->root, to, err);
@@ -88,6 +139,8 @@ static int shrink(const struct context *ctx, const struct sizing *s, uint64_t to
 	if (loaded && command_load(ctx, rc ? &late : err)) {
 		if (rc)
 			fprintf(ctx->diag, "lifeboat: shrink: %s\n", late.msg);
+		err_prepend(err,
+			    "this machine is NOT armed: it was unloaded, and no load followed");
 		return rc ? rc : ERR_SYS;
 	}
 	if (rc)
@@ -126,6 +179,9 @@ int command_shrink(const struct context *ctx, struct err *err)
 			facts_mib(s->facts.crash_size), facts_mib(s->bytes));
 		return 0;
 	}
+	rc = check_areas(ctx->root, err);
+	if (rc)
+		return rc;
 	fprintf(ctx->out,
 		"%s %llu MiB of the %llu MiB reserved go back to the system; %llu MiB "
 		"stay, %llu MiB are needed%s\n",

@@ -25,6 +25,7 @@
 static struct machine {
 	char root[64];
 	char *out; /* of the last command */
+	bool refuses; /* to load */
 	unsigned int calls; /* of kexec, a digit each: 1 unload, 2 load */
 } m;
 
@@ -309,6 +310,10 @@ static long fake_kexec(int kernel_fd, int initrd_fd, unsigned long len, const ch
 		       unsigned long flags)
 {
 	(void)kernel_fd, (void)initrd_fd, (void)len, (void)cmdline;
+	if (m.refuses && !(flags & KEXECFILE_UNLOAD)) {
+		errno = ENOEXEC;
+		return -1;
+	}
 	put("/sys/kernel/kexec_crash_loaded", flags & KEXECFILE_UNLOAD ? "0\n" : "1\n");
 	m.calls = m.calls * 10 + (flags & KEXECFILE_UNLOAD ? 1 : 2);
 	return 0;
@@ -369,6 +374,30 @@ static void test_shrink(void **state)
 	assert_non_null(strstr(m.out, "nothing to give back"));
 	assert_int_equal(run(command_shrink, true, "x", &err), ERR_USAGE);
 	assert_int_equal(m.calls, 12);
+	// What could not be loaded again is not unloaded.
+	put("/proc/sys/kernel/kexec_load_limit_panic", "1\n");
+	assert_int_equal(run(command_shrink, true, NULL, &err), ERR_LIMIT);
+	assert_non_null(strstr(err.msg, "kexec_load_limit_panic is 1, and 2 are needed"));
+	put("/proc/sys/kernel/kexec_load_limit_panic", "2\n");
+	put(CONFIG_FILE, "path /x\n");
+	assert_int_equal(chmod(full(CONFIG_FILE), 0666), 0);
+	assert_int_equal(run(command_shrink, true, NULL, &err), ERR_USAGE);
+	assert_non_null(strstr(err.msg, "nothing was done"));
+	assert_int_equal(unlink(full(CONFIG_FILE)), 0);
+	// Which of two areas shrinks depends on the kernel.
+	put("/proc/iomem", "00100000-7fffffff : System RAM\n  10000000-17ffffff : Crash kernel\n"
+			   "100000000-1bfffffff : System RAM\n"
+			   "  1b0000000-1b7ffffff : Crash kernel\n");
+	assert_int_equal(run(command_shrink, true, NULL, &err), ERR_UNSUPPORTED);
+	put("/proc/iomem", "00100000-7fffffff : System RAM\n  70000000-77ffffff : Crash kernel\n");
+	assert_int_equal(m.calls, 12);
+	holds("/sys/kernel/kexec_crash_size", "104857600");
+	// A load that fails all the same is told as what it is.
+	m.refuses = true;
+	assert_int_equal(run(command_shrink, true, NULL, &err), ERR_SYS);
+	assert_non_null(strstr(err.msg, "this machine is NOT armed"));
+	m.refuses = false;
+	m.calls = 12;
 	// Without one in place none is loaded.
 	put("/sys/kernel/kexec_crash_loaded", "0\n");
 	assert_int_equal(run(command_shrink, true, NULL, &err), 0);
