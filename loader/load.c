@@ -18,6 +18,7 @@
 #include "loader/machine.h"
 #include "loader/sizing.h"
 #include "loader/state.h"
+#include "loader/turn.h"
 #include "vmcore/vmcore.h"
 
 /* A load under way. */
@@ -400,9 +401,23 @@ int load_anew(const struct context *ctx, const char *who, struct err *err)
 	return rc;
 }
 
+int load_in_turn(const struct context *ctx, const char *who, struct err *err)
+{
+	CLEANUP_CLOSE int work = -1;
+	struct err why = {0};
+	int rc = turn_take(ctx->root, LOAD_TURN, LOAD_TURN_MS, &work, &why);
+
+	if (!rc)
+		return err_set(err, ERR_LIMIT, "another load has been at work for %d seconds",
+			       LOAD_TURN_MS / 1000);
+	if (rc < 0)
+		fprintf(ctx->diag, "lifeboat: %s: note: %s\n", who, why.msg);
+	return load_anew(ctx, who, err);
+}
+
 int command_load(const struct context *ctx, struct err *err)
 {
-	return load_anew(ctx, "load", err);
+	return load_in_turn(ctx, "load", err);
 }
 
 static int unload(const struct context *ctx, const struct facts *facts, struct err *err)

@@ -17,4 +17,17 @@ int load_carry_out(const struct context *ctx, const char *who, struct loadplan *
 /* Makes the plan, too: 0, or what is wrong with its remedy, and nothing was changed. */
 int load_anew(const struct context *ctx, const char *who, struct err *err);
 
+/*
+ * The turn of turn.h that a load has while it is at work, and how long another one waits for it: a
+ * reload that a change of the machine asked for must not look in the middle of it.
+ */
+#define LOAD_TURN "reload-works"
+
+enum {
+	LOAD_TURN_MS = 120 * 1000,
+};
+
+/* load_anew() when it is its turn; ERR_LIMIT. Where no turns can be taken it goes ahead. */
+int load_in_turn(const struct context *ctx, const char *who, struct err *err);
+
 #endif

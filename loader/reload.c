@@ -23,7 +23,6 @@
 enum {
 	SETTLE_S = 1, /* events of udev come in swarms: one for each block of memory */
 	SETTLE_MAX_S = 60,
-	WORK_WAIT_MS = 120 * 1000,
 };
 
 /* CPUs and memory, where the kernel does not see to them itself. */
@@ -123,10 +122,10 @@ static int take_turn(const struct context *ctx, unsigned int settle_s, struct er
 	if (rc <= 0)
 		return rc;
 	sleep(settle_s);
-	rc = turn_take(ctx->root, "reload-works", WORK_WAIT_MS, &work, err);
+	rc = turn_take(ctx->root, LOAD_TURN, LOAD_TURN_MS, &work, err);
 	if (!rc)
 		return err_set(err, ERR_LIMIT, "another reload has been at work for %d seconds",
-			       WORK_WAIT_MS / 1000);
+			       LOAD_TURN_MS / 1000);
 	if (rc < 0)
 		return rc;
 	close(steal_fd(&wait));
@@ -150,5 +149,5 @@ int command_reload(const struct context *ctx, struct err *err)
 				"'%.64s': expected --if-changed, or --settle=SECONDS up to %d",
 				word, SETTLE_MAX_S);
 	}
-	return if_changed ? take_turn(ctx, settle, err) : load_anew(ctx, "reload", err);
+	return if_changed ? take_turn(ctx, settle, err) : load_in_turn(ctx, "reload", err);
 }

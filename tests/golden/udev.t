@@ -41,7 +41,8 @@ for action in online offline; do
 	check_is "memory: $action" "$call" "$(runs "$action" "$memory")"
 	check_is "a CPU: $action changes no note" '' "$(runs "$action" "$cpu")"
 done
-check_is 'nothing was loaded yet' '' "$(runs add "$cpu" fresh)"
+check_is 'also while a load is under way, which has no record yet' "$call" \
+	"$(runs add "$cpu" fresh)"
 check_is 'another device' '' "$(runs add /devices/virtual/mem/null)"
 check 'udev has read the rule' grep -q 'Reading rules file: /run/udev/rules.d/70-lifeboat.rules' "$work/said"
 

@@ -8,6 +8,8 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 
+#include "tests/lib/tree.h"
+
 #define QUIET "--if-changed --settle=0"
 
 static int setup(void **state)
@@ -166,6 +168,26 @@ static void test_another_works(void **state)
 	waitpid(pid, NULL, 0);
 }
 
+/* Each load has its turn: no reload looks for changes in the middle of another one. */
+static void test_load_waits(void **state)
+{
+	int fd = hold("/run/lifeboat/reload-works.lock");
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		usleep(300000);
+		put("/run/done", "");
+		_exit(0);
+	}
+	close(fd);
+	loads();
+	assert_true(tree_there(m.root, "/run/done"));
+	waitpid(pid, NULL, 0);
+}
+
 static void test_words(void **state)
 {
 	(void)state;
@@ -184,6 +206,7 @@ int main(void)
 		TEST(test_nothing_loaded),  TEST(test_no_record),
 		TEST(test_refused),	    TEST(test_another_waits),
 		TEST(test_another_works),   TEST(test_words),
+		TEST(test_load_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
