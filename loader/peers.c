@@ -24,16 +24,16 @@ static const struct {
 /* memparse(): a number and K, M, G, T or P; *@s goes on behind it. */
 static bool take_size(const char **s, uint64_t *ret)
 {
-	static const char units[] = "KMGTPE";
+	static const char units[] = "KMGTPEkmgtpe";
 	const char *unit;
 	char *end;
 
 	if (**s < '0' || **s > '9')
 		return false;
 	*ret = strtoull(*s, &end, 0);
-	unit = *end ? strchr(units, *end & ~0x20) : NULL;
+	unit = *end ? strchr(units, *end) : NULL;
 	if (unit) {
-		unsigned int shift = 10 * (unit - units + 1);
+		unsigned int shift = 10 * ((unit - units) % 6 + 1);
 
 		if (*ret > UINT64_MAX >> shift)
 			return false;
@@ -44,32 +44,58 @@ static bool take_size(const char **s, uint64_t *ret)
 	return true;
 }
 
+/* "@OFFSET", or nothing. */
+static bool take_offset(const char **s)
+{
+	uint64_t offset;
+
+	if (**s != '@')
+		return true;
+	(*s)++;
+	return take_size(s, &offset);
+}
+
+/* What may stand behind a size that is not one of a range: to the end of the value. */
+static bool ends_simple(const char *s)
+{
+	static const char *const kinds[] = {",high", ",low", ",cma"};
+
+	if (!take_offset(&s))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(s, kinds[i]) == 0)
+			return true;
+	return *s == '\0';
+}
+
 bool peers_crashkernel(const char *s, uint64_t memory, uint64_t *ret)
 {
 	// The kernel rounds up to what its own count of memory may have lost to firmware.
 	uint64_t rounded = (memory + MIB(128) - 1) / MIB(128) * MIB(128);
 
+	bool found = false;
+
 	*ret = 0;
-	for (;;) {
+	for (bool first = true;; first = false) {
 		uint64_t start, end = UINT64_MAX, size;
 
 		if (!take_size(&s, &start))
 			return false;
 		if (*s != '-') {
 			*ret = start;
-			return true;
+			return first && ends_simple(s);
 		}
 		s++;
 		if (*s != ':' && !take_size(&s, &end))
 			return false;
 		if (*s++ != ':' || !take_size(&s, &size))
 			return false;
-		if (rounded >= start && rounded < end) {
+		if (!found && rounded >= start && rounded < end) {
 			*ret = size;
-			return true;
+			found = true;
 		}
 		if (*s != ',')
-			return *s == '\0' || *s == '@' || *s == ' ';
+			return take_offset(&s) && *s == '\0';
 		s++;
 	}
 }

@@ -197,6 +197,10 @@ static void test_crashkernel(void **state)
 		{"256M@16M", 1024, 256},
 		{"256M,high", 1024, 256},
 		{"384M-:128M", 256, 0},
+		{"96M@16M", 384, 96},
+		{"96M,high", 384, 96},
+		{"96m,cma", 384, 96},
+		{"384M-:128M@16M", 384, 128},
 		{"384M-:128M", 384, 128},
 		{"384M-:128M", 1 << 20, 128},
 		{"2G-64G:256M,64G-:512M", 1024, 0},
@@ -205,8 +209,12 @@ static void test_crashkernel(void **state)
 		{"2G-64G:256M,64G-:512M", 32 << 10, 256},
 		{"2G-64G:256M,64G-:512M", 64 << 10, 512},
 	};
-	static const char *const bad[] = {
-		"", "x", "384M-", "384M-:", "384M-1G:", "1G-2G;1M", "-1M", "99999999999999P"};
+	static const char *const bad[] = {"", "x", "384M-", "384M-:", "384M-1G:", "1G-2G;1M", "-1M",
+					  "99999999999999P",
+					  // What the kernel would take in part, or not at all.
+					  "96MB", "96Mfoo", "1.5G", "96M ", "2G-:96M x",
+					  "2G-4G:96M,4G-:128Mx", "96M,higher", "96M@", "96M,128M",
+					  "2G-:96M,128M"};
 	uint64_t got;
 
 	(void)state;
