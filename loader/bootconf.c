@@ -17,7 +17,7 @@
 #define WORD	    "crashkernel="
 #define GRUB_FILE   "/etc/default/grub"
 #define GRUB_DIR    "/etc/default/grub.d"
-#define GRUB_OURS   GRUB_DIR "/lifeboat.cfg"
+#define GRUB_OURS   GRUB_DIR "/zz-lifeboat-size.cfg" /* behind the package's own, and others' */
 #define KERNEL_FILE "/etc/kernel/cmdline"
 
 enum {
@@ -160,25 +160,30 @@ static char *read_file(const char *root, const char *path)
 /* Where in a line the command line is: [*from, *end); false: it has none. */
 typedef bool line_kind(const char *line, const char *stop, const char **from, const char **end);
 
-/* GRUB_CMDLINE_LINUX_DEFAULT="...", also without quotes. */
+/*
+ * GRUB_CMDLINE_LINUX_DEFAULT="...", also without quotes: then it is one word of the shell. One that
+ * goes on in the next line is none that can be changed here.
+ */
 static bool grub_line(const char *line, const char *stop, const char **from, const char **end)
 {
 	static const char name[] = "GRUB_CMDLINE_LINUX";
 	const char *eq = memchr(line, '=', stop - line);
 
 	if ((size_t)(stop - line) < sizeof(name) || memcmp(line, name, sizeof(name) - 1) != 0 ||
-	    !eq)
+	    !eq || stop[-1] == '\\')
 		return false;
 	*from = eq + 1;
-	*end = stop;
+	*end = *from + strcspn(*from, " \t\n;&#");
 	if (*from < stop && strchr("\"'", **from)) {
 		const char *close = memrchr(*from + 1, **from, stop - *from - 1);
 
 		(*from)++;
-		if (close)
-			*end = close;
+		*end = close ? close : stop;
+		return close;
 	}
-	return true;
+	// Joined from pieces: too clever for us.
+	return !memchr(*from, '"', *end - *from) && !memchr(*from, '\'', *end - *from) &&
+	       !memchr(*from, '`', *end - *from) && !memchr(*from, '\\', *end - *from);
 }
 
 static bool options_line(const char *line, const char *stop, const char **from, const char **end)
@@ -219,8 +224,13 @@ static char *change(const char *text, line_kind *kind, bool only_there, bool onc
 		if (!(once && found) && kind(text, stop, &from, &end) &&
 		    (!only_there || find_word(from, end)) &&
 		    bootconf_words(from, end - from, value, line, BOOTCONF_LINE_MAX)) {
+			// Two words now, where there may have been one.
+			bool quote = kind == grub_line && from[-1] == '=';
+
 			put(&o, text, from - text);
+			put(&o, "\"", quote);
 			put(&o, line, strlen(line));
+			put(&o, "\"", quote);
 			put(&o, end, next - end);
 			found = true;
 		} else {
@@ -358,8 +368,14 @@ int bootconf_find(struct bootconf *b, const char *root, const char *value, struc
 	found = find_grub(b, root, value);
 	found = find_kernel(b, root, value) || found;
 	found = find_entries(b, root, value) || found;
-	if (found)
+	if (found && (b->n || b->right))
 		return 0;
+	if (found)
+		return err_set(err, ERR_NOTFOUND,
+			       GRUB_FILE
+			       " has no line GRUB_CMDLINE_LINUX= of a plain form that can "
+			       "be changed: add " WORD "%s to it by hand",
+			       value);
 	return err_set(err, ERR_NOTFOUND,
 		       "no configuration of a boot loader is known here (" GRUB_FILE
 		       ", " KERNEL_FILE ", loader/entries): add " WORD
@@ -390,11 +406,11 @@ static int keep_mode(int fd, const char *full, struct err *err)
 	return fchmod(fd, st.st_mode & 07777) && errno != EPERM ? err_sys(err, "mode") : 0;
 }
 
-int bootconf_write(const struct bootconf_file *f, const char *root, struct err *err)
+static int write_text(const char *path, const char *text, const char *root, struct err *err)
 {
 	CLEANUP_CLOSE int fd = -1;
 	char full[FACTS_PATH_MAX], temp[FACTS_PATH_MAX], *slash;
-	int rc = facts_path(full, sizeof(full), root, f->path, err);
+	int rc = facts_path(full, sizeof(full), root, path, err);
 
 	if (!rc)
 		rc = facts_path(temp, sizeof(temp), full, ".lifeboat-new", err);
@@ -405,7 +421,7 @@ int bootconf_write(const struct bootconf_file *f, const char *root, struct err *
 	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(err, "%s", temp);
-	rc = io_write(fd, f->will, strlen(f->will), err);
+	rc = io_write(fd, text, strlen(text), err);
 	if (!rc)
 		rc = keep_mode(fd, full, err);
 	if (!rc && fsync(fd))
@@ -414,10 +430,28 @@ int bootconf_write(const struct bootconf_file *f, const char *root, struct err *
 		rc = err_sys(err, "rename");
 	if (rc) {
 		unlink(temp);
-		err_prepend(err, "%s", f->path);
+		err_prepend(err, "%s", path);
 		return rc;
 	}
 	slash = strrchr(full, '/');
 	*slash = '\0';
 	return io_sync_dir(full, err);
+}
+
+int bootconf_write(const struct bootconf_file *f, const char *root, struct err *err)
+{
+	return write_text(f->path, f->will, root, err);
+}
+
+int bootconf_restore(const struct bootconf_file *f, const char *root, struct err *err)
+{
+	char full[FACTS_PATH_MAX];
+	int rc;
+
+	if (f->was)
+		return write_text(f->path, f->was, root, err);
+	rc = facts_path(full, sizeof(full), root, f->path, err);
+	if (!rc && unlink(full) && errno != ENOENT)
+		rc = err_sys(err, "%s", f->path);
+	return rc;
 }

@@ -24,6 +24,7 @@ enum {
 	BOOTCONF_LINE_MAX = 8 << 10,
 	BOOTCONF_VALUE_MAX = 256,
 	BOOTCONF_COMMANDS_MAX = 4,
+	BOOTCONF_WORDS_MAX = 4, /* of a command, its end included */
 };
 
 /* A file with its text as it is and as it is to be. */
@@ -38,7 +39,7 @@ struct bootconf {
 	size_t n;
 	unsigned int right; /* files that ask for it already */
 	/* What must be run when the files are written: a program and its arguments. */
-	const char *commands[BOOTCONF_COMMANDS_MAX][4];
+	const char *commands[BOOTCONF_COMMANDS_MAX][BOOTCONF_WORDS_MAX];
 	size_t ncommands;
 	char note[256]; /* what is not done here; "" */
 };
@@ -52,6 +53,9 @@ void bootconf_free(struct bootconf *b);
 
 /* Writes file @f: durable, its owner and mode kept, or as it was. */
 int bootconf_write(const struct bootconf_file *f, const char *root, struct err *err);
+
+/* Takes that back: the file has its old text again, or is gone where there was none. */
+int bootconf_restore(const struct bootconf_file *f, const char *root, struct err *err);
 
 /*
  * @text, a command line of @len bytes, with crashkernel=@value in the place of the one that it

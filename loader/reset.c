@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/child.h"
 #include "base/cleanup.h"
@@ -16,6 +17,21 @@
 enum {
 	TOOL_MS = 300 * 1000, /* update-grub looks for other systems on all disks */
 };
+
+/* That it is less than is needed is worth a word, where what is needed can be told. */
+static void check_value(const struct context *ctx, const char *value, struct config *c,
+			struct sizing *s)
+{
+	uint64_t size;
+
+	if (command_read_config(ctx, NULL, c, NULL) || sizing_gather(s, ctx->root, c, NULL, NULL) ||
+	    !peers_crashkernel(value, s->need_facts.memory, &size) || size >= s->bytes)
+		return;
+	fprintf(ctx->out,
+		"warning: crashkernel=%s is %llu MiB on this machine, and %llu MiB are needed, see "
+		"`lifeboat estimate`\n",
+		value, facts_mib(size), facts_mib(s->bytes));
+}
 
 /* --to VALUE, as it is to stand behind crashkernel=; else what the estimate says. */
 static int choose_value(const struct context *ctx, char ret[static BOOTCONF_VALUE_MAX],
@@ -31,13 +47,14 @@ static int choose_value(const struct context *ctx, char ret[static BOOTCONF_VALU
 	if (ctx->nwords && (ctx->nwords != 2 || strcmp(ctx->words[0], "--to") != 0))
 		return err_set(err, ERR_USAGE, "the only words behind it are --to VALUE");
 	if (ctx->nwords &&
-	    (!peers_crashkernel(ctx->words[1], UINT64_MAX >> 1, &size) ||
+	    (!peers_crashkernel(ctx->words[1], UINT64_MAX >> 1, &size) || !size ||
 	     strlen(ctx->words[1]) >= BOOTCONF_VALUE_MAX || strpbrk(ctx->words[1], " \t\n\"'\\$`")))
 		return err_set(err, ERR_USAGE,
 			       "'%.64s' is no value of crashkernel=, such as 96M or 2G-:96M",
 			       ctx->words[1]);
 	if (ctx->nwords) {
 		snprintf(ret, BOOTCONF_VALUE_MAX, "%s", ctx->words[1]);
+		check_value(ctx, ret, c, s);
 		return 0;
 	}
 	rc = command_read_config(ctx, "reset-crashkernel", c, err);
@@ -85,17 +102,25 @@ static void print_command(FILE *out, const char *const argv[])
 
 static int run_command(const struct context *ctx, const char *const argv[], struct err *err)
 {
+	const char *args[BOOTCONF_WORDS_MAX];
+	char program[FACTS_PATH_MAX], skip[4096];
 	struct child c;
-	char skip[4096];
 	ssize_t n;
 	int rc;
 
 	print_command(ctx->out, argv);
 	fflush(ctx->out);
-	// The test's machine has no boot loader.
-	if (ctx->root[0])
+	memcpy(args, argv, sizeof(args));
+	if (argv[0][0] == '/') {
+		rc = facts_path(program, sizeof(program), ctx->root, argv[0], err);
+		if (rc)
+			return rc;
+		args[0] = program;
+	}
+	// The test's machine has no boot loader, or one of its own.
+	if (ctx->root[0] && (args[0] == argv[0] || access(program, X_OK)))
 		return 0;
-	rc = child_start(&c, argv, err);
+	rc = child_start(&c, args, err);
 	if (rc)
 		return rc;
 	child_close_in(&c);
@@ -109,15 +134,30 @@ static int run_command(const struct context *ctx, const char *const argv[], stru
 	return rc;
 }
 
+/* The files are to say what the boot loader was told last, or the next run would find them right. */
+static void take_back(const struct context *ctx, const struct bootconf *b, size_t written)
+{
+	struct err why = {0};
+
+	for (size_t i = 0; i < written; i++)
+		if (bootconf_restore(&b->files[i], ctx->root, &why))
+			fprintf(ctx->diag, "lifeboat: reset-crashkernel: note: %s\n", why.msg);
+	if (written)
+		fprintf(ctx->out, "the files are as they were\n");
+}
+
 static int carry_out(const struct context *ctx, const struct bootconf *b, struct err *err)
 {
+	size_t written = 0;
 	int rc = 0;
 
-	for (size_t i = 0; i < b->n && !rc; i++)
-		rc = bootconf_write(&b->files[i], ctx->root, err);
+	for (; written < b->n && !rc; written += !rc)
+		rc = bootconf_write(&b->files[written], ctx->root, err);
 	for (size_t i = 0; i < b->ncommands && !rc; i++)
 		rc = run_command(ctx, b->commands[i], err);
-	if (!rc)
+	if (rc)
+		take_back(ctx, b, written);
+	else
 		fprintf(ctx->out, "done; it holds from the next boot on\n");
 	return rc;
 }
@@ -133,8 +173,15 @@ int command_reset_crashkernel(const struct context *ctx, struct err *err)
 	rc = choose_value(ctx, value, err);
 	if (!rc)
 		rc = bootconf_find(b, ctx->root, value, err);
-	if (!rc && !b->n) {
-		fprintf(ctx->out, "crashkernel=%s is what the next boot asks for already\n", value);
+	if (!rc && !b->n)
+		fprintf(ctx->out, "crashkernel=%s is what the configuration asks for already\n",
+			value);
+	// A run that was cut off, or an edit, may have left the boot loader behind.
+	if (!rc && !b->n && (!b->ncommands || !ctx->yes)) {
+		if (b->ncommands)
+			fprintf(ctx->out,
+				"`lifeboat --yes reset-crashkernel` tells the boot loader "
+				"again\n");
 		bootconf_free(b);
 		return 0;
 	}

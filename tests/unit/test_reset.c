@@ -185,7 +185,12 @@ static void test_grub(void **state)
 	assert_int_equal(st.st_mode & 0777, 0640);
 	assert_int_equal(access(full("/etc/default/grub.lifeboat-new"), F_OK), -1);
 	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
+	// The boot loader may have been left behind.
 	assert_non_null(strstr(m.out, "asks for already"));
+	assert_non_null(strstr(m.out, "run: /usr/sbin/update-grub\n"));
+	assert_int_equal(run(command_reset_crashkernel, false, "96M", &err), 0);
+	assert_non_null(strstr(m.out, "tells the boot loader again"));
+	assert_null(strstr(m.out, "run:"));
 }
 
 /* Nobody asks for a reservation yet. */
@@ -206,14 +211,58 @@ static void test_grub_new(void **state)
 	put("/boot/grub2/grub.cfg", "\n");
 	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
 	holds("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"quiet\"\n");
-	holds("/etc/default/grub.d/lifeboat.cfg",
+	holds("/etc/default/grub.d/zz-lifeboat-size.cfg",
 	      "# Written by lifeboat reset-crashkernel.\n"
 	      "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT crashkernel=96M\"\n");
 	assert_non_null(strstr(m.out, "run: grub2-mkconfig -o /boot/grub2/grub.cfg"));
 	assert_int_equal(run(command_reset_crashkernel, true, "100M", &err), 0);
-	holds("/etc/default/grub.d/lifeboat.cfg",
+	holds("/etc/default/grub.d/zz-lifeboat-size.cfg",
 	      "# Written by lifeboat reset-crashkernel.\n"
 	      "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT crashkernel=100M\"\n");
+}
+
+/* What the boot loader was not told the files do not say. */
+static void test_grub_fails(void **state)
+{
+	static const char was[] = "GRUB_CMDLINE_LINUX=\"quiet\"\n";
+	static const char ours[] = "/etc/default/grub.d/zz-lifeboat-size.cfg";
+	struct err err;
+
+	(void)state;
+	put("/etc/default/grub", was);
+	put("/usr/sbin/update-grub", "#!/bin/sh\necho no disk >&2\nexit 3\n");
+	assert_int_equal(chmod(full("/usr/sbin/update-grub"), 0755), 0);
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), ERR_SYS);
+	assert_non_null(strstr(err.msg, "update-grub ended with 3: no disk"));
+	assert_non_null(strstr(m.out, "the files are as they were"));
+	holds("/etc/default/grub", was);
+	put("/etc/default/grub.d/x.cfg", "\n");
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), ERR_SYS);
+	assert_int_equal(access(full(ours), F_OK), -1);
+	put("/usr/sbin/update-grub", "#!/bin/sh\nexit 0\n");
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
+	assert_int_equal(access(full(ours), F_OK), 0);
+}
+
+/* As the shell reads it. */
+static void test_grub_forms(void **state)
+{
+	struct err err;
+
+	(void)state;
+	put("/etc/default/grub", "GRUB_CMDLINE_LINUX=quiet # as ever\n");
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
+	holds("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"quiet crashkernel=96M\" # as ever\n");
+	put("/etc/default/grub", "GRUB_CMDLINE_LINUX=\n");
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
+	holds("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"crashkernel=96M\"\n");
+	// A line that goes on is left alone.
+	put("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"quiet \\\n splash\"\n");
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), ERR_NOTFOUND);
+	assert_non_null(strstr(err.msg, "by hand"));
+	put("/etc/default/grub", "GRUB_CMDLINE_LINUX=a'b c'\n");
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), ERR_NOTFOUND);
+	holds("/etc/default/grub", "GRUB_CMDLINE_LINUX=a'b c'\n");
 }
 
 static void test_systemd_boot(void **state)
@@ -238,7 +287,8 @@ static void test_systemd_boot(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const bad[] = {"", "x", "96M\n", "96M x", "96M\"", "$(x)", "1G-2G"};
+	static const char *const bad[] = {"",	  "x",	   "96M\n", "96M x", "96M\"",
+					  "$(x)", "1G-2G", "96MB",  "1.5G",  "0"};
 	struct err err;
 
 	(void)state;
@@ -398,6 +448,12 @@ static void test_shrink(void **state)
 	assert_non_null(strstr(err.msg, "this machine is NOT armed"));
 	m.refuses = false;
 	m.calls = 12;
+	// The next boot is to have less than is needed: that is said.
+	put("/etc/kernel/cmdline", "quiet\n");
+	assert_int_equal(run(command_reset_crashkernel, false, "8M", &err), 0);
+	assert_non_null(strstr(m.out, "warning: crashkernel=8M is 8 MiB on this machine, and "));
+	assert_int_equal(run(command_reset_crashkernel, false, "4G", &err), 0);
+	assert_null(strstr(m.out, "warning: "));
 	// Without one in place none is loaded.
 	put("/sys/kernel/kexec_crash_loaded", "0\n");
 	assert_int_equal(run(command_shrink, true, NULL, &err), 0);
@@ -412,6 +468,8 @@ int main(void)
 		cmocka_unit_test(test_words),
 		cmocka_unit_test_setup_teardown(test_grub, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grub_new, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_grub_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_grub_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_systemd_boot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_test, setup, teardown),
