@@ -69,4 +69,17 @@ check_is 'memory is reserved through GRUB' ' quiet crashkernel=160M' "$(grub_wor
 check_is 'unless some is' 'crashkernel=1G quiet' "$(grub_words crashkernel=1G quiet)"
 check_is 'by either variable' ' ro crashkernel=auto' "$(grub_words '' 'ro crashkernel=auto')"
 
+# What runs, with systemd, a service that is up and a /run of its own.
+cat > sbin/lifeboat << 'END'
+#!/bin/sh
+echo "$*" >> called
+END
+printf '#!/bin/sh\nexit 0\n' > sbin/systemctl
+chmod 755 sbin/lifeboat sbin/systemctl
+# shellcheck disable=SC2016 # for the shell within
+unshare --mount sh -c 'mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system &&
+	PATH=$1:$PATH "$2" 1' - "$work/sbin" "$top/initrd/rebuild" > said 2>&1
+check_is 'what is loaded is replaced only when it changed' 'reload --if-changed --settle=0' \
+	"$(cat called)"
+
 finish
