@@ -107,6 +107,23 @@ static bool find_mount(const char *root, const struct stat *device, const char *
 	return false;
 }
 
+const char *places_look_only(const char *fstype)
+{
+	static const struct {
+		const char *fstype, *options;
+	} rows[] = {
+		{"ext3", "noload"},
+		{"ext4", "noload"},
+		{"xfs", "norecovery"},
+		{"btrfs", "rescue=nologreplay"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(fstype, rows[i].fstype) == 0)
+			return rows[i].options;
+	return "";
+}
+
 /* The mounts of this process are its own from here on; where it was is kept. */
 static int leave_home(struct places *p)
 {
@@ -137,7 +154,8 @@ static bool mount_to_look(struct places *p, struct place *place, const char *dev
 		return false;
 	}
 	if (leave_home(p) ||
-	    mount(device, point, fstype, MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC, "")) {
+	    mount(device, point, fstype, MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC,
+		  places_look_only(fstype))) {
 		snprintf(place->trouble, sizeof(place->trouble),
 			 "is not mounted, and cannot be for the moment: %s", strerror(errno));
 		rmdir(point);

@@ -43,6 +43,12 @@ void places_find(struct places *p, const char *root, const struct config *c);
 /* Takes away what was mounted. */
 void places_release(struct places *p);
 
+/*
+ * The options with which a file system of @fstype is mounted to be read only: its journal stays as it
+ * is, too (ext4(5), xfs(5), btrfs(5)), for it may be in use on another machine, or of a dump to come.
+ */
+const char *places_look_only(const char *fstype);
+
 /* The block device that @where (a path, LABEL=, UUID= ...) means: ERR_NOTFOUND, ERR_USAGE. */
 int places_device(const char *where, char *ret, size_t size, struct err *err);
 
