@@ -74,6 +74,35 @@ static int take_all(struct peerconf *p, const struct context *ctx, char *const *
 	return rc;
 }
 
+/* What is replaced stays beside it: it may have been written by hand. */
+static int keep_old(const char *path, struct err *err)
+{
+	char old[FACTS_PATH_MAX];
+	int rc = facts_path(old, sizeof(old), path, ".old", err);
+
+	if (rc)
+		return rc;
+	if (unlink(old) && errno != ENOENT)
+		return err_sys(err, "%s", old);
+	return link(path, old) && errno != ENOENT ? err_sys(err, "%s", old) : 0;
+}
+
+static int put_in_place(const char *temp, char *path, struct err *err)
+{
+	int rc = keep_old(path, err);
+	char *slash;
+
+	if (!rc && rename(temp, path))
+		rc = err_sys(err, "%s", path);
+	if (rc)
+		return rc;
+	slash = strrchr(path, '/');
+	if (!slash)
+		return io_sync_dir(".", err);
+	slash[slash == path] = '\0';
+	return io_sync_dir(path, err);
+}
+
 /* Whole or not at all; for root alone, since nobody else needs it. */
 static int write_conf(const struct context *ctx, const char *text, size_t size, struct err *err)
 {
@@ -96,8 +125,10 @@ static int write_conf(const struct context *ctx, const char *text, size_t size, 
 	if (fd < 0)
 		return err_sys(err, "%s", temp);
 	rc = io_write(fd, text, size, err);
-	if (!rc && (fsync(fd) || rename(temp, path)))
-		rc = err_sys(err, "%s", path);
+	if (!rc && fsync(fd))
+		rc = err_sys(err, "%s", temp);
+	if (!rc)
+		rc = put_in_place(temp, path, err);
 	if (rc)
 		unlink(temp);
 	return rc;
@@ -117,6 +148,18 @@ static int check_conf(const struct context *ctx, const char *text, size_t size, 
 	return rc ? rc : config_check(c, ctx->config, err);
 }
 
+/* Whether a configuration that could be loaded is there already. */
+static bool replaces_good(const struct context *ctx)
+{
+	CLEANUP_FREE char *text = NULL;
+	char path[FACTS_PATH_MAX];
+	size_t size = 0;
+
+	return !facts_path(path, sizeof(path), ctx->root, ctx->config, NULL) &&
+	       !io_read_file(path, PEERCONF_SIZE_MAX, &text, &size, NULL) &&
+	       !check_conf(ctx, text, size, NULL);
+}
+
 static int import(const struct context *ctx, char *const *files, size_t n, bool print,
 		  struct err *err)
 {
@@ -124,7 +167,7 @@ static int import(const struct context *ctx, char *const *files, size_t n, bool 
 	struct peerconf p = {.notes = ctx->diag};
 	struct err why = {0};
 	size_t size = 0;
-	int rc;
+	int rc, broken;
 
 	p.conf = open_memstream(&text, &size);
 	if (!p.conf)
@@ -137,8 +180,14 @@ static int import(const struct context *ctx, char *const *files, size_t n, bool 
 		rc = err_set(err, ERR_NOMEM, "no memory for a configuration");
 	if (rc)
 		return rc;
+	broken = check_conf(ctx, text, size, &why);
 	if (print)
 		fwrite(text, 1, size, ctx->out);
+	else if (broken && replaces_good(ctx))
+		rc = err_set(err, ERR_USAGE,
+			     "%.400s; %s, which is right, stays as it is: --print shows what would "
+			     "be written",
+			     why.msg, ctx->config);
 	else
 		rc = write_conf(ctx, text, size, err);
 	if (rc)
@@ -146,7 +195,7 @@ static int import(const struct context *ctx, char *const *files, size_t n, bool 
 	if (!print)
 		fprintf(ctx->out, "%s: %zu settings taken over, %zu not\n", ctx->config, p.taken,
 			p.left);
-	if (check_conf(ctx, text, size, &why)) {
+	if (broken) {
 		fprintf(ctx->diag, "%s: it must be mended before it can be loaded\n", why.msg);
 		p.left++;
 	}

@@ -57,6 +57,7 @@ if (cd "$work" && apt-get download -o APT::Sandbox::User=root kdump-tools) > "$w
 	check_is 'what is there is not written over' 2 $?
 	"$lifeboat" --config "$work/own.conf" --yes import "$own" > "$work/own.said" 2>&1
 	check_is 'but with --yes' 1 $?
+	check 'and is kept beside it' test -s "$work/own.conf.old"
 else
 	diag_input < "$work/apt.log"
 	check 'the package kdump-tools can be downloaded' false
@@ -65,5 +66,19 @@ fi
 "$lifeboat" --config "$work/none.conf" import "$work/nothing" > "$work/said" 2>&1
 check_is 'a file that is not there: exit code' 1 $?
 check 'and nothing is written' test ! -e "$work/none.conf"
+
+# What cannot be loaded takes nobody's place that can.
+mkdir -p "$work/etc"
+printf 'ssh root@vault\nraw /dev/vdb\npath /x\n' > "$work/etc/kdump.conf"
+printf 'path /srv/crash\n' > "$work/good.conf"
+"$lifeboat" --config "$work/good.conf" --yes import "$work/etc/kdump.conf" > "$work/said" 2>&1
+check_is 'a configuration that must be mended first: exit code' 2 $?
+check_is 'what is right stays' 'path /srv/crash' "$(cat "$work/good.conf")"
+check 'it is told what is wrong' grep -q 'good.conf, which is right, stays as it is' "$work/said"
+"$lifeboat" --config "$work/new.conf" import "$work/etc/kdump.conf" > "$work/said" 2>&1
+check_is 'where there is none it is written, to be mended' 1 $?
+check 'and is there' test -s "$work/new.conf"
+(cd "$work" && printf 'path /y\n' > etc/kdump.conf && "$lifeboat" --config good.conf --yes import etc/kdump.conf)  > "$work/said" 2>&1
+check_is 'the old one is kept' 'path /srv/crash' "$(cat "$work/good.conf.old")"
 
 finish
