@@ -5,6 +5,8 @@
 #include "base/cleanup.h"
 #include "loader/checkup.h"
 #include "loader/command.h"
+#include "loader/initrd.h"
+#include "loader/sources.h"
 #include "vmcore/ssh.h"
 
 #define RELOAD	"run `lifeboat reload`"
@@ -136,28 +138,49 @@ static bool is_older(struct checkup *c, const struct image *initrd, const char *
 	return true;
 }
 
+/* Of an initrd that does not tell what it was made of, times have to do. */
+static bool is_outdated(struct checkup *c, const struct image *now)
+{
+	const struct config *conf = &c->plan->config;
+
+	// One that the user names may be made by other means.
+	if (conf->initrd[0])
+		return false;
+	if (is_older(c, now, c->ctx->config))
+		return true;
+	for (size_t i = 0; i < conf->ntargets; i++) {
+		const char *key = conf->targets[i].sshkey;
+		const char *hosts = conf->ssh_hostkeys;
+
+		if (conf->targets[i].kind == CONFIG_TARGET_SSH &&
+		    (is_older(c, now, key[0] ? key : SSH_KEY_DEFAULT) ||
+		     is_older(c, now, hosts[0] ? hosts : SSH_HOSTKEYS_DEFAULT)))
+			return true;
+	}
+	return false;
+}
+
 void check_initrd(struct checkup *c)
 {
 	const struct image *now = &c->plan->initrd;
-	const struct config *conf = &c->plan->config;
+	enum sources_answer answer = SOURCES_UNTOLD;
+	char text[SOURCES_TEXT_MAX] = "";
+	struct initrd r = {.n = 0};
+	struct err why = {0};
 
 	if (!same_file(c, now, &c->state.initrd, &c->initrd_err))
 		return;
-	// One that the user names may be made by other means.
-	if (!conf->initrd[0]) {
-		if (is_older(c, now, c->ctx->config))
-			return;
-		for (size_t i = 0; i < conf->ntargets; i++) {
-			const char *key = conf->targets[i].sshkey;
-			const char *hosts = conf->ssh_hostkeys;
-
-			if (conf->targets[i].kind == CONFIG_TARGET_SSH &&
-			    (is_older(c, now, key[0] ? key : SSH_KEY_DEFAULT) ||
-			     is_older(c, now, hosts[0] ? hosts : SSH_HOSTKEYS_DEFAULT)))
-				return;
-		}
-	}
-	check_ok(c, "%s, as it was at the load", now->path);
+	if (!initrd_open(&r, c->ctx->root, now->path, &why))
+		answer = sources_check(&r, c->ctx->root, c->ctx->config, text);
+	initrd_close(&r);
+	if (why.code)
+		check_warn(c, NULL, "what is in it cannot be looked at: %s", why.msg);
+	else if (answer == SOURCES_DIFFER)
+		check_fail(c, REBUILD, "%s: %s", now->path, text);
+	else if (answer == SOURCES_SAME)
+		check_ok(c, "%s, as it was at the load, built of the files of now", now->path);
+	else if (!is_outdated(c, now))
+		check_ok(c, "%s, as it was at the load", now->path);
 }
 
 void check_cmdline(struct checkup *c)

@@ -22,6 +22,7 @@
 #include "loader/jsonread.h"
 #include "loader/memcg.h"
 #include "loader/sizing.h"
+#include "loader/sources.h"
 #include "loader/store.h"
 
 #define REHEARSAL_DIR  "/var/lib/lifeboat"
@@ -115,7 +116,10 @@ static void check_aboard(struct rehearsal *h)
 {
 	const struct sizing *s = &h->sizing;
 	const char *release = s->kernel.release[0] ? s->kernel.release : s->facts.release;
+	char text[SOURCES_TEXT_MAX];
 
+	if (sources_check(&h->initrd, h->ctx->root, h->ctx->config, text) == SOURCES_DIFFER)
+		judge(h, RESULT_FAILED, "%s: run lifeboat-mkinitrd and `lifeboat reload`", text);
 	aboard_check(&h->aboard, h->ctx->root, &h->config, &h->initrd, release, s->facts.release);
 	for (size_t i = 0; i < h->aboard.nmissing; i++)
 		judge(h, RESULT_FAILED, "%s", h->aboard.missing[i]);

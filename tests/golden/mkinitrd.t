@@ -75,6 +75,8 @@ ended 0 'a node of a cluster'
 check 'the network is there for it' grep -qx 'host 192.0.2.4 node 192.0.2.4' tree/etc/lifeboat/network
 check 'and it is named' grep -qx 'fence_kdump_nodes 192.0.2.4' tree/etc/lifeboat.conf
 
+check 'for another machine it does not say what it was made of' gone tree/etc/lifeboat/sources
+
 # A directory of this machine, of which a findmnt here says where it lies.
 generic=()
 mkdir -p bin
@@ -94,4 +96,16 @@ ended 0 'a directory of this machine'
 check 'the initrd has its file system' \
 	grep -qx 'fallback virtiofs crashes path=/sub/srv/no/such limit=9' tree/etc/lifeboat.conf
 check 'and the first target as it was' grep -qx 'nfs server:/dumps' tree/etc/lifeboat.conf
+
+# What it was made of.
+build 'nfs server:/dumps' 'network none' "kdump_pre $work/hooks/pre"
+ended 0 'for this machine'
+source_of()
+{
+	printf '%s %s %s' "$1" "$(sha256sum < "$2" | cut -d ' ' -f 1)" "$2"
+}
+check 'it says of which configuration it was made' \
+	grep -qxF "$(source_of config "$work/lifeboat.conf")" tree/etc/lifeboat/sources
+check 'of which collector' grep -qxF "$(source_of file "$out/lifeboat-collect")" tree/etc/lifeboat/sources
+check 'and of which hooks' grep -qxF "$(source_of file "$work/hooks/pre")" tree/etc/lifeboat/sources
 finish

@@ -237,6 +237,79 @@ static void old_initrd(void)
 	put_time(CONFIG_FILE, time(NULL) - 20);
 }
 
+/*
+ * An initrd that says what it was made of, loaded; then a file of it is another, with a time that is
+ * older than the initrd's.
+ */
+static void load_of(const char *list)
+{
+	CLEANUP_FREE uint8_t *d = calloc(1, FORGED_INITRD_SIZE + 4096);
+	size_t at, size = strlen(list), end;
+
+	assert_non_null(d);
+	at = put_entry(d, 0, "bin/data", FORGED_INITRD_SIZE);
+	end = put_entry(d, at, "etc/lifeboat/sources", size);
+	memcpy(d + end - (size + 3) / 4 * 4, list, size);
+	at = put_entry(d, end, "TRAILER!!!", 0);
+	put_bytes(initrd_file(), d, at);
+	put_time(initrd_file(), time(NULL) - 50);
+	loads();
+}
+
+/* The digest of "x\n", of which hook and configuration are. */
+#define OF_X "73cb3858a687a8494ca3323053016282f3dad39d42cf62ca4e79dda2aac7d9ac"
+
+static void load_of_files(void)
+{
+	char list[2 * FORGED_PATH_MAX], now[FORGED_PATH_MAX];
+	CLEANUP_FREE char *sum = NULL;
+	FILE *f;
+
+	put("/etc/hook", "x\n");
+	snprintf(list, sizeof(list), "sha256sum < %s", forged_path(CONFIG_FILE, now));
+	sum = malloc(128);
+	f = popen(list, "r");
+	assert_true(f && fscanf(f, "%64s", sum) == 1);
+	pclose(f);
+	snprintf(list, sizeof(list), "config %s /some/where\nfile " OF_X " /etc/hook\nfile - /no\n",
+		 sum);
+	load_of(list);
+}
+
+static void hook_came(void)
+{
+	load_of_files();
+	put("/etc/kdump/pre.d/new", "#!/bin/sh\n");
+	set_mode("/etc/kdump/pre.d/new", 0755);
+}
+
+static void hook_changed(void)
+{
+	load_of_files();
+	put("/etc/hook", "y\n");
+	put_time("/etc/hook", time(NULL) - 1000);
+}
+
+static void file_came(void)
+{
+	load_of_files();
+	put("/no", "x\n");
+}
+
+/* Loaded anew, but not built anew. */
+static void config_moved(void)
+{
+	load_of_files();
+	put(CONFIG_FILE, "load_with kexec_load\npath /var/crash2\n");
+	put_time(CONFIG_FILE, time(NULL) - 1000);
+	loads();
+}
+
+static void odd_sources(void)
+{
+	load_of("config\n");
+}
+
 static void no_initrd(void)
 {
 	drop(initrd_file());
@@ -690,6 +763,12 @@ static const struct scenario {
 	{bad_config, "kernel", "fail", "pfad: no such key"},
 	{no_record, "kernel", "fail", "whether it was is not known"},
 	{new_initrd, "initrd", "fail", "has changed since the load"},
+	{load_of_files, "initrd", "ok", "built of the files of now"},
+	{hook_came, "initrd", "fail", "was built before hook /etc/kdump/pre.d/new came"},
+	{hook_changed, "initrd", "fail", "was built of another /etc/hook than there is now"},
+	{file_came, "initrd", "fail", "was built of another /no than"},
+	{config_moved, "initrd", "fail", "was built of another " CONFIG_FILE " than there is now"},
+	{odd_sources, "initrd", "fail", "has a line that is none: 'config'"},
 	{old_initrd, "initrd", "fail", "was built before " CONFIG_FILE " was changed"},
 	{ssh_young_key, "initrd", "fail",
 	 "was built before /var/lib/lifeboat/id_ed25519 was changed"},
