@@ -267,6 +267,12 @@ capture-kernel:
 	$(Q)scripts/deps kernel
 	$(Q)scripts/capture-kernel build $(PROFILE)
 
+# The smallest reservation that captures: hours of real crashes. Writes docs/reservation.md.
+.PHONY: bench-reservation
+bench-reservation:
+	$(Q)scripts/deps test
+	$(Q)tests/bench/reservation --doc docs/reservation.md
+
 # Do its fragments say what the oldest and the newest kernel understand? Compiles nothing.
 check-kconfig:
 	$(Q)scripts/deps kconfig
@@ -330,6 +336,7 @@ help:
 		'make test-package   the Debian package in a system with systemd' \
 		'make bench     speed against makedumpfile, 20 minutes; QUICK=1: a few' \
 		'make capture-kernel   the small kernel to capture with; PROFILE=vm, server or debug' \
+		'make bench-reservation   the smallest crashkernel= that captures, in hours' \
 		'make check-kconfig   its fragments, against the oldest and the newest kernel' \
 		'make lint      format, shell, include arrows, licence' \
 		'make install   DESTDIR=, prefix=' \
