@@ -94,7 +94,7 @@ check 'not below what is needed' said 'shrink too far' 2
 # ---- the crash ----
 
 manifest=$(find "$vm_dir/lab/disk" -name manifest.json)
-mark=$(find "$vm_dir/lab/state" -path '*armed*' -type f)
+mark=$(find "$vm_dir/lab/state" -path '*/lifeboat/armed/*' -type f)
 check 'the mark says that it was a test' grep -q '"test": true' "$mark"
 value()
 {
