@@ -7,6 +7,7 @@
 #
 #   KEXEC_KERNEL=NAME    another kernel of scripts/kernel (6.1-cloud), for all but the bit that is
 #                        turned: that takes the test module, which wants the compiler of its kernel
+#   KEXEC_CAPTURE=DIR    another capture kernel, as scripts/capture-kernel leaves it, by both calls
 
 set -u
 # shellcheck source=tests/vm/lib.sh
@@ -19,6 +20,9 @@ if [[ -n ${KEXEC_KERNEL-} ]]; then
 else
 	vm_prepare 6.1-cloud || bail 'there is a kernel'
 fi
+
+capture=()
+[[ -z ${KEXEC_CAPTURE-} ]] || capture=(--capture-kernel "$(realpath "$KEXEC_CAPTURE")")
 
 # The test's own configuration lines, and what the guest does with them.
 # conf CALL: prints the configuration.
@@ -36,7 +40,7 @@ crash()
 	shift 2
 	if ! check "$name: the dump is committed, and the machine comes back" \
 		scripts/lab crash --kernel "$vm_kernel" --memory 1G --quiet --crashkernel 256M \
-		--conf "$vm_dir/conf" --stage-limit load=240 --out "$dir" "$@"; then
+		--conf "$vm_dir/conf" --stage-limit load=240 --out "$dir" "${capture[@]}" "$@"; then
 		tail -n 15 "$dir/console.log" | diag_input
 	fi
 	log=$(find "$dir/disk" -name collect.log)
@@ -67,6 +71,8 @@ check 'segments: ranges and pages are those of kexec_file_load' \
 	cmp "$vm_dir/memory" "$vm_dir/memory-segments"
 check_is 'segments: both CPUs have their notes' 2 \
 	"$(sed -n 's/.* \([0-9]*\) CPUs, .*ranges of memory.*/\1/p' "$log")"
+
+[[ -z ${KEXEC_CAPTURE-} ]] || finish
 
 # A kernel that kexec_file_load does not know: the other one is taken by itself.
 objcopy --strip-debug "$vm_debug" "$vm_dir/capture.elf"
