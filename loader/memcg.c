@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "loader/memcg.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,6 +20,7 @@
 enum {
 	SMALL_MAX = 64 << 10,
 	PIDS_MAX = 256,
+	ENTRIES_MAX = 4096,
 	GONE_TRIES = 50,
 	GONE_STEP_US = 20 * 1000,
 };
@@ -87,6 +89,27 @@ static bool prepare(struct memcg *m, const char *top)
 	return false;
 }
 
+/*
+ * What runs before that were killed left behind, with whoever is still in it: each would be charged
+ * to nobody, and its peak is not ours.
+ */
+static void remove_stale(const struct memcg *m, const char *top)
+{
+	DIR *d = opendir(top);
+	struct dirent *e;
+
+	for (int i = 0; d && i < ENTRIES_MAX && (e = readdir(d)); i++) {
+		struct memcg old = {.v1 = m->v1};
+
+		if (strncmp(e->d_name, NAME, strlen(NAME)) == 0 &&
+		    snprintf(old.dir, sizeof(old.dir), "%s/%s", top, e->d_name) <
+			    (int)sizeof(old.dir))
+			memcg_destroy(&old);
+	}
+	if (d)
+		closedir(d);
+}
+
 static bool create(struct memcg *m, const char *root, uint64_t limit)
 {
 	char top[MEMCG_PATH_MAX - 32], text[32];
@@ -94,9 +117,9 @@ static bool create(struct memcg *m, const char *root, uint64_t limit)
 	if (snprintf(top, sizeof(top), "%s%s", root, version_of(m)->dir) >= (int)sizeof(top) ||
 	    !prepare(m, top))
 		return false;
-	snprintf(m->dir, sizeof(m->dir), "%s/" NAME, top);
-	// One that an earlier run left behind, killed, is as good as a new one.
-	if (mkdir(m->dir, 0755) && errno != EEXIST) {
+	remove_stale(m, top);
+	snprintf(m->dir, sizeof(m->dir), "%s/" NAME "-%d", top, (int)getpid());
+	if (mkdir(m->dir, 0755)) {
 		snprintf(m->why, sizeof(m->why), "%.200s: %s", m->dir, strerror(errno));
 		m->dir[0] = '\0';
 		return false;

@@ -21,7 +21,10 @@ struct memcg {
 	char why[MEMCG_WHY_MAX]; /* why there is none */
 };
 
-/* Makes one below @root that holds @limit bytes, no swap. False with m->why when it cannot be. */
+/*
+ * Makes one below @root that holds @limit bytes, no swap. Takes away those that were left behind:
+ * one caller at a time. False with m->why when it cannot be.
+ */
 bool memcg_create(struct memcg *m, const char *root, uint64_t limit);
 
 /* Bytes that were in it at most; 0: the kernel does not say (before 5.19). */

@@ -24,6 +24,7 @@
 #include "loader/sizing.h"
 #include "loader/sources.h"
 #include "loader/store.h"
+#include "loader/turn.h"
 
 #define REHEARSAL_DIR  "/var/lib/lifeboat"
 #define REHEARSAL_FILE "rehearsal.json"
@@ -394,12 +395,18 @@ static int rehearse(struct rehearsal *h, struct err *err)
 int command_rehearse(const struct context *ctx, struct err *err)
 {
 	CLEANUP_FREE struct rehearsal *h = calloc(1, sizeof(*h));
+	CLEANUP_CLOSE int turn = -1;
 	int rc;
 
 	if (!h)
 		return err_set(err, ERR_NOMEM, "no memory to rehearse");
 	if (ctx->nwords > 1)
 		return err_set(err, ERR_USAGE, "the only word behind it is a dump to be used");
+	rc = turn_take(ctx->root, "rehearse", 0, &turn, err);
+	if (!rc)
+		return err_set(err, ERR_LIMIT, "another rehearsal is under way");
+	if (rc < 0)
+		return rc;
 	h->ctx = ctx;
 	rc = rehearse(h, err);
 	memcg_destroy(&h->memcg);
