@@ -237,6 +237,8 @@ int rehearse_run(const struct config *config, const char *input, uint64_t memory
 
 	if (!h)
 		return err_set(err, ERR_NOMEM, "no memory to begin with");
+	// Its memory and what it writes are for nobody once who asked is gone.
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	h->config = config;
 	h->input = input;
 	h->memory = memory;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/trial.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,7 +40,23 @@ enum {
 	READ_PAGES = 4096, // pages of the sample that are read back at most
 	RAW_BLOCK = 4096,
 	NAME_MAX_LEN = 64,
+	ENTRIES_MAX = 1 << 16,
+	STALE_S = 24 * 3600, // longer than a trial takes; it may be another machine's
 	TIGHT_PERCENT = 80, // of what is free: a prediction may be off by as much
+};
+
+#define NAME_PREFIX "lifeboat-rehearsal-"
+
+/* All that a trial writes; those of a small file that was not committed as well. */
+static const char *const written[] = {
+	CRASHDIR_PANIC,
+	CRASHDIR_DMESG,
+	CRASHDIR_MINI,
+	CRASHDIR_DUMP,
+	CRASHDIR_TEMP,
+	CRASHDIR_PANIC CRASHDIR_INCOMPLETE,
+	CRASHDIR_DMESG CRASHDIR_INCOMPLETE,
+	CRASHDIR_MINI CRASHDIR_INCOMPLETE,
 };
 
 struct trial {
@@ -119,13 +137,46 @@ static int open_target(struct trial *t, struct err *err)
 	return 0;
 }
 
+static void remove_one_stale(int base, const char *name)
+{
+	CLEANUP_CLOSE int dir = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (dir < 0 || fstat(dir, &st) || st.st_mtime + STALE_S > time(NULL))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(written); i++)
+		unlinkat(dir, written[i], 0);
+	unlinkat(base, name, AT_REMOVEDIR);
+}
+
+/* One that was killed took nothing away, and who killed it did not see what it had mounted. */
+static void remove_stale(struct trial *t)
+{
+	struct target *target = &t->target;
+	struct dirent *e;
+	int base = -1;
+	DIR *d;
+
+	if (!target->ops->open_base || target->ops->open_base(target, &base, NULL))
+		return;
+	d = fdopendir(base);
+	if (!d) {
+		close(base);
+		return;
+	}
+	for (int i = 0; i < ENTRIES_MAX && (e = readdir(d)); i++)
+		if (strncmp(e->d_name, NAME_PREFIX, strlen(NAME_PREFIX)) == 0)
+			remove_one_stale(base, e->d_name);
+	closedir(d);
+}
+
 /* By its name no directory of a crash, for all who look for such. */
 static int make_dir(struct trial *t, struct err *err)
 {
 	char stamp[CRASHDIR_STAMP_LEN + 1], name[NAME_MAX_LEN];
 
 	crashdir_stamp(stamp, time(NULL));
-	snprintf(name, sizeof(name), "lifeboat-rehearsal-%s", stamp);
+	snprintf(name, sizeof(name), NAME_PREFIX "%s", stamp);
 	return t->target.ops->make_dir(&t->target, name, err);
 }
 
@@ -431,24 +482,13 @@ static int read_back(struct trial *t, struct err *err)
 
 static void remove_all(struct trial *t)
 {
-	// Those of a small file that was not committed as well.
-	static const char *const names[] = {
-		CRASHDIR_PANIC,
-		CRASHDIR_DMESG,
-		CRASHDIR_MINI,
-		CRASHDIR_DUMP,
-		CRASHDIR_TEMP,
-		CRASHDIR_PANIC CRASHDIR_INCOMPLETE,
-		CRASHDIR_DMESG CRASHDIR_INCOMPLETE,
-		CRASHDIR_MINI CRASHDIR_INCOMPLETE,
-	};
 	struct target *target = &t->target;
 	struct err err = {0};
 
 	if (!target->dir[0])
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		target->ops->small_remove(target, names[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(written); i++)
+		target->ops->small_remove(target, written[i]);
 	if (target->ops->remove_dir(target, &err)) {
 		note(t, "%s could not be removed: %.200s", target->dir, err.msg);
 		t->r->result = t->r->result == TRIAL_OK ? TRIAL_WARN : t->r->result;
@@ -510,8 +550,10 @@ static int try_without_writing(struct trial *t, struct err *err)
 
 static int try_with_files(struct trial *t, struct err *err)
 {
-	int rc = make_dir(t, err);
+	int rc;
 
+	remove_stale(t);
+	rc = make_dir(t, err);
 	if (rc)
 		return rc;
 	choose_options(t);

@@ -79,6 +79,19 @@ check "the prediction is within a fifth: $predicted, $real" \
 check_is 'nothing is left, and what was there is there still' 127.0.0.1-2026-01-01-00:00:00 \
 	"$(ls crash)"
 
+# What a rehearsal that was killed left behind goes with a later one: what it wrote, and what is old.
+mkdir crash/lifeboat-rehearsal-2026-01-01-00:00:00 crash/lifeboat-rehearsal-2026-01-02-00:00:00 \
+	crash/lifeboat-rehearsal-2026-01-03-00:00:00
+touch crash/lifeboat-rehearsal-2026-01-0{1,2,3}-00:00:00/vmcore-incomplete
+touch crash/lifeboat-rehearsal-2026-01-02-00:00:00/mine
+touch -d '2 days ago' crash/lifeboat-rehearsal-2026-01-0{1,2}-00:00:00
+rehearse "path $work/crash"
+is 'remains of another: all is well' '["result"]' ok
+check_is 'remains of another are gone, where they are old and its own' \
+	'lifeboat-rehearsal-2026-01-02-00:00:00 lifeboat-rehearsal-2026-01-03-00:00:00' \
+	"$(cd crash && echo lifeboat-rehearsal-*)"
+rm -r crash/lifeboat-rehearsal-*
+
 # ---- a directory that cannot be ----
 
 printf 'x\n' > file
@@ -157,5 +170,38 @@ is 'a wrong host key: it fails' '["result"]' failed
 rehearse "${conf[@]}" 'network_timeout 2'
 is 'nobody there: it fails' '["result"]' failed
 check 'it says so' matches '["targets"][0]["reason"]' '127.0.0.1.*(refused|no answer)'
+
+# Who asked is killed while it hangs: nobody is left who goes on.
+# The other machine takes the connection and says nothing.
+python3 -c 'import socket, sys, time
+s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+time.sleep(120)' "$port" &
+silent=$!
+printf '%s\n' "${conf[@]}" 'network_timeout 100' > conf
+bash -c '"$0" --rehearse --config conf core > /dev/null 2>&1 & echo $! > pid; wait' "$collect" &
+asked=$!
+hangs()
+{
+	for _ in {1..300}; do
+		[[ -s pid ]] && pgrep -P "$(cat pid)" > /dev/null && return 0
+		sleep 0.1
+	done
+	return 1
+}
+check 'a target that hangs' hangs
+disown "$asked"
+kill -KILL "$asked"
+gone()
+{
+	for _ in {1..100}; do
+		kill -0 "$(cat pid)" 2> /dev/null || return 0
+		sleep 0.1
+	done
+	kill -KILL "$(cat pid)"
+	return 1
+}
+check 'it goes with who asked for it' gone
+kill "$silent"
+wait "$silent" 2> /dev/null
 
 finish
