@@ -58,14 +58,15 @@ static void look_at(struct measured *m, int at, const char *name, const struct p
 	char theirs[65];
 	uint64_t need;
 
-	if (dir < 0 || !crashdir_parse(name, &parts) || parts.time <= m->time ||
+	if (dir < 0 || !crashdir_parse(name, &parts) ||
 	    jsonread_file(dir, CRASHDIR_MANIFEST, &o, NULL))
 		return;
 	uname(&un);
 	jsonread_string(o, "crash.nodename", theirs, sizeof(theirs));
 	need = measured_of_manifest(o, images, c->capture_cpus);
 	jsonread_free(o);
-	if (!need || (place->shared && strcmp(theirs, un.nodename) != 0))
+	// The one that took most: a later one that took less may have had less to do.
+	if (need <= m->need || (place->shared && strcmp(theirs, un.nodename) != 0))
 		return;
 	m->need = need;
 	m->time = parts.time;

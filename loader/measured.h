@@ -28,7 +28,10 @@ struct measured {
 	char source[MEASURED_SOURCE_MAX];
 };
 
-/* Fills @ret from what lies below @root and on the targets of @c (NULL: none) that can be seen from here. */
+/*
+ * Fills @ret from what lies below @root and on the targets of @c (NULL: none) that can be seen from
+ * here: a calibration of these images, else the capture with them that took most memory.
+ */
 void measured_find(struct measured *ret, const char *root, const struct config *c,
 		   const char *images);
 

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -16,6 +17,9 @@
 #include "loader/measured.h"
 #include "loader/need.h"
 #include "loader/peers.h"
+#include "tests/lib/tree.h"
+#include "vmcore/config.h"
+#include "vmcore/crashdir.h"
 
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)
@@ -330,6 +334,39 @@ static void test_measured(void **state)
 			 0);
 }
 
+/* A capture with little to do says nothing of the next one. */
+static void test_most_counts(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned int low;
+	} captures[] = {
+		{"127.0.0.1-2026-01-01-00:00:00", 60000},
+		{"127.0.0.1-2026-01-02-00:00:00", 40000},
+		{"127.0.0.1-2026-01-03-00:00:00", 90000},
+	};
+	CLEANUP_FREE struct config *c = malloc(sizeof(*c));
+	char root[] = TREE_ROOT, path[256], text[256];
+	struct measured m;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(config_parse(c, "c", "path /var/crash\n", 16, true, NULL), 0);
+	assert_true(tree_make(root));
+	for (size_t i = 0; i < ARRAY_SIZE(captures); i++) {
+		snprintf(path, sizeof(path), "/var/crash/%s/" CRASHDIR_MANIFEST, captures[i].name);
+		snprintf(text, sizeof(text),
+			 "{\"capture\":{\"images\":\"a-b\",\"memory_ram_kib\":160000,"
+			 "\"memory_low_kib\":%u,\"peak_memory_kib\":1,\"budget_kib\":1}}",
+			 captures[i].low);
+		assert_true(tree_put(root, path, text, strlen(text)));
+	}
+	measured_find(&m, root, c, "a-b");
+	assert_int_equal(m.need, 120000ULL << 10);
+	assert_non_null(strstr(m.source, captures[1].name));
+	assert_int_equal(tree_remove(root), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,7 +374,7 @@ int main(void)
 		cmocka_unit_test(test_sections),  cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_collector), cmocka_unit_test(test_crashkernel),
 		cmocka_unit_test(test_peers),	  cmocka_unit_test(test_luks),
-		cmocka_unit_test(test_measured),
+		cmocka_unit_test(test_measured),  cmocka_unit_test(test_most_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
