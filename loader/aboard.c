@@ -2,6 +2,7 @@
 #include "loader/aboard.h"
 
 #include <blkid/blkid.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,7 +133,56 @@ static void want_fs(struct look *l, const char *type, const char *what)
 	want_module(l, type, what);
 }
 
-static void check_disk(struct look *l, const struct config_target *t, const char *what)
+/* The name of what @path leads to: "vda1". */
+static bool end_name(const char *path, char ret[static NAME_MAX + 1])
+{
+	CLEANUP_FREE char *real = realpath(path, NULL);
+
+	if (real)
+		snprintf(ret, NAME_MAX + 1, "%.255s", strrchr(real, '/') + 1);
+	return real;
+}
+
+/* The name of the block device that @where means here; a UUID needs no udev, but is found faster. */
+static bool device_name(const struct look *l, const char *where, char ret[static NAME_MAX + 1])
+{
+	char path[FACTS_PATH_MAX];
+
+	if (strncmp(where, "UUID=", 5) == 0) {
+		snprintf(path, sizeof(path), "%.2000s/dev/disk/by-uuid/%.300s", l->root, where + 5);
+		if (end_name(path, ret))
+			return true;
+	}
+	return !places_device(where, path, sizeof(path), NULL) && end_name(path, ret);
+}
+
+/*
+ * A directory was given to the initrd as the file system that it was on when that was built, as
+ * target @t of it: it must be on it now.
+ */
+static void check_resolved(struct look *l, const struct config_target *t, dev_t dev,
+			   const char *what)
+{
+	char path[FACTS_PATH_MAX], now[NAME_MAX + 1], then[NAME_MAX + 1];
+
+	snprintf(path, sizeof(path), "%.2000s/sys/dev/block/%u:%u", l->root, major(dev),
+		 minor(dev));
+	if (!end_name(path, now))
+		return;
+	if (!t || t->kind != CONFIG_TARGET_FS)
+		missing(l, "the initrd does not know %s: " REBUILD, what);
+	else if (!device_name(l, t->where, then))
+		missing(l,
+			"the initrd has %.100s for %s, which is no device of this machine: " REBUILD,
+			t->where, what);
+	else if (strcmp(now, then) != 0)
+		missing(l,
+			"the initrd has %.100s for %s, which is %s, and it is on %s now: " REBUILD,
+			t->where, what, then, now);
+}
+
+static void check_disk(struct look *l, const struct config_target *t,
+		       const struct config_target *theirs, const char *what)
 {
 	CLEANUP_FREE struct blockdev *b = malloc(sizeof(*b));
 	char node[FACTS_PATH_MAX] = "", *type = NULL;
@@ -149,6 +199,8 @@ static void check_disk(struct look *l, const struct config_target *t, const char
 	}
 	if (!dev)
 		return;
+	if (t->kind == CONFIG_TARGET_LOCAL)
+		check_resolved(l, theirs, dev, what);
 	if (blockdev_look(b, l->root, dev, NULL))
 		note(l, "%s is on no block device of its own: its drivers were not looked for",
 		     what);
@@ -231,13 +283,14 @@ static void check_ssh(struct look *l, const struct config *c, const struct confi
 
 /* ---- all of them ---- */
 
-/* What the initrd was told: the same targets; one without a key is the file system's it is on. */
-static void check_targets(struct look *l, const struct config *c)
+/* What the initrd was told: the same targets; a directory is the file system's that it is on. */
+static void check_targets(struct look *l, const struct config *c, struct config *theirs)
 {
 	const struct initrd_file *f = initrd_find(l->r, "etc/lifeboat.conf");
-	CLEANUP_FREE struct config *theirs = malloc(sizeof(*theirs));
 
-	if (!f || !theirs) {
+	config_default(theirs);
+	theirs->ntargets = 0;
+	if (!f) {
 		missing(l,
 			"the initrd has no /etc/lifeboat.conf: it is not one of lifeboat-mkinitrd; " REBUILD);
 		return;
@@ -262,9 +315,15 @@ void aboard_check(struct aboard *a, const char *root, const struct config *c,
 {
 	struct look l = {.a = a, .root = root, .r = r, .release = release, .running = running};
 
+	CLEANUP_FREE struct config *theirs = malloc(sizeof(*theirs));
+
 	*a = (struct aboard){.nmissing = 0};
+	if (!theirs) {
+		missing(&l, "no memory to look at what the initrd was told");
+		return;
+	}
 	read_builtin(&l);
-	check_targets(&l, c);
+	check_targets(&l, c, theirs);
 	for (size_t i = 0; i < c->ntargets; i++) {
 		const struct config_target *t = &c->targets[i];
 		char what[128];
@@ -274,7 +333,7 @@ void aboard_check(struct aboard *a, const char *root, const struct config *c,
 		if (t->kind == CONFIG_TARGET_NFS || t->kind == CONFIG_TARGET_SSH)
 			check_network(&l, c, what);
 		else
-			check_disk(&l, t, what);
+			check_disk(&l, t, i < theirs->ntargets ? &theirs->targets[i] : NULL, what);
 		if (t->kind == CONFIG_TARGET_NFS)
 			want_fs(&l, "nfs", what);
 		if (t->kind == CONFIG_TARGET_SSH)

@@ -105,6 +105,10 @@ static void put_disk(dev_t dev)
 	put_link(PCI "/virtio0/driver/module", "/sys/module/virtio_blk");
 	put_link(PCI "/driver/module", "/sys/module/virtio_pci");
 	put_link(path, PCI "/virtio0/block/vda/vda1");
+	put("/dev/vda1", "", 0);
+	put("/dev/vdb1", "", 0);
+	put_link("/dev/disk/by-uuid/1", "/dev/vda1");
+	put_link("/dev/disk/by-uuid/2", "/dev/vdb1");
 }
 
 static void test_drivers(void **state)
@@ -219,6 +223,34 @@ static void test_disk(void **state)
 	assert_true(has(a.missing, a.nmissing, "virtio_blk"));
 }
 
+/* A directory that is on another file system than when the initrd was built. */
+static void test_moved(void **state)
+{
+	CLEANUP_FREE struct config *c = calloc(1, sizeof(*c));
+	struct archive here = {.n = 0}, other = {.n = 0}, gone = {.n = 0}, none = {.n = 0};
+	struct aboard a;
+
+	(void)state;
+	config_default(c);
+	strcpy(c->targets[0].path, "/crash");
+	put_disk(sizing_device_of(root, "/crash"));
+	add(&here, "etc/lifeboat.conf", "ext4 UUID=1\n");
+	look(&a, &here, c, "6.2");
+	assert_int_equal(a.nmissing, 0);
+	add(&other, "etc/lifeboat.conf", "ext4 UUID=2\n");
+	look(&a, &other, c, "6.2");
+	assert_true(
+		has(a.missing, a.nmissing,
+		    "the initrd has UUID=2 for target local /crash, which is vdb1, and it is on "
+		    "vda1 now: run lifeboat-mkinitrd"));
+	add(&gone, "etc/lifeboat.conf", "ext4 UUID=no-such-one\n");
+	look(&a, &gone, c, "6.2");
+	assert_true(has(a.missing, a.nmissing, "which is no device of this machine"));
+	add(&none, "etc/lifeboat.conf", "nfs server:/dumps\n");
+	look(&a, &none, c, "6.2");
+	assert_true(has(a.missing, a.nmissing, "does not know target local /crash"));
+}
+
 static void test_ssh(void **state)
 {
 	static const char text[] = "ssh u@h\nsshkey /k\nssh_hostkeys /h\n";
@@ -298,6 +330,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_drivers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_luks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ssh, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_cgroup, setup, teardown),
 	};
