@@ -26,16 +26,18 @@ enum {
  */
 static const struct trigger {
 	const char *file, *event;
+	/* What finds the event, and is off at 0 (lockup-watchdogs.rst); NULL. */
+	const char *switches[2];
 } triggers[] = {
-	{"panic_on_oops", "an oops"},
-	{"hung_task_panic", "a task that hangs"},
-	{"softlockup_panic", "a soft lockup"},
-	{"hardlockup_panic", "a hard lockup"},
-	{"panic_on_rcu_stall", "an RCU stall"},
-	{"unknown_nmi_panic", "an unknown NMI"},
-	{"panic_on_unrecovered_nmi", "an NMI of broken hardware"},
-	{"panic_on_io_nmi", "an I/O NMI"},
-	{"panic_on_warn", "a kernel warning"},
+	{"panic_on_oops", "an oops", {NULL}},
+	{"hung_task_panic", "a task that hangs", {"hung_task_timeout_secs", NULL}},
+	{"softlockup_panic", "a soft lockup", {"watchdog", "soft_watchdog"}},
+	{"hardlockup_panic", "a hard lockup", {"watchdog", "nmi_watchdog"}},
+	{"panic_on_rcu_stall", "an RCU stall", {NULL}},
+	{"unknown_nmi_panic", "an unknown NMI", {NULL}},
+	{"panic_on_unrecovered_nmi", "an NMI of broken hardware", {NULL}},
+	{"panic_on_io_nmi", "an I/O NMI", {NULL}},
+	{"panic_on_warn", "a kernel warning", {NULL}},
 };
 
 static void add_word(char *words, const char *word)
@@ -45,21 +47,44 @@ static void add_word(char *words, const char *word)
 	snprintf(words + used, WORDS_MAX - used, "%s%s", used ? ", " : "", word);
 }
 
-/* What each event leads to, in two lists. */
-static void sort_triggers(const struct checkup *c, char *dump, char *none)
+/* What finds the event and is switched off; NULL. One that is not there is not known to be off. */
+static const char *switched_off(const struct checkup *c, const struct trigger *t)
 {
 	char path[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(t->switches) && t->switches[i]; i++) {
+		snprintf(path, sizeof(path), SYSCTL "%s", t->switches[i]);
+		if (facts_number(c->ctx->root, path) == 0)
+			return t->switches[i];
+	}
+	return NULL;
+}
+
+/* What each event leads to. */
+struct leads {
+	char dump[WORDS_MAX], none[WORDS_MAX];
+	char off[WORDS_MAX]; /* wanted to be a panic, but never found */
+};
+
+static void sort_triggers(const struct checkup *c, struct leads *l)
+{
+	char path[64], words[96];
 	int64_t v;
 
 	for (size_t i = 0; i < ARRAY_SIZE(triggers); i++) {
+		const char *off = switched_off(c, &triggers[i]);
+
 		snprintf(path, sizeof(path), SYSCTL "%s", triggers[i].file);
 		v = facts_number(c->ctx->root, path);
-		if (v >= 0)
-			add_word(v ? dump : none, triggers[i].event);
+		snprintf(words, sizeof(words), "%s (%s is 0)", triggers[i].event, off ? off : "");
+		if (v > 0 && off)
+			add_word(l->off, words);
+		else if (v >= 0)
+			add_word(v ? l->dump : l->none, triggers[i].event);
 	}
 	v = facts_number(c->ctx->root, SYSCTL "sysrq");
 	if (v >= 0)
-		add_word(v == 1 || v & SYSRQ_DUMP ? dump : none, "SysRq c at the keyboard");
+		add_word(v == 1 || v & SYSRQ_DUMP ? l->dump : l->none, "SysRq c at the keyboard");
 }
 
 /* Notifiers that run before the capture kernel may hang: kernel-parameters.txt. */
@@ -76,9 +101,10 @@ static bool notifiers_first(const struct checkup *c)
 void check_triggers(struct checkup *c)
 {
 	int64_t oops = facts_number(c->ctx->root, SYSCTL "panic_on_oops");
-	char dump[WORDS_MAX] = "", none[WORDS_MAX] = "";
+	struct leads l = {.dump = ""};
+	const char *dump = l.dump, *none = l.none;
 
-	sort_triggers(c, dump, none);
+	sort_triggers(c, &l);
 	if (oops < 0)
 		check_warn(c, NULL,
 			   "what an oops leads to cannot be read in " SYSCTL "panic_on_oops");
@@ -91,6 +117,9 @@ void check_triggers(struct checkup *c)
 		check_warn(
 			c, "boot without crash_kexec_post_notifiers",
 			"panic notifiers run before the capture kernel: one that hangs costs the dump");
+	else if (l.off[0])
+		check_warn(c, "switch on by sysctl what finds it, and put that into /etc/sysctl.d",
+			   "it is to be a panic, but is never found: no dump of %s", l.off);
 	else
 		check_ok(c, "a panic, %s: a dump%s%s%s", dump, none[0] ? "; " : "", none,
 			 none[0] ? ": none" : "");

@@ -44,7 +44,7 @@ static int without_note(const struct checkup *c)
 
 /*
  * What is loaded cannot be read back: then the word of the kernel that it sees to changes itself
- * counts, or that nothing has changed since the load.
+ * is all there is, or that nothing has changed since the load. That is no proof.
  */
 static void by_record(struct checkup *c, const char *what)
 {
@@ -61,11 +61,13 @@ static void by_record(struct checkup *c, const char *what)
 	}
 	image_digest(c->corehdr.data, c->corehdr.size, digest);
 	if (corehdr_hotplug(c->ctx->root) == 1)
-		check_ok(c, "the kernel itself keeps %s up to date; that cannot be looked at (%s)",
-			 what, c->coverage_err.msg);
+		check_warn(c, NULL,
+			   "the kernel itself keeps %s up to date; that cannot be looked at (%s)",
+			   what, c->coverage_err.msg);
 	else if (!c->state_err.code && strcmp(digest, c->state.machine.digest) == 0)
-		check_ok(c, "%s are those of the load; what is loaded cannot be looked at (%s)",
-			 what, c->coverage_err.msg);
+		check_warn(c, NULL,
+			   "%s are those of the load; what is loaded cannot be looked at (%s)",
+			   what, c->coverage_err.msg);
 	else
 		check_fail(c, RELOAD,
 			   "%s may have changed since the load, and what is loaded cannot be "
@@ -231,6 +233,11 @@ void check_vmcoreinfo(struct checkup *c)
 		check_fail(c, NULL, "%s", c->corehdr_err.msg);
 	else if (c->kcore_err.code)
 		check_warn(c, NULL, "it cannot be looked at: %s", c->kcore_err.msg);
+	else if (!c->coverage_err.code && c->coverage.vmcoreinfo_missing)
+		check_fail(c, RELOAD,
+			   "the note at %#" PRIx64 " is not in what is loaded: the dump would have "
+			   "none",
+			   c->vmcoreinfo);
 	else if (read_info(c, &km, &why))
 		check_fail(c, NULL, "%s", why.msg);
 	else

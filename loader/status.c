@@ -194,6 +194,7 @@ int command_status(const struct context *ctx, struct err *err)
 {
 	CLEANUP_FREE struct checkup *c = calloc(1, sizeof(*c));
 	struct wishes w = {.json = false};
+	struct err why = {0};
 	int rc;
 
 	if (!c)
@@ -211,10 +212,13 @@ int command_status(const struct context *ctx, struct err *err)
 		rc = print_json(c, err);
 	else if (!rc)
 		print_text(c);
-	if (!rc && w.prometheus)
-		rc = write_metrics(c, w.prometheus, err);
 	if (!rc)
 		rc = worst(c);
+	// What cannot be written is no reason to tell less of what was found.
+	if (rc >= 0 && w.prometheus && write_metrics(c, w.prometheus, &why)) {
+		fprintf(ctx->diag, "lifeboat: status: %s\n", why.msg);
+		rc = rc > CHECK_WARN ? rc : CHECK_WARN;
+	}
 	checkup_deinit(c);
 	return rc;
 }

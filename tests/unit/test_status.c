@@ -10,6 +10,8 @@
 
 #include "base/json.h"
 #include "loader/armed.h"
+#include "loader/corehdr.h"
+#include "loader/iomem.h"
 #include "loader/receipt.h"
 
 #define SSH_CONF "load_with kexec_load\nssh kdump@vault\npath /var/crash\n"
@@ -462,6 +464,42 @@ static void broken_vmcoreinfo(void)
 	poke(FORGED_NOTE_AT, zeros, m.note_size);
 }
 
+/* The note is in another place since the load, as of another kernel. */
+static void vmcoreinfo_moved(void)
+{
+	uint8_t note[32 << 10];
+
+	forged_memory(FORGED_NOTE_AT, note, m.note_size, false);
+	poke(FORGED_NOTE_AT + 0x40000, note, m.note_size);
+	putf("/sys/kernel/vmcoreinfo", "0x%016x %zx\n", FORGED_NOTE_AT + 0x40000,
+	     (size_t)m.note_size);
+}
+
+/* Neither at the load could memory be looked at. */
+static void never_seen(void)
+{
+	CLEANUP_FREE struct state *s = malloc(sizeof(*s));
+	struct corehdr h = {.size = 0};
+	struct iomem map;
+
+	no_kcore();
+	assert_int_equal(state_read(s, m.root, NULL), 0);
+	assert_int_equal(iomem_read(&map, m.root, NULL), 0);
+	assert_true(corehdr_build(&h, m.root, &map, NULL) >= 0);
+	image_digest(h.data, h.size, s->machine.digest);
+	assert_int_equal(state_write(s, m.root, NULL), 0);
+	iomem_free(&map);
+	corehdr_deinit(&h);
+}
+
+/* The kernel says that it sees to it, and nobody can look. */
+static void hotplug_unseen(void)
+{
+	put("/sys/devices/system/cpu/crash_hotplug", "1\n");
+	put("/sys/devices/system/memory/crash_hotplug", "1\n");
+	no_kcore();
+}
+
 static void other_release(void)
 {
 	put("/proc/sys/kernel/osrelease", "6.1.0-other\n");
@@ -588,6 +626,32 @@ static void ssh_young_key(void)
 static void oops_goes_on(void)
 {
 	put("/proc/sys/kernel/panic_on_oops", "0\n");
+}
+
+/* Panics that are asked for, of detectors that are switched off. */
+static void detectors_off(void)
+{
+	put("/proc/sys/kernel/hung_task_panic", "1\n");
+	put("/proc/sys/kernel/hung_task_timeout_secs", "0\n");
+	put("/proc/sys/kernel/softlockup_panic", "1\n");
+	put("/proc/sys/kernel/soft_watchdog", "0\n");
+	put("/proc/sys/kernel/watchdog", "1\n");
+	put("/proc/sys/kernel/hardlockup_panic", "1\n");
+	put("/proc/sys/kernel/nmi_watchdog", "0\n");
+}
+
+static void detectors_on(void)
+{
+	detectors_off();
+	put("/proc/sys/kernel/hung_task_timeout_secs", "120\n");
+	put("/proc/sys/kernel/soft_watchdog", "1\n");
+	put("/proc/sys/kernel/nmi_watchdog", "1\n");
+}
+
+static void watchdogs_off(void)
+{
+	detectors_on();
+	put("/proc/sys/kernel/watchdog", "0\n");
 }
 
 static void oops_unknown(void)
@@ -790,17 +854,24 @@ static const struct scenario {
 	{cpu_without_note, "cpus", "fail", "CPU 2 is present, and the kernel keeps no note"},
 	{cpu_came, "cpus", "fail", "the notes of 1 CPUs, the first of them CPU 2"},
 	{cpu_came_unseen, "cpus", "fail", "notes of CPUs may have changed since the load"},
+	{never_seen, "cpus", "warn",
+	 "notes of CPUs are those of the load; what is loaded cannot be"},
+	{hotplug_unseen, "cpus", "warn",
+	 "keeps notes of CPUs up to date; that cannot be looked at"},
 	{cpus_unknown, "cpus", "warn", "which CPUs are present cannot be read"},
 	{no_notes, "cpus", "fail", "no CPU has a crash note"},
 	{nothing_in_memory, "cpus", "fail", "no notes of CPUs that can be found"},
 	{broken_corehdr, "cpus", "fail", "expected a little-endian ELF64 header"},
 	{memory_came, "memory", "fail", "1024 MiB of memory, from 0x100000000 on"},
 	{memory_came_unseen, "memory", "fail", "ranges of memory may have changed since the load"},
+	{never_seen, "memory", "warn", "ranges of memory are those of the load; what is loaded"},
+	{hotplug_unseen, "memory", "warn", "keeps ranges of memory up to date; that cannot be"},
 	{memory_went, "memory", "fail", "8 MiB at 0x5800000 are not memory any more"},
 	{memory_unknown, "memory", "fail", "/proc/iomem shows no addresses"},
 	{broken_corehdr, "memory", "fail", "expected a little-endian ELF64 header"},
 	{no_vmcoreinfo, "vmcoreinfo", "fail", "expected an address and a size"},
 	{broken_vmcoreinfo, "vmcoreinfo", "fail", "there is no such note at 0x2400000"},
+	{vmcoreinfo_moved, "vmcoreinfo", "fail", "the note at 0x2440000 is not in what is loaded"},
 	{other_release, "vmcoreinfo", "fail",
 	 "it is of Linux 6.1.0-test, and 6.1.0-other is running"},
 	{no_page_size, "vmcoreinfo", "fail", "vmcoreinfo has no SIZE(page)"},
@@ -823,6 +894,13 @@ static const struct scenario {
 	{ssh_well, "target 1", "ok", "so it was"},
 	{bad_config, "target", "fail", "pfad: no such key"},
 	{oops_goes_on, "triggers", "warn", "no dump, and the machine goes on: an oops, "},
+	{detectors_off, "triggers", "warn",
+	 "no dump of a task that hangs (hung_task_timeout_secs is 0), a soft lockup "
+	 "(soft_watchdog is 0), a hard lockup (nmi_watchdog is 0)"},
+	{watchdogs_off, "triggers", "warn",
+	 "no dump of a soft lockup (watchdog is 0), a hard lockup (watchdog is 0)"},
+	{detectors_on, "triggers", "ok",
+	 "a panic, an oops, a task that hangs, a soft lockup, a hard lockup: a dump; "},
 	{oops_unknown, "triggers", "warn", "cannot be read in /proc/sys/kernel/panic_on_oops"},
 	{notifiers_first, "triggers", "warn", "panic notifiers run before the capture kernel"},
 	{not_root, "reload", "fail", "this process may load nothing"},
@@ -947,7 +1025,14 @@ static void test_prometheus(void **state)
 	assert_int_equal(stat(words, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0644);
 	snprintf(words, sizeof(words), "--prometheus=%s/no/such/directory/x", m.root);
-	assert_int_equal(run(command_status, words), ERR_SYS);
+	// What could not be written does not hide what was found, and is not well either.
+	assert_int_equal(run(command_status, words), 2);
+	assert_non_null(strstr(m.diag, "/no/such/directory/x"));
+	put(FORGED_LOADED, "1\n");
+	no_receipts();
+	put_receipt(RECEIPT_CAPTURED, 10, true);
+	assert_int_equal(run(command_status, words), 1);
+	assert_non_null(strstr(m.out, "armed, and all of it proven"));
 }
 
 static void test_words(void **state)
