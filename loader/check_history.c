@@ -59,6 +59,14 @@ static bool is_of_now(const struct checkup *c, const struct proof *p)
 	return !p->images[0] || strcmp(p->images, images) == 0;
 }
 
+bool check_rehearsed(const struct checkup *c)
+{
+	struct proof p;
+
+	return !read_rehearsal(c, &p, NULL) && is_of_now(c, &p) &&
+	       (strcmp(p.result, "ok") == 0 || strcmp(p.result, "warn") == 0);
+}
+
 void check_rehearsal(struct checkup *c)
 {
 	static const char remedy[] = "run `lifeboat rehearse`";

@@ -148,15 +148,15 @@ static int check_hostkey(const struct checkup *c, const struct ssh_conf *ssh, st
 /* What the last try said, or the one that is made now. */
 static void check_reach(struct load_of *l, const struct config_target *t, const char *name)
 {
-	struct reach *r = reach_find(&l->reaches, name);
+	char date[CHECK_DATE_LEN], key[REACH_NAME_MAX];
 	struct checkup *c = l->c;
-	char date[CHECK_DATE_LEN];
+	struct reach *r;
 
-	if (c->network && !r && l->reaches.n < CONFIG_TARGETS_MAX) {
-		r = &l->reaches.rows[l->reaches.n++];
-		snprintf(r->name, sizeof(r->name), "%s", name);
-	}
-	if (c->network && r) {
+	reach_name(&c->plan->config, t, key);
+	r = reach_find(&l->reaches, key);
+	if (c->network) {
+		if (!r)
+			r = reach_add(&l->reaches, key);
 		r->time = c->now;
 		reach_try(r, c->ctx->root, &c->plan->config, t);
 	}
@@ -168,8 +168,13 @@ static void check_reach(struct load_of *l, const struct config_target *t, const 
 	else if (r->time > c->now || c->now - r->time > REACH_FRESH_S)
 		check_warn(c, ASK, "%s: the last answer is too old: of %s", name,
 			   check_date(r->time, date));
+	else if (reach_port_only(t) && !check_rehearsed(c))
+		check_warn(c, "run `lifeboat rehearse`, which writes to it",
+			   "%s, at %s: %s; only the port was tried", name,
+			   check_date(r->time, date), r->reason);
 	else
-		check_ok(c, "%s, at %s: %s", name, check_date(r->time, date), r->reason);
+		check_ok(c, "%s, at %s: %s%s", name, check_date(r->time, date), r->reason,
+			 reach_port_only(t) ? "; the last rehearsal wrote to it" : "");
 }
 
 static void check_remote(struct load_of *l, const struct config_target *t, const char *name)
@@ -204,7 +209,7 @@ static void check_one(struct load_of *l, size_t i, const char *name)
 		check_fail(l->c, NULL, "%s: is not to be seen from here", p->name);
 }
 
-/* As armed_set_targets() calls them, which the record of tries goes by. */
+/* As armed_set_targets() calls them, and receipts do. */
 static void name_targets(const struct config *conf, struct armed *a)
 {
 	*a = (struct armed){.time = 0};

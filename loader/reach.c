@@ -25,7 +25,7 @@
 enum {
 	CONNECT_MS = 15000,
 	NFS_PORT = 2049,
-	FILE_MAX = 32 << 10,
+	FILE_MAX = 64 << 10,
 };
 
 static socklen_t set_address(struct sockaddr_storage *a, const struct netconf_ip *ip,
@@ -88,6 +88,24 @@ static int try_port(const char *root, const char *name, unsigned int port, struc
 			break;
 	}
 	return rc;
+}
+
+bool reach_port_only(const struct config_target *t)
+{
+	return t->kind == CONFIG_TARGET_NFS || t->method == CONFIG_METHOD_RECEIVE;
+}
+
+void reach_name(const struct config *c, const struct config_target *t,
+		char ret[static REACH_NAME_MAX])
+{
+	struct ssh_conf ssh = {.connect_s = 0};
+	size_t n = snprintf(ret, REACH_NAME_MAX, "%s %.200s path=%.250s", config_target_name(t),
+			    t->where, t->path);
+
+	if (t->kind == CONFIG_TARGET_SSH && !sshtry_fill(&ssh, c, t, NULL))
+		snprintf(ret + n, REACH_NAME_MAX - n, " key=%.250s hostkeys=%.250s method=%s",
+			 ssh.key, ssh.hostkeys,
+			 t->method == CONFIG_METHOD_RECEIVE ? "receive" : "plain");
 }
 
 static int try_target(const char *root, const struct config *c, const struct config_target *t,
@@ -181,4 +199,18 @@ struct reach *reach_find(struct reaches *rs, const char *name)
 		if (strcmp(rs->rows[i].name, name) == 0)
 			return &rs->rows[i];
 	return NULL;
+}
+
+struct reach *reach_add(struct reaches *rs, const char *name)
+{
+	struct reach *r = &rs->rows[0];
+
+	for (size_t i = 1; i < rs->n; i++)
+		if (rs->rows[i].time < r->time)
+			r = &rs->rows[i];
+	if (rs->n < CONFIG_TARGETS_MAX)
+		r = &rs->rows[rs->n++];
+	*r = (struct reach){.time = 0};
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	return r;
 }

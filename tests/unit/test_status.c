@@ -590,13 +590,59 @@ static void ssh_known(void)
 		 "%1$s/var/lib/lifeboat/known_hosts");
 }
 
+static void put_reached(const char *name, const char *result, int64_t age)
+{
+	putf(REACHED,
+	     "{\"targets\": [{\"name\": \"%s\", \"time\": %lld, \"result\": \"%s\", "
+	     "\"reason\": \"so it was\"}]}\n",
+	     name, (long long)time(NULL) - age, result);
+}
+
 static void ssh_reached(const char *result, int64_t age)
 {
 	ssh_known();
-	putf(REACHED,
-	     "{\"targets\": [{\"name\": \"ssh kdump@vault\", \"time\": %lld, \"result\": \"%s\", "
-	     "\"reason\": \"so it was\"}]}\n",
-	     (long long)time(NULL) - age, result);
+	put_reached("ssh kdump@vault path=/var/crash key=/var/lib/lifeboat/id_ed25519 "
+		    "hostkeys=/var/lib/lifeboat/known_hosts method=plain",
+		    result, age);
+}
+
+/* Answers of the same machine, to another question. */
+static void ssh_other_path(void)
+{
+	ssh_known();
+	put_reached("ssh kdump@vault path=/srv key=/var/lib/lifeboat/id_ed25519 "
+		    "hostkeys=/var/lib/lifeboat/known_hosts method=plain",
+		    "ok", 5);
+}
+
+static void ssh_other_key(void)
+{
+	ssh_known();
+	put_reached("ssh kdump@vault path=/var/crash key=/etc/key "
+		    "hostkeys=/var/lib/lifeboat/known_hosts method=plain",
+		    "ok", 5);
+}
+
+static void ssh_other_method(void)
+{
+	ssh_known();
+	put_reached("ssh kdump@vault path=/var/crash key=/var/lib/lifeboat/id_ed25519 "
+		    "hostkeys=/var/lib/lifeboat/known_hosts method=receive",
+		    "ok", 5);
+}
+
+static void nfs_rehearsed(void)
+{
+	put(CONFIG_FILE, "load_with kexec_load\nnfs 127.0.0.1:/crash\npath /\n");
+	put_time(CONFIG_FILE, time(NULL) - 100);
+	loads();
+	put_reached("nfs 127.0.0.1:/crash path=/", "ok", 5);
+}
+
+static void nfs_listens(void)
+{
+	nfs_rehearsed();
+	drop(REHEARSAL);
 }
 
 static void ssh_failed(void)
@@ -892,6 +938,11 @@ static const struct scenario {
 	{ssh_failed, "target 1", "fail", "so it was"},
 	{ssh_old, "target 1", "warn", "the last answer is too old"},
 	{ssh_well, "target 1", "ok", "so it was"},
+	{ssh_other_path, "target 1", "warn", "whether it answers was never tried"},
+	{ssh_other_key, "target 1", "warn", "whether it answers was never tried"},
+	{ssh_other_method, "target 1", "warn", "whether it answers was never tried"},
+	{nfs_rehearsed, "target 1", "ok", "so it was; the last rehearsal wrote to it"},
+	{nfs_listens, "target 1", "warn", "so it was; only the port was tried"},
 	{bad_config, "target", "fail", "pfad: no such key"},
 	{oops_goes_on, "triggers", "warn", "no dump, and the machine goes on: an oops, "},
 	{detectors_off, "triggers", "warn",
