@@ -14,6 +14,11 @@ struct proof {
 	uint64_t time;
 	char result[16], reason[RECEIPT_LINE_MAX];
 	char images[MEASURED_IMAGES_MAX]; /* identity of kernel and initrd */
+	char config[IMAGE_DIGEST_LEN]; /* "": there was none */
+};
+
+enum {
+	PROOF_FRESH_S = 90 * 86400, /* what is around the machine changes, too */
 };
 
 static int read_rehearsal(const struct checkup *c, struct proof *p, struct err *err)
@@ -32,6 +37,7 @@ static int read_rehearsal(const struct checkup *c, struct proof *p, struct err *
 		rc = err_set(err, ERR_CORRUPT, "%s: has no time and result", path);
 	jsonread_string(o, "reason", p->reason, sizeof(p->reason));
 	jsonread_string(o, "images", p->images, sizeof(p->images));
+	jsonread_string(o, "config", p->config, sizeof(p->config));
 	jsonread_free(o);
 	return rc;
 }
@@ -48,22 +54,26 @@ static uint64_t newest_part(const struct checkup *c)
 	return newest;
 }
 
-/* Whether it was of the kernel and initrd of now, by the identity that rehearse leaves. */
+/* Whether it was of the kernel, initrd and configuration of now, by the digests that rehearse leaves. */
 static bool is_of_now(const struct checkup *c, const struct proof *p)
 {
 	char images[MEASURED_IMAGES_MAX];
 
-	if (p->time < newest_part(c))
-		return false;
 	sizing_images(&c->plan->kernel, &c->plan->initrd, images);
-	return !p->images[0] || strcmp(p->images, images) == 0;
+	return strcmp(p->images, images) == 0 &&
+	       strcmp(p->config, c->plan->config_file.digest) == 0;
+}
+
+static bool is_fresh(const struct checkup *c, const struct proof *p)
+{
+	return p->time <= c->now && c->now - p->time <= PROOF_FRESH_S;
 }
 
 bool check_rehearsed(const struct checkup *c)
 {
 	struct proof p;
 
-	return !read_rehearsal(c, &p, NULL) && is_of_now(c, &p) &&
+	return !read_rehearsal(c, &p, NULL) && is_of_now(c, &p) && is_fresh(c, &p) &&
 	       (strcmp(p.result, "ok") == 0 || strcmp(p.result, "warn") == 0);
 }
 
@@ -86,6 +96,9 @@ void check_rehearsal(struct checkup *c)
 	else if (!is_of_now(c, &p))
 		check_warn(c, remedy,
 			   "the last rehearsal, %s, was of another kernel, initrd or configuration",
+			   date);
+	else if (!is_fresh(c, &p))
+		check_warn(c, remedy, "the last rehearsal, %s, is not one of the last 90 days",
 			   date);
 	else if (strcmp(p.result, "warn") == 0)
 		check_warn(c, remedy, "the last rehearsal, %s: %s", date, p.reason);

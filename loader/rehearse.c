@@ -345,11 +345,22 @@ static void put_prediction(struct rehearsal *h, struct json *j)
 	json_u64(j, "predicted_seconds", seconds + 0.5);
 }
 
+/* A rehearsal of another configuration, or of a dump, proves nothing of what is loaded. */
+static bool is_of_machine(const struct context *ctx)
+{
+	return !ctx->nwords && strcmp(ctx->config, CONFIG_FILE) == 0;
+}
+
 static int store(struct rehearsal *h, struct err *err)
 {
+	struct image file = {.size = 0};
+	CLEANUP_CLOSE int fd = -1;
 	char text[TEXT_MAX];
 	struct json j;
 
+	// Without a file the defaults were rehearsed.
+	if (image_open(&file, h->ctx->root, h->ctx->config, &fd, NULL))
+		file.digest[0] = '\0';
 	json_init(&j, text, sizeof(text));
 	json_object(&j, NULL);
 	json_u64(&j, "rehearsal_version", 1);
@@ -361,6 +372,7 @@ static int store(struct rehearsal *h, struct err *err)
 	json_u64(&j, "memory_limit_bytes", h->limit);
 	json_u64(&j, "need_bytes", h->sizing.bytes);
 	json_string(&j, "images", h->sizing.images);
+	json_string(&j, "config", file.digest);
 	json_object_end(&j);
 	if (j.overflow)
 		return err_set(err, ERR_LIMIT, REHEARSAL_FILE ": its text is too long");
@@ -388,7 +400,11 @@ static int rehearse(struct rehearsal *h, struct err *err)
 		judge_answer(h);
 	fprintf(h->ctx->out, "rehearsal: %s%s%s\n", result_name(h->result),
 		h->reason[0] ? ": " : "", h->reason);
-	rc = store(h, err);
+	if (is_of_machine(h->ctx))
+		rc = store(h, err);
+	else
+		fprintf(h->ctx->out,
+			"that is not kept: it was not of " CONFIG_FILE " and the running kernel\n");
 	return rc ? rc : h->result == RESULT_FAILED ? EXIT_REHEARSAL : 0;
 }
 

@@ -13,6 +13,7 @@
 #include "loader/corehdr.h"
 #include "loader/iomem.h"
 #include "loader/receipt.h"
+#include "loader/sizing.h"
 
 #define SSH_CONF "load_with kexec_load\nssh kdump@vault\npath /var/crash\n"
 
@@ -24,10 +25,24 @@ static void put_time(const char *path, int64_t seconds)
 	assert_int_equal(utime(forged_path(path, full), &t), 0);
 }
 
+/* As rehearse leaves it, of the files that are there. */
 static void put_proof(const char *file, int64_t age, const char *result, const char *reason)
 {
-	putf(file, "{\"time\": %lld, \"result\": \"%s\", \"reason\": \"%s\"}\n",
-	     (long long)time(NULL) - age, result, reason);
+	static const struct image none;
+	struct image kernel = none, initrd = none, config = none;
+	char images[MEASURED_IMAGES_MAX];
+	int fds[] = {-1, -1, -1};
+
+	image_open(&kernel, m.root, kernel_file(), &fds[0], NULL);
+	image_open(&initrd, m.root, initrd_file(), &fds[1], NULL);
+	image_open(&config, m.root, CONFIG_FILE, &fds[2], NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		cleanup_close_(&fds[i]);
+	sizing_images(&kernel, &initrd, images);
+	putf(file,
+	     "{\"time\": %lld, \"result\": \"%s\", \"reason\": \"%s\", \"images\": \"%s\", "
+	     "\"config\": \"%s\"}\n",
+	     (long long)time(NULL) - age, result, reason, images, config.digest);
 }
 
 #define REHEARSAL "/var/lib/lifeboat/rehearsal.json"
@@ -637,6 +652,7 @@ static void nfs_rehearsed(void)
 	put_time(CONFIG_FILE, time(NULL) - 100);
 	loads();
 	put_reached("nfs 127.0.0.1:/crash path=/", "ok", 5);
+	put_proof(REHEARSAL, 5, "ok", "");
 }
 
 static void nfs_listens(void)
@@ -786,7 +802,15 @@ static void rehearsal_warned(void)
 
 static void rehearsal_old(void)
 {
-	put_proof(REHEARSAL, 5000, "ok", "");
+	put_proof(REHEARSAL, 91 * 86400, "ok", "");
+}
+
+/* With a time that is older than the rehearsal. */
+static void rehearsal_of_other_config(void)
+{
+	put(CONFIG_FILE, "load_with kexec_load\npath /var/crash2\n");
+	put_time(CONFIG_FILE, time(NULL) - 100);
+	loads();
 }
 
 static void rehearsal_of_another(void)
@@ -968,7 +992,9 @@ static const struct scenario {
 	{never_rehearsed, "rehearsal", "warn", "there was no rehearsal yet"},
 	{rehearsal_failed, "rehearsal", "fail", "failed: no module for the disk"},
 	{rehearsal_warned, "rehearsal", "warn", "little memory was left"},
-	{rehearsal_old, "rehearsal", "warn", "was of another kernel, initrd or configuration"},
+	{rehearsal_old, "rehearsal", "warn", "is not one of the last 90 days"},
+	{rehearsal_of_other_config, "rehearsal", "warn",
+	 "was of another kernel, initrd or configuration"},
 	{rehearsal_of_another, "rehearsal", "warn",
 	 "was of another kernel, initrd or configuration"},
 	{rehearsal_broken, "rehearsal", "fail", "has no time and result"},
@@ -1094,6 +1120,24 @@ static void test_words(void **state)
 	assert_int_equal(run(command_status, "--prometheus"), ERR_USAGE);
 }
 
+/* What a rehearsal leaves is of this machine's configuration and memory only. */
+static void test_rehearsal_kept(void **state)
+{
+	CLEANUP_FREE char *text = NULL;
+
+	(void)state;
+	drop(REHEARSAL);
+	run(command_rehearse, "/some/vmcore");
+	assert_non_null(strstr(m.out, "that is not kept"));
+	assert_false(there(REHEARSAL));
+	run(command_rehearse, "");
+	assert_null(strstr(m.out, "that is not kept"));
+	text = read_file(REHEARSAL);
+	assert_non_null(strstr(text, "\"config\": \""));
+	run(command_status, "");
+	assert_null(strstr(m.out, "was of another kernel"));
+}
+
 /* Nobody listens there: told at once, kept, and told again without asking. */
 static void test_network(void **state)
 {
@@ -1115,9 +1159,9 @@ static void test_network(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_all_is_well), TEST(test_each_line_has_one),
-		TEST(test_json),	TEST(test_prometheus),
-		TEST(test_words),	TEST(test_network),
+		TEST(test_all_is_well), TEST(test_each_line_has_one), TEST(test_json),
+		TEST(test_prometheus),	TEST(test_rehearsal_kept),    TEST(test_words),
+		TEST(test_network),
 	};
 	struct CMUnitTest each[ARRAY_SIZE(scenarios)];
 	char names[ARRAY_SIZE(scenarios)][80];
