@@ -78,7 +78,8 @@ check 'it is told what is wrong' grep -q 'good.conf, which is right, stays as it
 "$lifeboat" --config "$work/new.conf" import "$work/etc/kdump.conf" > "$work/said" 2>&1
 check_is 'where there is none it is written, to be mended' 1 $?
 check 'and is there' test -s "$work/new.conf"
-(cd "$work" && printf 'path /y\n' > etc/kdump.conf && "$lifeboat" --config good.conf --yes import etc/kdump.conf)  > "$work/said" 2>&1
+printf 'path /y\n' > "$work/etc/kdump.conf"
+(cd "$work" && "$lifeboat" --config good.conf --yes import etc/kdump.conf) > "$work/said" 2>&1
 check_is 'the old one is kept' 'path /srv/crash' "$(cat "$work/good.conf.old")"
 
 finish
