@@ -34,7 +34,8 @@ size_t peers_ask(const struct peers_facts *f, struct peer ret[static PEERS_MAX])
 
 /*
  * What a value of crashkernel= comes to on a machine with @memory bytes:
- * "SIZE[@OFFSET][,high|low]" or "START-[END]:SIZE[,...]" (kernel/crash_reserve.c). False: it, or what stands behind it, can't be understood.
+ * "SIZE[@OFFSET][,high|low|cma]" or "START-[END]:SIZE[,...][@OFFSET]" (kernel/crash_reserve.c).
+ * False: it, or what stands behind it, can't be understood.
  */
 bool peers_crashkernel(const char *value, uint64_t memory, uint64_t *ret);
 
