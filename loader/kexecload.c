@@ -402,9 +402,9 @@ int kexecload_explain(int sys, const struct facts *f, const struct kexecfile_req
 }
 
 /*
- * Kernels that keep the elfcorehdr up to date have known two flags for it, and those of x86 take the
- * older one to this day (arch_crash_hotplug_support()). It is tried first: since 6.3 each call, also
- * a refused one, counts against kernel.kexec_load_limit_panic.
+ * Kernels that keep the elfcorehdr up to date have known two flags for it, and those of x86 take
+ * the older one to this day (arch_crash_hotplug_support()). It is tried first: since 6.3 each call,
+ * also a refused one, counts against kernel.kexec_load_limit_panic.
  */
 int kexecload_run(struct kexecload *l, kexecload_call *call)
 {

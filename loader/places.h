@@ -44,8 +44,8 @@ void places_find(struct places *p, const char *root, const struct config *c);
 void places_release(struct places *p);
 
 /*
- * The options with which a file system of @fstype is mounted to be read only: its journal stays as it
- * is, too (ext4(5), xfs(5), btrfs(5)), for it may be in use on another machine, or of a dump to come.
+ * The options with which a file system of @fstype is mounted to be read only: its journal stays as
+ * it is, too (ext4(5), xfs(5), btrfs(5)), for another machine may have it in use.
  */
 const char *places_look_only(const char *fstype);
 

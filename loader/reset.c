@@ -134,7 +134,7 @@ static int run_command(const struct context *ctx, const char *const argv[], stru
 	return rc;
 }
 
-/* The files are to say what the boot loader was told last, or the next run would find them right. */
+/* The files are to say what the boot loader was told last. */
 static void take_back(const struct context *ctx, const struct bootconf *b, size_t written)
 {
 	struct err why = {0};

@@ -287,7 +287,7 @@ static void test_hotplug(void **state)
 	m.refuses[0] = EINVAL;
 	assert_int_equal(kexecload_run(&l, fake_call), 0);
 	assert_int_equal(m.calls, 2);
-	// All that have one take this: a call more could be one too many for kexec_load_limit_panic.
+	// All that have one take this: a call more could be one too many for the limit of calls.
 	assert_int_equal(m.flags[0],
 			 KEXECLOAD_ON_CRASH | KEXECLOAD_X86_64 | KEXECLOAD_UPDATE_ELFCOREHDR);
 	assert_int_equal(m.flags[1],
