@@ -78,7 +78,7 @@ on_console()
 errors()
 {
 	grep -a '^lifeboat-collect: ' "$dir/console" | sed 's/^lifeboat-collect: //' | grep -avE \
-		-e '^warning: ' -e '^ *[0-9]+ %, ' -e '^[0-9]+ CPUs? at work' \
+		-e '^warning: ' -e '^ *[0-9]+ %, ' -e '^[0-9]+ CPUs? at work' -e '^[0-9]+ workers would wait ' \
 		-e '^(not )?packed' -e ' of Linux .* ranges of memory$' \
 		-e '^(log saved|planning|memory|memory [0-9]+ pages|excluded [a-z_]+): ?' \
 		-e '^memory [0-9]+ pages, kept ' -e '^not in the input: ' -e '^saving [0-9]+ of [0-9]+ pages ' \
