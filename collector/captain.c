@@ -388,6 +388,15 @@ static bool cpus_were_tried(const struct captain *c)
 	return false;
 }
 
+/* Workers that pay, as the first attempt that got so far has found; 0: none has. */
+static unsigned int workers_known(const struct captain *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->shared->watches[i].workers)
+			return c->shared->watches[i].workers;
+	return 0;
+}
+
 static bool record_was_told(const struct captain *c)
 {
 	for (size_t i = 0; i < c->n; i++)
@@ -425,6 +434,7 @@ static void try_step(struct captain *c, const struct step *step)
 		.verdict = verdict_so_far(c),
 		.appliance = c->appliance,
 		.bring_up_cpus = !cpus_were_tried(c),
+		.workers = workers_known(c),
 		.tell_record = !record_was_told(c),
 		.attempts = c->attempts,
 		.nattempts = c->n,

@@ -471,9 +471,14 @@ static void save_manifest(struct capture *c, const struct manifest_head *head, c
  * kernel's lock of CPU hotplug, and a file system that wants a workqueue waits for that for ever.
  * And not when a file is open there: who waits for the CPU has it open too, and the target could
  * not be unmounted.
+ *
+ * How many workers pay is asked of the kernel only where all CPUs came or failed: membarrier(2), too,
+ * wants that lock, and whoever waits for it cannot be killed.
  */
 static void bring_up_cpus(struct capture *c)
 {
+	unsigned int workers = c->job->workers ? c->job->workers : 1;
+
 	if (c->job->bring_up_cpus) {
 		c->watch->cpus = true;
 		cpus_start(&c->cpus, "");
@@ -481,8 +486,11 @@ static void bring_up_cpus(struct capture *c)
 		log_line(c->log, LOG_COMMON, "%s", c->cpus.text);
 	}
 	stage(c, STAGE_PLAN);
-	if (!c->opts.threads)
-		c->opts.threads = dump_workers(c->log, c->cpus.online);
+	if (c->opts.threads)
+		return;
+	if (c->job->bring_up_cpus)
+		workers = c->cpus.stuck ? c->cpus.online : dump_workers(c->log, c->cpus.online);
+	c->opts.threads = c->watch->workers = workers;
 }
 
 /* The target, and the directory of this crash on it. */

@@ -37,6 +37,7 @@ struct capture_job {
 	enum governor_verdict verdict; /* on this crash, as far as it was judged */
 	bool appliance; /* the machine is ours: its console and its pstore, too */
 	bool bring_up_cpus; /* nobody has tried yet */
+	unsigned int workers; /* that pay, as an earlier attempt has found; 0: not known */
 	bool tell_record; /* the same, of the panic record on the console and in pstore */
 	/* Of all attempts, with this one at the end: filled by this process in its own copy. */
 	struct attempt *attempts;

@@ -156,6 +156,7 @@ static bool take_news(struct cpus *c)
 	if (n < 0)
 		return errno == EINTR;
 	if (n == 0) {
+		c->stuck = true;
 		if (limit < c->news_ms + CPUS_STEP_MS)
 			trouble(c, "not all came within %d s", CPUS_TOTAL_MS / 1000);
 		else

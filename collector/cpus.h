@@ -9,6 +9,7 @@
 #ifndef COLLECTOR_CPUS_H
 #define COLLECTOR_CPUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -26,6 +27,7 @@ enum {
 struct cpus {
 	unsigned int wanted; /* by the command line; 0: it does not say */
 	unsigned int online; /* CPUs at work, after cpus_wait() */
+	bool stuck; /* one did not come in time: the kernel may hold its lock of them for good */
 	char text[CPUS_TEXT_MAX]; /* after it: how many work and why, for the log */
 
 	const char *root; /* before every path; "" */

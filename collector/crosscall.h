@@ -21,7 +21,8 @@ enum {
 /*
  * The median time, in ns, that this thread takes to call the CPUs of @n - 1 others that are kept
  * busy meanwhile; 0 when there are no others, or when this cannot be told: the kernel has no
- * membarrier(2), a thread cannot be started. Takes 30 ms or so at most.
+ * membarrier(2), a thread cannot be started. Takes 40 ms or so at most. Never where a CPU hangs on its
+ * way up: the kernel then waits for that for ever.
  */
 uint64_t crosscall_ns(unsigned int n);
 

@@ -115,14 +115,11 @@ static bool send_all(struct fence *f)
 	return sent;
 }
 
-/* Whoever writes to a target there brings it up, and tells in the log how. */
+/* Before any target is tried: whoever waits for these messages does not wait for that. */
 static void need_network(struct fence *f)
 {
-	enum config_target_kind first = f->config->targets[0].kind;
 	struct err err = {0};
 
-	if (first == CONFIG_TARGET_SSH || first == CONFIG_TARGET_NFS)
-		return;
 	if (netup_ensure(f->config->network_timeout * 1000ULL, f->log, &err))
 		log_line(f->log, LOG_ERROR, "warning: fence_kdump: %s", err.msg);
 }
@@ -166,8 +163,10 @@ int fence_start(const struct config *c, struct log *log, int *fd_ret, struct err
 	pid = fork();
 	if (pid == 0) {
 		// Not a child of the collector, which ends all that its workers leave behind.
-		if (fork())
-			_exit(0);
+		pid_t again = fork();
+
+		if (again)
+			_exit(again < 0);
 		close(fds[1]);
 		f.hold = fds[0];
 		work(&f);
@@ -180,7 +179,10 @@ int fence_start(const struct config *c, struct log *log, int *fd_ret, struct err
 		return rc;
 	}
 	close(fds[0]);
-	waitpid(pid, &status, 0);
+	if (waitpid(pid, &status, 0) == pid && status) {
+		close(fds[1]);
+		return err_set(err, ERR_NOMEM, "fence_kdump: no process");
+	}
 	*fd_ret = fds[1];
 	return 0;
 }

@@ -25,7 +25,7 @@ enum {
 /*
  * Starts a process that sends them to @c->fence_nodes as @c->fence says, until the descriptor
  * *@fd_ret is closed by all who have it, this process and its children; the caller closes it. -1:
- * no node is configured. Where the first target does not bring up the network, that process does.
+ * no node is configured. That process brings up the network.
  * ERR_SYS, ERR_NOMEM. What cannot be sent is tried again.
  */
 int fence_start(const struct config *c, struct log *log, int *fd_ret, struct err *err);

@@ -328,7 +328,6 @@ static bool still_listening(struct netup *u)
 	return open;
 }
 
-/* With an address of one family, and every host reached by it, nobody waits for the other. */
 /* Hosts that are waited for. Nodes of a cluster are not: it may be one of them that is down. */
 static size_t count_targets(const struct netup *u)
 {
@@ -339,6 +338,7 @@ static size_t count_targets(const struct netup *u)
 	return n;
 }
 
+/* With an address of one family, and every host reached by it, nobody waits for the other. */
 static bool all_hosts_served(struct netup *u)
 {
 	size_t targets = count_targets(u);

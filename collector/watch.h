@@ -43,8 +43,9 @@ struct watch {
 	_Atomic uint32_t tiers[TIERS]; /* enum tier_state */
 	_Atomic uint64_t request; /* the supervisor's, with the turn it is meant for */
 	_Atomic uint32_t status; /* enum manifest_status, by what is committed */
-	_Atomic bool cpus; /* it has begun to bring up the other CPUs ... */
-	_Atomic bool record; /* ... and to put the panic record on the console and in pstore */
+	_Atomic bool cpus; /* it has begun to bring up the other CPUs */
+	_Atomic uint32_t workers; /* that pay on them; 0: not known yet */
+	_Atomic bool record; /* and to put the panic record on the console and in pstore */
 	_Atomic uint32_t verdict; /* enum governor_verdict on this crash */
 	_Atomic int32_t code; /* when it has ended: 0 or an ERR_* */
 	_Atomic uint32_t ended_in; /* enum manifest_stage, then */
