@@ -42,9 +42,9 @@ fail()
 # check TEXT COMMAND...: ok if the command is successful; if not, what it printed is shown.
 check()
 {
-	local text=$1
+	local tap_name=$1
 	shift
-	check_code "$text" 0 "$@"
+	check_code "$tap_name" 0 "$@"
 }
 
 # check_fails TEXT CODE COMMAND...: ok if the command ends with that very code.
@@ -53,17 +53,18 @@ check_fails()
 	check_code "$@"
 }
 
+# No name that a function of the test may look for: it would find this one.
 check_code()
 {
-	local text=$1 code=$2 status=0
+	local tap_text=$1 tap_wanted=$2 tap_came=0
 	shift 2
-	"$@" > "$tap_dir/check.out" 2>&1 < /dev/null || status=$?
-	if [[ $status = "$code" ]]; then
-		pass "$text"
+	"$@" > "$tap_dir/check.out" 2>&1 < /dev/null || tap_came=$?
+	if [[ $tap_came = "$tap_wanted" ]]; then
+		pass "$tap_text"
 		return 0
 	fi
-	fail "$text"
-	diag "exit code $status, not $code: $*"
+	fail "$tap_text"
+	diag "exit code $tap_came, not $tap_wanted: $*"
 	diag_input < "$tap_dir/check.out"
 	return 1
 }

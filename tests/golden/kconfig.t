@@ -23,13 +23,13 @@ with()
 {
 	printf '%b\n' "$1" > fragments/one.config
 	printf '%b\n' "$2" > fragments/two.config
-	code=0
-	LIFEBOAT_FRAGMENTS=$PWD/fragments "$script" config test > said 2>&1 || code=$?
+	came=0
+	LIFEBOAT_FRAGMENTS=$PWD/fragments "$script" config test > said 2>&1 || came=$?
 }
 
 only()
 {
-	[[ $code != 0 && $(wc -l < said) = 1 ]] && grep -qF "$1" said
+	[[ $came != 0 && $(wc -l < said) = 1 ]] && grep -qF "$1" said
 }
 
 # refused TEXT LINE: with one line, which says LINE, and nothing else.
@@ -39,7 +39,7 @@ refused()
 }
 
 with 'CONFIG_BLOCK=y' '# CONFIG_SMP is not set\nCONFIG_NET=y # with a reason'
-check 'fragments that agree' test "$code" = 0 || diag_input < said
+check 'fragments that agree' test "$came" = 0 || diag_input < said
 config=$(tail -n 1 said)
 check 'what they ask for is on' grep -qx 'CONFIG_NET=y' "$config"
 check 'what they do not name is off, whatever its default' grep -qx '# CONFIG_SWAP is not set' "$config"
@@ -59,7 +59,7 @@ refused 'two that say the same' 'two.config: CONFIG_NET=y is set in one.config, 
 with 'CONFIG_NET=y' 'CONFIG_UNIX = y'
 refused 'a line that sets nothing' 'two.config: line 1 sets nothing: CONFIG_UNIX = y'
 with 'CONFIG_SLUB_TINY=y # from 6.2' 'CONFIG_EXPERT=y\nCONFIG_SLOB=y # until 6.3'
-check 'what a kernel does not have yet, or still has' test "$code" = 0 || diag_input < said
+check 'what a kernel does not have yet, or still has' test "$came" = 0 || diag_input < said
 check 'the latter is asked for' grep -qx 'CONFIG_SLOB=y' "$(tail -n 1 said)"
 printf 'one three\n' > fragments/test.profile
 with '' ''
