@@ -32,6 +32,8 @@ struct pipeline {
 	struct idle cpus; // where they are shared
 	uint64_t taken; // blocks that workers have begun
 	uint64_t due; // turn of the block that is written next, when they have an order
+	struct worker *workers;
+	unsigned int nworkers;
 	unsigned int running; // workers not yet done
 	bool idle; // the writer waits for a block
 	unsigned int ring; // blocks there are
@@ -59,6 +61,8 @@ struct worker {
 	bool copies; // it reads rather than maps
 	void *codec_ctx[LADDER_RUNGS_MAX];
 	bool starved; // the writer had nothing to do when this one came with its last block
+	bool busy; // with the block of this turn
+	uint64_t turn;
 	struct constant constants[CONSTANTS];
 	const uint8_t *page; // at hand: a copy, for old memory may still be written to by devices
 	uint8_t *own; // room for it, unless the window has one already
@@ -264,6 +268,24 @@ static enum ladder_load load_of(const struct worker *w)
 	return w->starved ? LADDER_STARVED : LADDER_EVEN;
 }
 
+/*
+ * Is a worker so late with its block that the others have to wait? What comes first in the order is to
+ * be first in the file, or nearly: a worker that does not get a CPU must not have its block, which may
+ * be of the most worth, behind all that the others do meanwhile.
+ */
+static bool is_far_ahead(const struct pipeline *pl)
+{
+	uint64_t oldest = pl->taken;
+
+	for (unsigned int i = 0; i < pl->nworkers; i++) {
+		const struct worker *w = &pl->workers[i];
+
+		if (w->busy && w->turn < oldest)
+			oldest = w->turn;
+	}
+	return pl->taken - oldest >= PIPELINE_LEAD + pl->nworkers;
+}
+
 /* Waits for a free block and for pages to put into it; NULL when there is no more to do. */
 static struct block *take_work(struct worker *w, size_t *n)
 {
@@ -271,7 +293,7 @@ static struct block *take_work(struct worker *w, size_t *n)
 	struct block *b = NULL;
 
 	pthread_mutex_lock(&pl->lock);
-	while (!pl->stop && !pl->free.head)
+	while (!pl->stop && (!pl->free.head || is_far_ahead(pl)))
 		pthread_cond_wait(&pl->have_free, &pl->lock);
 	if (!pl->stop) {
 		*n = order_next(&pl->walk, block_pages(pl->conf), w->pfns, w->indices);
@@ -279,7 +301,8 @@ static struct block *take_work(struct worker *w, size_t *n)
 			enum ladder_load load = load_of(w);
 
 			b = pop(&pl->free);
-			b->turn = pl->taken++;
+			b->turn = w->turn = pl->taken++;
+			w->busy = true;
 			b->rung = ladder_choose(&pl->ladder, pl->conf->ladder, load);
 		}
 	}
@@ -297,6 +320,7 @@ static void hand_over(struct worker *w, struct block *b)
 	struct pipeline *pl = w->pl;
 
 	pthread_mutex_lock(&pl->lock);
+	w->busy = false;
 	w->starved = pl->idle && !pl->full.head;
 	if (pl->conf->ordered)
 		push_by_turn(&pl->full, b);
@@ -515,6 +539,8 @@ static unsigned int start_workers(struct pipeline *pl, struct worker *workers, u
 {
 	unsigned int started = 0;
 
+	pl->workers = workers;
+	pl->nworkers = n;
 	pl->running = n;
 	while (started < n &&
 	       !pthread_create(&workers[started].thread, NULL, work, &workers[started]))

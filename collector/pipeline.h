@@ -66,6 +66,7 @@ struct pipeline_out {
 };
 
 enum {
+	PIPELINE_LEAD = 16, /* blocks, and one a worker: so far one that is late may fall behind */
 	PIPELINE_SPARE_BLOCKS = 3,
 	PIPELINE_WINDOW = 4 << 20, /* bytes mapped at once, a worker */
 	PIPELINE_GAP = 32, /* pages not wanted that are mapped rather than jumped over ... */

@@ -30,6 +30,7 @@ enum {
 	BLOCKS_MAX = 512,
 	LAST_FLAG = 1 << 7, /* of the fake codecs: 1 << 5 and up */
 	PACKED = 16, /* bytes that a fake codec makes of a page */
+	LATE_US = 50000,
 };
 
 /* Who waits for whom. */
@@ -39,6 +40,7 @@ enum pace {
 	PACE_BURSTS, /* the same, but only before every fourth block */
 	PACE_FAST_TARGET, /* the codec waits until the writer has nothing to do */
 	PACE_FIRST_LAST, /* the first page that any codec sees waits for three other blocks */
+	PACE_FIRST_LATE, /* it waits for as many as may be begun before its own is done */
 };
 
 /* What both sides see. */
@@ -104,6 +106,21 @@ static void wait_for_others(void)
 	shared.packed--;
 }
 
+/* And for a while longer, in which a worker that did not wait would go on. */
+static void wait_for_lead(void)
+{
+	bool first = shared.packed++ == 0;
+
+	while (first && shared.packed < 1 + (PIPELINE_LEAD + shared.workers - 1) * BLOCK_PAGES)
+		pthread_cond_wait(&shared.changed, &shared.lock);
+	shared.packed--;
+	if (!first)
+		return;
+	pthread_mutex_unlock(&shared.lock);
+	usleep(LATE_US);
+	pthread_mutex_lock(&shared.lock);
+}
+
 static size_t fake_compress(void *ctx, const void *src, size_t size, void *dst, size_t room)
 {
 	(void)src;
@@ -114,6 +131,8 @@ static size_t fake_compress(void *ctx, const void *src, size_t size, void *dst, 
 		wait_for_idle();
 	if (shared.pace == PACE_FIRST_LAST)
 		wait_for_others();
+	if (shared.pace == PACE_FIRST_LATE)
+		wait_for_lead();
 	shared.packed++;
 	pthread_cond_broadcast(&shared.changed);
 	pthread_mutex_unlock(&shared.lock);
@@ -326,6 +345,22 @@ static void test_order(void **state)
 	bench_close(&b);
 }
 
+/* Without an order, too, no block comes behind more than so many of later turns. */
+static void test_late(void **state)
+{
+	struct pipeline_stats stats;
+	struct bench b;
+	uint64_t place = 0;
+
+	(void)state;
+	bench_open(&b);
+	run(&b, PACE_FIRST_LATE, 4, false, &stats);
+	while (place < shared.written && shared.turn[place])
+		place++;
+	assert_int_equal(place, PIPELINE_LEAD + 4 - 1);
+	bench_close(&b);
+}
+
 /* What became of each page, as the file would have it. */
 struct result {
 	uint64_t sum; /* of bytes and places, in whatever order the blocks came */
@@ -387,9 +422,8 @@ static void test_ways(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_slow_target),
-		cmocka_unit_test(test_fast_target),
-		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_slow_target), cmocka_unit_test(test_fast_target),
+		cmocka_unit_test(test_order),	    cmocka_unit_test(test_late),
 		cmocka_unit_test(test_ways),
 	};
 
