@@ -48,6 +48,39 @@ static enum wire_code out_of_turn(const struct intake *in, struct err *err)
 	return WIRE_E_PROTOCOL;
 }
 
+/* Something of the file was refused, as far as the frame @seq. */
+static void add_refusal(struct intake *in, enum wire_code code, uint64_t seq)
+{
+	struct wire_refusal *no = &in->depot->rec.refusal;
+
+	if (!no->code)
+		*no = (struct wire_refusal){.code = code, .bad = UINT64_MAX};
+	if (seq > no->seq)
+		no->seq = seq;
+}
+
+/*
+ * What was to be durable with the frame @seq is not. The kernel says so once per descriptor: the
+ * next fsync may be fine, and the file is not.
+ */
+static enum wire_code not_durable(struct intake *in, int rc, uint64_t seq)
+{
+	enum wire_code code = intake_code(rc);
+
+	in->depot->rec.failed = true;
+	if (!intake_is_over(code))
+		add_refusal(in, code, seq);
+	return code;
+}
+
+/* Once more, with that known: the client's ring is full until it hears of these frames. */
+static void sync_again(struct intake *in, struct depot_record rec)
+{
+	rec.failed = true;
+	rec.refusal = in->depot->rec.refusal;
+	syncer_ask(in->syncer, in->fd, &rec, NULL);
+}
+
 /* The journal has it, the frame at hand included. */
 static int note(struct intake *in, struct err *err)
 {
@@ -221,12 +254,39 @@ static int sync_file(struct intake *in, struct err *err)
 static enum wire_code do_sync(struct intake *in, struct err *err)
 {
 	struct depot_record rec = in->depot->rec;
+	enum wire_code code;
+	int rc;
 
 	if (in->fd < 0)
 		return intake_code(note(in, err));
 	rec.seq = in->f->seq;
 	rec.chain = wire_chain(in->chain, in->f->digest);
-	return intake_code(syncer_ask(in->syncer, in->fd, &rec, err));
+	rc = syncer_ask(in->syncer, in->fd, &rec, err);
+	if (!rc)
+		return 0;
+	code = not_durable(in, rc, in->f->seq);
+	if (!intake_is_over(code))
+		sync_again(in, rec);
+	return code;
+}
+
+enum wire_code intake_synced(struct intake *in, uint64_t *seq, struct err *err)
+{
+	// Those that wait are forgotten when the one before them fails.
+	struct depot_record rec = in->syncer->waiting ? in->syncer->next : in->syncer->rec;
+	bool again = in->syncer->waiting || !in->depot->rec.failed;
+	enum wire_code code;
+	int rc;
+
+	*seq = in->syncer->rec.seq;
+	rc = syncer_settle(in->syncer, false, err);
+	if (!rc)
+		return 0;
+	code = not_durable(in, rc, *seq);
+	// A disk that fails each time is not asked for ever.
+	if (!intake_is_over(code) && again)
+		sync_again(in, rec);
+	return code;
 }
 
 /* Reads the page data back: ERR_CORRUPT when it is not what the client says that it sent. */
@@ -356,8 +416,9 @@ static enum wire_code carry_out(struct intake *in, struct err *err)
 	bool streams = in->f->type == WIRE_CHUNK || in->f->type == WIRE_SYNC;
 	int rc = streams ? 0 : syncer_settle(in->syncer, true, err);
 
-	if (rc)
-		return intake_code(rc);
+	// What is thrown away need not have become durable.
+	if (rc && in->f->type != WIRE_ABANDON)
+		return not_durable(in, rc, in->f->seq);
 	switch (in->f->type) {
 	case WIRE_OPEN:
 		return do_open(in, err);
@@ -403,9 +464,7 @@ static enum wire_code note_refusal(struct intake *in, enum wire_code code, struc
 	struct err late = {0};
 	int rc = 0;
 
-	if (!no->code)
-		*no = (struct wire_refusal){.code = code, .bad = UINT64_MAX};
-	no->seq = in->f->seq;
+	add_refusal(in, code, in->f->seq);
 	if (in->f->flags & WIRE_F_STREAM && in->f->type == WIRE_CHUNK && in->f->offset < no->bad)
 		no->bad = in->f->offset;
 	if (in->f->type == WIRE_OPEN)

@@ -38,6 +38,13 @@ void intake_end(struct intake *in);
  */
 enum wire_code intake_take(struct intake *in, struct err *err);
 
+/*
+ * The syncer is ready: depot.rec says what is durable now. Other than 0: the sync up to the
+ * frame *@seq failed, the file cannot become whole, and where the client may go on what it
+ * waits for is tried once more.
+ */
+enum wire_code intake_synced(struct intake *in, uint64_t *seq, struct err *err);
+
 /* Whether the connection ends with that refusal. */
 bool intake_is_over(enum wire_code code);
 

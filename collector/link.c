@@ -50,6 +50,28 @@ static struct wire_frame ring_frame(struct uplink *u, uint64_t pos)
 	return f;
 }
 
+/* The type of a frame that was sent; 0 where it is durable and no longer there. */
+static uint16_t sent_type(struct uplink *u, uint64_t seq)
+{
+	bool waits = seq > u->applied_seq;
+	uint64_t pos = waits ? u->applied : u->acked, at = waits ? u->applied_seq : u->acked_seq;
+	struct wire_frame f = {0};
+
+	while (at < seq) {
+		f = ring_frame(u, pos);
+		pos += WIRE_HEADER + f.size;
+		at = f.seq;
+	}
+	return f.type;
+}
+
+/* What the other end has written and did not call durable may be lost. */
+static void trust_durable_only(struct uplink *u)
+{
+	if (u->file.durable < u->file.bad)
+		u->file.bad = u->file.durable;
+}
+
 static void file_failed(struct uplink *u, int rc, const struct err *why)
 {
 	if (u->file.rc)
@@ -86,6 +108,8 @@ static void acked_to(struct uplink *u, uint64_t seq)
 
 		u->acked += WIRE_HEADER + f.size;
 		u->acked_seq = f.seq;
+		if (f.type == WIRE_CHUNK && f.flags & WIRE_F_STREAM)
+			u->file.durable = f.offset + f.size;
 	}
 }
 
@@ -147,6 +171,9 @@ static int take_error(struct uplink *u, const struct wire_frame *f, const uint8_
 	// A file that was refused, once more behind a new connection: this one is another.
 	if (f->seq < u->file.first)
 		return 0;
+	// A chunk says itself what is missing. Of a sync, or what waits for one, nobody knows.
+	if (sent_type(u, f->seq) != WIRE_CHUNK)
+		trust_durable_only(u);
 	applied_to(u, f->seq, true);
 	u->failed_seq = f->seq;
 	file_failed(u, rc, &why);
@@ -369,7 +396,9 @@ static void learn_refusal(struct uplink *u, const struct wire_refusal *no)
 	rc = err_set(&why, wire_code_err(no->code), "the receiver refused frame %llu%s",
 		     (unsigned long long)no->seq,
 		     wire_code_err(no->code) == ERR_NOSPC ? ", for lack of room" : "");
-	if (no->bad < u->file.bad)
+	if (no->bad == UINT64_MAX)
+		trust_durable_only(u);
+	else if (no->bad < u->file.bad)
 		u->file.bad = no->bad;
 	if (no->seq > u->failed_seq)
 		u->failed_seq = no->seq;
@@ -387,8 +416,9 @@ static int go_on_from(struct uplink *u, const struct wire_welcome *w, struct err
 			       "it has lost what it acknowledged",
 			       (unsigned long long)seq, (unsigned long long)u->acked_seq,
 			       (unsigned long long)u->seq);
-	acked_to(u, seq);
+	// First what was known to be durable before that was refused.
 	learn_refusal(u, &w->refusal);
+	acked_to(u, seq);
 	u->sent = u->acked;
 	return 0;
 }

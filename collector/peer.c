@@ -163,18 +163,24 @@ int peer_reply(struct peer *p, struct wire_frame *f, const void *payload, struct
 	return rc || !f->size ? rc : write_all(p, payload, f->size, err);
 }
 
-int peer_refuse(struct peer *p, enum wire_code code, bool fatal, const char *text, struct err *err)
+int peer_refuse_frame(struct peer *p, const struct wire_frame *about, enum wire_code code,
+		      bool fatal, const char *text, struct err *err)
 {
 	uint8_t payload[WIRE_ERROR_MAX];
 	struct wire_frame f = {
 		.type = WIRE_ERROR,
 		.flags = fatal ? WIRE_F_FATAL : 0,
 		.size = wire_put_error(code, text, payload),
-		.seq = p->f.seq,
-		.offset = p->f.offset,
+		.seq = about->seq,
+		.offset = about->offset,
 	};
 
 	return peer_reply(p, &f, payload, err);
+}
+
+int peer_refuse(struct peer *p, enum wire_code code, bool fatal, const char *text, struct err *err)
+{
+	return peer_refuse_frame(p, &p->f, code, fatal, text, err);
 }
 
 int peer_beat(struct peer *p, struct err *err)

@@ -44,6 +44,10 @@ int peer_reply(struct peer *p, struct wire_frame *f, const void *payload, struct
 /* WIRE_ERROR about the frame at hand, with @text; @fatal: the connection ends. */
 int peer_refuse(struct peer *p, enum wire_code code, bool fatal, const char *text, struct err *err);
 
+/* The same about another frame, of which seq and offset are told. */
+int peer_refuse_frame(struct peer *p, const struct wire_frame *about, enum wire_code code,
+		      bool fatal, const char *text, struct err *err);
+
 /*
  * For work that takes long: called often enough, it says from time to time that it goes on, so
  * that the client's patience does not end.

@@ -205,13 +205,23 @@ static int take_frame(struct receive *r, bool *bye, struct err *err)
 	}
 }
 
-/* More is durable than the client knows. */
+/* More is durable than the client knows, or what it asked to be is not. */
 static int synced(void *ctx, struct err *err)
 {
 	struct receive *r = ctx;
-	int rc = syncer_settle(&r->syncer, false, err);
+	struct wire_frame f = {0};
+	struct err why = {0};
+	enum wire_code code = intake_synced(&r->intake, &f.seq, &why);
 
-	return rc ? refuse(r, intake_code(rc), err) : send_ack(r, err);
+	if (!code)
+		return send_ack(r, err);
+	if (intake_is_over(code)) {
+		*err = why;
+		return refuse(r, code, err);
+	}
+	receive_tell(r->conf, "refused: %s", why.msg);
+	// The frame at hand, of which a part may have come, is another one.
+	return peer_refuse_frame(&r->peer, &f, code, false, why.msg, err);
 }
 
 static int serve(struct receive *r, struct err *err)

@@ -49,6 +49,7 @@ struct file {
 	uint64_t start, end; // of it
 	XXH64_state_t hash;
 	uint64_t written; // of what was streamed, all below is written
+	uint64_t durable; // of what was streamed, all below is
 	uint64_t bad; // something from there on is not
 	int rc; // the first failure that the other end told
 	struct err why;

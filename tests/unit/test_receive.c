@@ -72,7 +72,12 @@ static bool carry(int from, int to, size_t *limit)
 	return !io_write(to, buf, n, NULL);
 }
 
-/* Of a server whose disk is slow: no file is synced before a byte can be read there. */
+/*
+ * Of a server whose disk is slow: no file is synced before a byte can be read there; and where that
+ * is FULL, it turns out that there was no room for what was written.
+ */
+#define FULL 'f'
+
 static int gate = -1;
 
 int fsync(int fd)
@@ -80,8 +85,14 @@ int fsync(int fd)
 	struct stat st;
 	char byte;
 
-	if (gate >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) && read(gate, &byte, 1) < 1)
+	if (gate < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return syscall(SYS_fsync, fd);
+	if (read(gate, &byte, 1) < 1)
 		return -1;
+	if (byte == FULL) {
+		errno = ENOSPC;
+		return -1;
+	}
 	return syscall(SYS_fsync, fd);
 }
 
@@ -133,6 +144,8 @@ static void be_server(const struct place *p, int client, size_t in_limit, size_t
 
 		close(client);
 		close(pair[0]);
+		if (p->gate)
+			gate = p->gate;
 		_exit(receive_run(&p->server, pair[1], pair[1], &err) ? 1 : 0);
 	}
 	close(pair[1]);
@@ -824,6 +837,89 @@ static void test_failing_disk(void **state)
 	close(pair[0]);
 }
 
+static void expect_refusal(struct hand *h, enum wire_code code, uint64_t seq)
+{
+	uint8_t payload[WIRE_READ_MAX];
+	struct wire_frame f;
+
+	do
+		f = read_frame(h, payload);
+	while (f.type != WIRE_ERROR);
+	assert_int_equal(load_le32(payload), code);
+	assert_int_equal(f.seq, seq);
+	assert_int_equal(f.flags, 0);
+}
+
+/*
+ * A disk that is full, and only an fsync says so, once: the connection goes on, and the file gets no
+ * name. It turns out while nothing comes in, while a second sync waits, or when the commit is there.
+ */
+static void test_full_at_sync(void **state)
+{
+	enum { IDLE, WAITING, COMMITTING, CASES };
+	struct place *p = *state;
+	struct hand h;
+	uint8_t byte;
+	int pair[2];
+
+	for (int i = 0; i < CASES; i++) {
+		assert_int_equal(pipe(pair), 0);
+		p->gate = pair[0];
+		by_hand(p, &h);
+		hello(&h, 1, 0);
+		open_file(&h);
+		send_frame(&h, chunk_at(0, 0), "data");
+		send_frame(&h, (struct wire_frame){.type = WIRE_SYNC}, NULL);
+		if (i == WAITING)
+			send_frame(&h, (struct wire_frame){.type = WIRE_SYNC}, NULL);
+		if (i == COMMITTING)
+			commit(&h, h.chain, 4, 0);
+		usleep(SILENT_MS * 1000);
+		assert_int_equal(write(pair[1], "fgggg", 5), 5);
+		expect_refusal(&h, WIRE_E_SPACE, i == COMMITTING ? 4 : 3);
+		// What was asked for comes all the same, and is no word of the file being whole.
+		while (i != COMMITTING && expect(&h, WIRE_ACK) < h.seq)
+			;
+		commit(&h, h.chain, 4, 0);
+		expect_refusal(&h, WIRE_E_FAILED, h.seq);
+		send_frame(&h, (struct wire_frame){.type = WIRE_KEEP}, NULL);
+		while (expect(&h, WIRE_ACK) < h.seq)
+			;
+		hang_up_hand(&h);
+		assert_int_equal(load(p, "vmcore", &byte, 1), -1);
+		assert_int_equal(load(p, "vmcore-incomplete", &byte, 1), 1);
+		close(pair[0]);
+		close(pair[1]);
+	}
+}
+
+/* The client counts on what was durable before. */
+static void test_durable_only(void **state)
+{
+	struct place *p = *state;
+	struct err err = {0};
+	struct uplink *u;
+	int pair[2];
+
+	assert_int_equal(pipe(pair), 0);
+	assert_int_equal(write(pair[1], "gfggggggg", 9), 9);
+	p->gate = pair[0];
+	u = enter(p);
+	assert_int_equal(uplink_open(u, "vmcore", 0, &err), 0);
+	assert_int_equal(uplink_write(u, "durable", 7, 0, true, &err), 0);
+	assert_int_equal(uplink_sync(u, &err), 0);
+	assert_int_equal(uplink_write(u, "lost", 4, 7, true, &err), 0);
+	assert_int_equal(uplink_sync(u, &err), ERR_NOSPC);
+	assert_int_equal(uplink_written(u), 7);
+	assert_int_equal(uplink_write(u, "D", 1, 0, false, &err), 0);
+	assert_int_equal(uplink_commit(u, &err), ERR_NOSPC);
+	assert_int_equal(uplink_keep(u, &err), 0);
+	assert_int_equal(uplink_written(u), 7);
+	uplink_destroy(u);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* Room that zeros make takes its time: the client hears that it goes on before it hears the end. */
 static void test_reserve_with_zeros(void **state)
 {
@@ -1032,6 +1128,8 @@ int main(void)
 		TEST(test_torn_journal),
 		TEST(test_slow_disk),
 		TEST(test_failing_disk),
+		TEST(test_full_at_sync),
+		TEST(test_durable_only),
 		TEST(test_reserve_with_zeros),
 		TEST(test_enter_waits),
 		TEST(test_one_makes_room),
