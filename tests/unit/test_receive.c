@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -807,6 +809,9 @@ static void test_slow_disk(void **state)
 	// Both wait for the one at work, and are one job.
 	send_frame(&h, (struct wire_frame){.type = WIRE_SYNC}, NULL);
 	send_frame(&h, (struct wire_frame){.type = WIRE_SYNC}, NULL);
+	do
+		f = read_frame(&h, payload);
+	while (f.offset < h.seq);
 	assert_int_equal(write(pair[1], "go", 2), 2);
 	while (expect(&h, WIRE_ACK) < h.seq)
 		;
@@ -835,6 +840,18 @@ static void test_failing_disk(void **state)
 	assert_int_equal(expect(&h, WIRE_ERROR), WIRE_E_IO);
 	assert_int_equal(WEXITSTATUS(hang_up_hand(&h)), 1);
 	close(pair[0]);
+}
+
+/* Until the server has taken all that was sent. */
+static void wait_until_read(const struct hand *h)
+{
+	int left = 1;
+
+	for (int i = 0; left && i < PATIENCE_MS; i++) {
+		assert_int_equal(ioctl(h->fd, SIOCOUTQ, &left), 0);
+		usleep(1000);
+	}
+	assert_int_equal(left, 0);
 }
 
 static void expect_refusal(struct hand *h, enum wire_code code, uint64_t seq)
@@ -874,7 +891,7 @@ static void test_full_at_sync(void **state)
 			send_frame(&h, (struct wire_frame){.type = WIRE_SYNC}, NULL);
 		if (i == COMMITTING)
 			commit(&h, h.chain, 4, 0);
-		usleep(SILENT_MS * 1000);
+		wait_until_read(&h);
 		assert_int_equal(write(pair[1], "fgggg", 5), 5);
 		expect_refusal(&h, WIRE_E_SPACE, i == COMMITTING ? 4 : 3);
 		// What was asked for comes all the same, and is no word of the file being whole.
