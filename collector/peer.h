@@ -50,7 +50,7 @@ int peer_refuse_frame(struct peer *p, const struct wire_frame *about, enum wire_
 
 /*
  * For work that takes long: called often enough, it says from time to time that it goes on, so
- * that the client's patience does not end.
+ * that the client's patience does not end. It never waits: who does not read hears nothing.
  */
 int peer_beat(struct peer *p, struct err *err);
 

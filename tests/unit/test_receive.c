@@ -33,6 +33,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "collector/depot.h"
+#include "collector/peer.h"
 #include "collector/receive.h"
 #include "collector/sink.h"
 #include "collector/uplink.h"
@@ -937,6 +938,31 @@ static void test_durable_only(void **state)
 	close(pair[1]);
 }
 
+/* A sign of life waits for nobody: not for a client that does not read either. */
+static void test_deaf_client(void **state)
+{
+	char bytes[4096] = {0};
+	struct err err = {0};
+	struct peer peer;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(peer_init(&peer, pair[1], pair[1], 1, &err), 0);
+	while (send(pair[1], bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	// To wait would end in the client's being called silent.
+	assert_int_equal(peer_beat(&peer, &err), 0);
+	assert_int_equal(peer.beaten, 0);
+	while (recv(pair[0], bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	assert_int_equal(peer_beat(&peer, &err), 0);
+	assert_int_equal(recv(pair[0], bytes, sizeof(bytes), MSG_DONTWAIT), WIRE_HEADER);
+	peer_deinit(&peer);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* Room that zeros make takes its time: the client hears that it goes on before it hears the end. */
 static void test_reserve_with_zeros(void **state)
 {
@@ -1147,6 +1173,7 @@ int main(void)
 		TEST(test_failing_disk),
 		TEST(test_full_at_sync),
 		TEST(test_durable_only),
+		TEST(test_deaf_client),
 		TEST(test_reserve_with_zeros),
 		TEST(test_enter_waits),
 		TEST(test_one_makes_room),
