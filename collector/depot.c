@@ -25,7 +25,7 @@
 
 enum {
 	LOCK_WAIT_MS = 5000, // for an older process of the same client to end
-	ROOT_WAIT_MS = 10000, // for others who come in or make room
+	ROOT_WAIT_MS = 10000, // of who comes in, for others who come in or make room
 	LOCK_POLL_MS = 50,
 	LOCK_TRIES = 10, // for a journal that somebody sweeps away meanwhile
 	AWAITED_SECONDS = 600,
@@ -264,12 +264,11 @@ static pid_t holder(int fd)
 	return lock.l_pid;
 }
 
-int depot_lock(const struct depot *d, struct err *err)
+int depot_lock(const struct depot *d, unsigned int wait_ms, struct err *err)
 {
-	for (int waited = 0; !try_lock(d->lock); waited += LOCK_POLL_MS) {
-		if (waited >= ROOT_WAIT_MS)
-			return err_set(err, ERR_STOPPED, "others have held the root for %d seconds",
-				       ROOT_WAIT_MS / 1000);
+	for (unsigned int waited = 0; !try_lock(d->lock); waited += LOCK_POLL_MS) {
+		if (waited >= wait_ms)
+			return err_set(err, ERR_STOPPED, "others do not let go of the root");
 		usleep(LOCK_POLL_MS * 1000);
 	}
 	return 0;
@@ -511,7 +510,7 @@ int depot_enter(struct depot *d, const char *name, const uint8_t id[static WIRE_
 	if (rc)
 		return rc;
 	// Whoever found the directory idle before that may still be about to remove it.
-	rc = depot_lock(d, err);
+	rc = depot_lock(d, ROOT_WAIT_MS, err);
 	if (rc)
 		return rc;
 	known = read_journal(d->journal, &d->rec, &d->generation);

@@ -64,9 +64,9 @@ int depot_enter(struct depot *d, const char *name, const uint8_t id[static WIRE_
 
 /*
  * While it is held nobody takes a crash directory, and nobody else removes any: what depot_is_busy()
- * says stays true. ERR_STOPPED when others do not let go of it.
+ * says stays true. ERR_STOPPED when others do not let go of it for @wait_ms milliseconds.
  */
-int depot_lock(const struct depot *d, struct err *err);
+int depot_lock(const struct depot *d, unsigned int wait_ms, struct err *err);
 void depot_unlock(const struct depot *d);
 
 /* Makes d->rec durable: the caller changed it. */

@@ -13,6 +13,9 @@
 
 enum {
 	STEP = 64 << 20, // bytes written before the room is looked at again
+	LOCK_TURN_MS = 2000, // for others to let go of the root, before a sign of life
+	LOCK_TURNS = 30,
+	LOCK_TURNS_HELLO = 5, // of who has not begun: it may come back
 };
 
 int stock_init(struct stock *s, const struct receive_conf *conf, struct depot *depot,
@@ -97,6 +100,25 @@ static uint64_t remove_old(struct stock *s, bool may)
 	return stays;
 }
 
+/*
+ * The lock of the root. To remove large dumps may take another client long, and what they leave is
+ * for us: who is in the middle of a dump would be refused room that there is.
+ */
+static bool lock_root(struct stock *s)
+{
+	int turns = s->peer->f.type == WIRE_HELLO ? LOCK_TURNS_HELLO : LOCK_TURNS;
+	struct err err = {0};
+
+	for (int i = 0; i < turns; i++) {
+		if (!depot_lock(s->depot, LOCK_TURN_MS, &err))
+			return true;
+		if (peer_beat(s->peer, &err))
+			break;
+	}
+	receive_tell(s->conf, "%s: no room is made", err.msg);
+	return false;
+}
+
 uint64_t stock_take(struct stock *s, uint64_t want)
 {
 	const struct retention_limits *l = &s->conf->limits;
@@ -108,9 +130,7 @@ uint64_t stock_take(struct stock *s, uint64_t want)
 	s->left = UINT64_MAX;
 	if (!stock_is_limited(s))
 		return free_bytes(s);
-	locked = !depot_lock(s->depot, &err);
-	if (!locked)
-		receive_tell(s->conf, "%s: no room is made", err.msg);
+	locked = lock_root(s);
 	if (retention_scan(s->list, s->depot->root, NULL, &err))
 		receive_tell(s->conf, "%s", err.msg);
 	set_apart(s, &own, &held);

@@ -998,7 +998,7 @@ static void hold_root(const struct place *p, struct depot *d)
 	snprintf(path, sizeof(path), "%s/" OLD_NAME, p->root);
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(depot_open(d, p->root, NULL), 0);
-	assert_int_equal(depot_lock(d, NULL), 0);
+	assert_int_equal(depot_lock(d, 0, NULL), 0);
 }
 
 static bool is_silent(const struct hand *h)
@@ -1026,9 +1026,10 @@ static void test_enter_waits(void **state)
 	hang_up_hand(&h);
 }
 
-/* And nobody else removes anything. */
+/* And nobody else removes anything, but waits, and says so. */
 static void test_one_makes_room(void **state)
 {
+	uint8_t payload[WIRE_READ_MAX];
 	struct place *p = *state;
 	struct depot d;
 	struct hand h;
@@ -1039,7 +1040,8 @@ static void test_one_makes_room(void **state)
 	assert_int_equal(expect(&h, WIRE_WELCOME), 0);
 	hold_root(p, &d);
 	send_frame(&h, (struct wire_frame){.type = WIRE_SPACE}, NULL);
-	assert_true(is_silent(&h));
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(read_frame(&h, payload).type, WIRE_BUSY);
 	assert_true(is_in_root(p, OLD_NAME));
 	depot_close(&d);
 	expect(&h, WIRE_ROOM);
