@@ -384,16 +384,22 @@ static enum wire_code do_commit(struct intake *in, struct err *err)
 
 static enum wire_code do_keep(struct intake *in, struct err *err)
 {
-	int rc;
+	enum wire_code code;
+	int rc, late;
 
 	if (in->fd < 0)
 		return out_of_turn(in, err);
-	rc = sync_file(in, err);
+	rc = syncer_settle(in->syncer, true, err);
+	late = sync_file(in, rc ? NULL : err);
 	close_file(in);
+	// It is kept as it is in any case; the client hears that something of it may be lost.
 	in->depot->rec.open = false;
-	if (!rc)
-		rc = note(in, err);
-	return intake_code(rc);
+	if (!rc && !late)
+		return intake_code(note(in, err));
+	code = not_durable(in, rc ? rc : late, in->f->seq);
+	if (!intake_is_over(code))
+		note(in, NULL);
+	return code;
 }
 
 static enum wire_code do_abandon(struct intake *in, struct err *err)
@@ -413,8 +419,9 @@ static enum wire_code do_abandon(struct intake *in, struct err *err)
 
 static enum wire_code carry_out(struct intake *in, struct err *err)
 {
-	bool streams = in->f->type == WIRE_CHUNK || in->f->type == WIRE_SYNC;
-	int rc = streams ? 0 : syncer_settle(in->syncer, true, err);
+	bool waits = in->f->type != WIRE_CHUNK && in->f->type != WIRE_SYNC &&
+		     in->f->type != WIRE_KEEP;
+	int rc = !waits ? 0 : syncer_settle(in->syncer, true, err);
 
 	// What is thrown away need not have become durable.
 	if (rc && in->f->type != WIRE_ABANDON)

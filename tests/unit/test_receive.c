@@ -938,6 +938,34 @@ static void test_durable_only(void **state)
 	close(pair[1]);
 }
 
+/* What is kept stays, though its last bytes found no room; and other files come behind it. */
+static void test_full_at_keep(void **state)
+{
+	struct place *p = *state;
+	struct err err = {0};
+	struct sink s;
+	struct uplink *u;
+	uint8_t byte;
+	int pair[2];
+
+	assert_int_equal(pipe(pair), 0);
+	assert_int_equal(write(pair[1], "fgggg", 5), 5);
+	p->gate = pair[0];
+	u = enter(p);
+	assert_int_equal(sink_receive_open(&s, u, "vmcore", "vmcore-incomplete", &err), 0);
+	assert_int_equal(sink_stream_at(&s, "data", 4, 0, &err), 0);
+	assert_int_equal(sink_keep(&s, &err), ERR_NOSPC);
+	sink_close(&s);
+	assert_int_equal(load(p, "vmcore-incomplete", &byte, 1), 1);
+	assert_int_equal(uplink_open(u, "collect.log", 0, &err), 0);
+	assert_int_equal(uplink_write(u, "x", 1, 0, true, &err), 0);
+	assert_int_equal(uplink_commit(u, &err), 0);
+	assert_int_equal(load(p, "vmcore-incomplete", &byte, 1), 1);
+	uplink_destroy(u);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* A sign of life waits for nobody: not for a client that does not read either. */
 static void test_deaf_client(void **state)
 {
@@ -1175,6 +1203,7 @@ int main(void)
 		TEST(test_failing_disk),
 		TEST(test_full_at_sync),
 		TEST(test_durable_only),
+		TEST(test_full_at_keep),
 		TEST(test_deaf_client),
 		TEST(test_reserve_with_zeros),
 		TEST(test_enter_waits),
