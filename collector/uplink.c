@@ -311,7 +311,7 @@ static int end_file(struct uplink *u, uint16_t type, uint16_t flags, struct err 
 	struct wire_frame f = {.type = type, .flags = flags};
 	int rc = link_order(u, &f, NULL, err);
 
-	// What was to be kept and is not all durable is there all the same: no reason to abandon it.
+	// What was to be kept and is not all durable is there: no reason to abandon it.
 	if (!rc || (type == WIRE_KEEP && !u->rc))
 		u->file.open = false;
 	return rc;

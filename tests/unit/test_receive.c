@@ -869,8 +869,8 @@ static void expect_refusal(struct hand *h, enum wire_code code, uint64_t seq)
 }
 
 /*
- * A disk that is full, and only an fsync says so, once: the connection goes on, and the file gets no
- * name. It turns out while nothing comes in, while a second sync waits, or when the commit is there.
+ * A disk that is full, and only an fsync says so, once: the connection goes on, and the file gets
+ * no name. It turns out while nothing comes in, while a second sync waits, or behind a commit.
  */
 static void test_full_at_sync(void **state)
 {
