@@ -490,7 +490,8 @@ static void bring_up_cpus(struct capture *c)
 		return;
 	if (c->job->bring_up_cpus)
 		workers = c->cpus.stuck ? c->cpus.online : dump_workers(c->log, c->cpus.online);
-	c->opts.threads = c->watch->workers = workers;
+	c->opts.threads = workers;
+	c->watch->workers = workers;
 }
 
 /* The target, and the directory of this crash on it. */

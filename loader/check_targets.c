@@ -221,7 +221,7 @@ void check_targets(struct checkup *c)
 	CLEANUP_FREE struct load_of *l = calloc(1, sizeof(*l));
 	CLEANUP_FREE struct armed *a = calloc(1, sizeof(*a));
 	const struct config *conf = &c->plan->config;
-	char check[FINDING_NAME_MAX];
+	char check[32];
 	struct err why = {0};
 
 	if (c->config_err.code || !l || !a) {
