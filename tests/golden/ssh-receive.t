@@ -39,6 +39,8 @@ stop_relay()
 start_relay()
 {
 	stop_relay
+	# Not what the one before has said.
+	: > relay.log
 	"$relay" 127.0.0.1 "$port" > relay.log 2>&1 &
 	relay_pid=$!
 	disown
