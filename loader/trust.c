@@ -24,21 +24,24 @@ static int look(const char *root, const char *path, struct stat *st, struct err 
 		       : err_sys(err, "%s", path);
 }
 
-static bool is_ours(const struct stat *st)
+/* The same of a file that is root's, or the caller's. */
+static int look_at_ours(const char *root, const char *path, struct stat *st, struct err *err)
 {
-	return st->st_uid == 0 || st->st_uid == geteuid();
+	int rc = look(root, path, st, err);
+
+	if (rc || st->st_uid == 0 || st->st_uid == geteuid())
+		return rc;
+	return err_set(err, ERR_USAGE, "%s: belongs to user %u: run `chown root %s`", path,
+		       st->st_uid, path);
 }
 
 int trust_file(const char *root, const char *path, struct err *err)
 {
 	struct stat st;
-	int rc = look(root, path, &st, err);
+	int rc = look_at_ours(root, path, &st, err);
 
 	if (rc)
 		return rc;
-	if (!is_ours(&st))
-		return err_set(err, ERR_USAGE, "%s: belongs to user %u: run `chown root %s`", path,
-			       st.st_uid, path);
 	if (S_ISREG(st.st_mode) && st.st_mode & (S_IWGRP | S_IWOTH))
 		return err_set(err, ERR_USAGE,
 			       "%s: others than its owner may write to it (mode %04o): run `chmod "
@@ -50,13 +53,10 @@ int trust_file(const char *root, const char *path, struct err *err)
 int trust_secret(const char *root, const char *path, struct err *err)
 {
 	struct stat st;
-	int rc = look(root, path, &st, err);
+	int rc = look_at_ours(root, path, &st, err);
 
 	if (rc)
 		return rc;
-	if (!is_ours(&st))
-		return err_set(err, ERR_USAGE, "%s: belongs to user %u: run `chown root %s`", path,
-			       st.st_uid, path);
 	if (st.st_mode & 077)
 		return err_set(err, ERR_USAGE,
 			       "%s: others than its owner may get at it (mode %04o): run `chmod "

@@ -35,6 +35,7 @@
 #include "tests/lib/mkkernel.h"
 #include "tests/lib/mkprintk.h"
 #include "vmcore/vmcore.h"
+#include "tests/lib/tree.h"
 
 #define FORGED_LOADED "/sys/kernel/kexec_crash_loaded"
 #define FORGED_IOMEM                           \
@@ -460,7 +461,7 @@ static inline void loads(void)
 static inline int forged_setup(void **state)
 {
 	(void)state;
-	m = (struct forged){.root = "/tmp/lifeboat-test-XXXXXX"};
+	m = (struct forged){.root = TREE_ROOT};
 	if (!mkdtemp(m.root))
 		return -1;
 	put_kcore();

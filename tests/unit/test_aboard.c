@@ -27,6 +27,7 @@
 #include "loader/sizing.h"
 #include "vmcore/config.h"
 #include "vmcore/ssh.h"
+#include "tests/lib/tree.h"
 
 #define PCI "/sys/devices/pci0000:00/0000:00:01.0"
 
@@ -81,7 +82,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(root, "/tmp/lifeboat-test-XXXXXX");
+	strcpy(root, TREE_ROOT);
 	return mkdtemp(root) ? 0 : -1;
 }
 

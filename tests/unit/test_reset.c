@@ -19,6 +19,7 @@
 #include "loader/armed.h"
 #include "loader/bootconf.h"
 #include "loader/command.h"
+#include "tests/lib/tree.h"
 
 #define BOOT_ID "01234567-89ab-cdef-0123-456789abcdef"
 
@@ -99,7 +100,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 static int setup(void **state)
 {
 	(void)state;
-	m = (struct machine){.root = "/tmp/lifeboat-test-XXXXXX"};
+	m = (struct machine){.root = TREE_ROOT};
 	return mkdtemp(m.root) ? 0 : -1;
 }
 
