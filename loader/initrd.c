@@ -15,17 +15,9 @@
 #include "base/cursor.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "base/newc.h"
 #include "loader/facts.h"
 #include "loader/unwrap.h"
-
-/* A header of newc: magic, then fields of eight hexadecimal digits. */
-enum {
-	NEWC_SIZE = 110,
-	NEWC_MODE = 1, /* fields, counted from the first behind the magic */
-	NEWC_FILESIZE = 6,
-	NEWC_NAMESIZE = 11,
-	NAME_MAX_LEN = 4096,
-};
 
 enum {
 	PAGE = 4096,
@@ -57,23 +49,6 @@ static const struct codec_kind {
 	{"lzop", "\x89LZO", 4, OTHER_WINDOW, "lzop"},
 };
 
-static bool read_hex(const uint8_t *p, uint64_t *ret)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++) {
-		int digit = p[i] >= '0' && p[i] <= '9'		       ? p[i] - '0'
-			    : (p[i] | 32) >= 'a' && (p[i] | 32) <= 'f' ? (p[i] | 32) - 'a' + 10
-								       : -1;
-
-		if (digit < 0)
-			return false;
-		v = v << 4 | digit;
-	}
-	*ret = v;
-	return true;
-}
-
 static uint64_t whole_pages(uint64_t size)
 {
 	return (size + PAGE - 1) / PAGE * PAGE;
@@ -102,32 +77,30 @@ static int read_archive(struct initrd *r, struct cursor *c, struct err *err)
 {
 	for (;;) {
 		struct initrd_file f = {0};
-		uint64_t at = c->pos, mode, size, name_size;
 		const uint8_t *header, *name;
+		uint64_t at = c->pos;
+		struct newc newc;
 		int rc = cursor_bytes(c, NEWC_SIZE, &header, err);
 
 		if (rc)
 			return rc;
-		if (memcmp(header, "07070", 5) != 0 || (header[5] != '1' && header[5] != '2') ||
-		    !read_hex(header + 6 + 8 * NEWC_MODE, &mode) ||
-		    !read_hex(header + 6 + 8 * NEWC_FILESIZE, &size) ||
-		    !read_hex(header + 6 + 8 * NEWC_NAMESIZE, &name_size) || !name_size ||
-		    name_size > NAME_MAX_LEN)
+		if (!newc_read(header, &newc))
 			return err_set(err, ERR_CORRUPT, "no header of a cpio archive at %" PRIu64,
 				       at);
-		rc = cursor_bytes(c, name_size, &name, err);
+		rc = cursor_bytes(c, newc.name_size, &name, err);
 		if (rc)
 			return rc;
-		cursor_align(c, 4);
-		rc = cursor_bytes(c, size, &f.data, err);
+		cursor_align(c, NEWC_ALIGN);
+		rc = cursor_bytes(c, newc.size, &f.data, err);
 		if (rc)
 			return rc;
-		cursor_align(c, 4);
+		cursor_align(c, NEWC_ALIGN);
 		f.path = (const char *)name;
-		f.path_len = strnlen(f.path, name_size);
-		f.mode = mode;
-		f.size = size;
-		if (f.path_len == 10 && memcmp(f.path, "TRAILER!!!", 10) == 0)
+		f.path_len = strnlen(f.path, newc.name_size);
+		f.mode = newc.mode;
+		f.size = newc.size;
+		if (f.path_len == strlen(NEWC_TRAILER) &&
+		    memcmp(f.path, NEWC_TRAILER, f.path_len) == 0)
 			return 0;
 		rc = add_file(r, &f, err);
 		if (rc)
@@ -242,7 +215,7 @@ static int take_packed(struct initrd *r, const uint8_t *data, size_t size, struc
 	return read_archive(r, &c, err);
 }
 
-static int parse(struct initrd *r, size_t size, struct err *err)
+static int read_archives(struct initrd *r, size_t size, struct err *err)
 {
 	struct cursor c = cursor_init(r->file, size, 0);
 
@@ -262,6 +235,36 @@ static int parse(struct initrd *r, size_t size, struct err *err)
 			return rc;
 	}
 	return r->n ? 0 : err_set(err, ERR_NODATA, "there is no file in it");
+}
+
+/* What is left to the first process; the file that holds it is gone when it is done. */
+static int read_rest(struct initrd *r, struct err *err)
+{
+	const struct initrd_file *f = initrd_find(r, NEWC_REST);
+	const uint8_t *data = NULL;
+	size_t size = 0;
+	struct cursor c;
+	int rc;
+
+	r->first = r->unpacked;
+	if (!f)
+		return 0;
+	r->unpacked -= whole_pages(f->size) + INODE;
+	rc = unwrap(f->data, f->size, INITRD_SIZE_MAX, &data, &size, &r->rest, err);
+	if (!rc) {
+		c = cursor_init(data, size, 0);
+		rc = read_archive(r, &c, err);
+	}
+	if (rc)
+		err_prepend(err, NEWC_REST);
+	return rc;
+}
+
+static int parse(struct initrd *r, size_t size, struct err *err)
+{
+	int rc = read_archives(r, size, err);
+
+	return rc ? rc : read_rest(r, err);
 }
 
 int initrd_parse(struct initrd *r, const uint8_t *data, size_t size, struct err *err)
@@ -299,6 +302,7 @@ void initrd_close(struct initrd *r)
 	free(r->files);
 	free(r->file);
 	free(r->owned);
+	free(r->rest);
 	*r = (struct initrd){0};
 }
 
@@ -306,7 +310,8 @@ const struct initrd_file *initrd_find(const struct initrd *r, const char *path)
 {
 	size_t len = strlen(path);
 
-	for (size_t i = 0; i < r->n; i++) {
+	// What is unpacked later takes the place of what was there.
+	for (size_t i = r->n; i--;) {
 		const struct initrd_file *f = &r->files[i];
 		size_t skip = f->path_len > 2 && memcmp(f->path, "./", 2) == 0 ? 2 : 0;
 

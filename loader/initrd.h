@@ -3,8 +3,9 @@
  * initrd: the files in an initrd, for what has to be known of it before the crash: what it takes
  * unpacked, which modules it has, whether a key in it is still the one that is used.
  *
- * It is cpio archives in the format newc, one behind the other, the last of which may be packed:
- * Documentation/driver-api/early-userspace/buffer-format.rst. Its sizes are not believed.
+ * It is cpio archives in the format newc (base/newc.h), one behind the other, the last of which may
+ * be packed; one file of them may be another archive, packed, which the kernel leaves to the first
+ * process. Its sizes are not believed.
  */
 #ifndef LOADER_INITRD_H
 #define LOADER_INITRD_H
@@ -33,11 +34,12 @@ struct initrd {
 	size_t n;
 	uint64_t packed; /* bytes of the file */
 	/* Bytes that the files take in the capture kernel: pages of content, and an inode each. */
-	uint64_t unpacked;
+	uint64_t unpacked; /* in the end */
+	uint64_t first; /* those that the kernel itself unpacks */
 	/* Bytes that the kernel takes besides while it unpacks: the window of the codec. */
 	uint64_t window;
 	const char *codec; /* "zstd", "xz", "gzip" ..., "none" */
-	uint8_t *file, *owned; /* private: its bytes, and those that were packed */
+	uint8_t *file, *owned, *rest; /* private: its bytes, and those that were packed */
 };
 
 /*

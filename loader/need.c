@@ -60,9 +60,11 @@ static void add_kernel(struct need *n, const struct need_facts *f)
 
 static void add_initrd(struct need *n, const struct need_facts *f)
 {
-	add(n, "initrd", NEED_ALWAYS, f->initrd_unpacked,
-	    "its files, in whole pages, for they stay in memory");
 	add(n, "initrd, packed", NEED_AT_BOOT, f->initrd_packed, "the file, until it is unpacked");
+	add(n, "initrd, unpacked", NEED_AT_BOOT, f->initrd_first,
+	    "the files that the kernel unpacks, in whole pages");
+	add(n, "initrd", NEED_AT_WORK, f->initrd_unpacked,
+	    "all its files, in whole pages, for they stay in memory");
 	add(n, "unpacking", NEED_AT_BOOT, f->initrd_window, "the window of %s", f->initrd_codec);
 	add(n, "modules", NEED_AT_WORK, f->modules + f->module_largest,
 	    "%zu, their sections that stay, and the largest file while it is loaded", f->nmodules);

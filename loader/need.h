@@ -3,8 +3,9 @@
  * need: how much memory a capture kernel takes, by what is known of it before it ever ran. A sum of
  * lines, each with its source; a decision only, nothing is read here (sizing.h does).
  *
- * There are two moments at which it is short: when the initrd is unpacked, since both copies are
- * there then, and when the dump is made. What is needed is the larger one of the two.
+ * There are two moments at which it is short: when the kernel unpacks the initrd, since both copies
+ * are there then, and when the dump is made. What is needed is the larger one of the two. What the
+ * first process unpacks of the initrd it does between them, with less at work than later.
  */
 #ifndef LOADER_NEED_H
 #define LOADER_NEED_H
@@ -51,7 +52,7 @@ enum {
 struct need_facts {
 	uint64_t kernel; /* bytes: init_size of its header, or what its program headers say */
 	const char *kernel_source;
-	uint64_t initrd_packed, initrd_unpacked, initrd_window; /* initrd.h */
+	uint64_t initrd_packed, initrd_first, initrd_unpacked, initrd_window; /* initrd.h */
 	const char *initrd_codec;
 	uint64_t modules; /* bytes, loaded */
 	size_t nmodules;
@@ -71,7 +72,7 @@ struct need_facts {
 
 enum need_when {
 	NEED_ALWAYS,
-	NEED_AT_BOOT, /* when the initrd is unpacked */
+	NEED_AT_BOOT, /* when the kernel unpacks the initrd */
 	NEED_AT_WORK, /* when the dump is made */
 };
 

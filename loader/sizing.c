@@ -102,6 +102,7 @@ static int read_initrd(struct sizing *s, const char *root, const struct config *
 	if (rc)
 		return rc;
 	f->initrd_packed = r->packed;
+	f->initrd_first = r->first;
 	f->initrd_unpacked = r->unpacked;
 	f->initrd_window = r->window;
 	f->initrd_codec = r->codec;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -13,7 +14,9 @@
 #include "base/cleanup.h"
 #include "base/cursor.h"
 #include "base/err.h"
+#include "base/newc.h"
 #include "loader/initrd.h"
+#include "tests/lib/mknewc.h"
 
 enum {
 	ROOM = 256 << 10,
@@ -25,32 +28,17 @@ struct archive {
 	size_t n;
 };
 
-static void fill(struct archive *a)
-{
-	while (a->n % 4)
-		a->data[a->n++] = 0;
-}
-
 static void add(struct archive *a, const char *path, const void *data, size_t size)
 {
-	char header[128];
+	struct mknewc m = {.data = a->data, .n = a->n, .room = ROOM};
 
-	snprintf(header, sizeof(header),
-		 "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 1, 0100644, 0, 0,
-		 1, 0, size, 0, 0, 0, 0, strlen(path) + 1, 0);
-	memcpy(a->data + a->n, header, 110);
-	a->n += 110;
-	memcpy(a->data + a->n, path, strlen(path) + 1);
-	a->n += strlen(path) + 1;
-	fill(a);
-	memcpy(a->data + a->n, data, size);
-	a->n += size;
-	fill(a);
+	mknewc_add(&m, path, S_IFREG | 0644, data, size);
+	a->n = m.n;
 }
 
 static void end(struct archive *a)
 {
-	add(a, "TRAILER!!!", "", 0);
+	add(a, NEWC_TRAILER, "", 0);
 }
 
 static struct archive *make(void)
@@ -90,6 +78,7 @@ static void check(const struct initrd *r)
 	assert_int_equal(count, 2);
 	// 0, 1, 3, 1 and 1 pages.
 	assert_int_equal(r->unpacked, 6 * 4096 + 5 * INODE);
+	assert_int_equal(r->first, r->unpacked);
 }
 
 static void parse(struct initrd *r, const void *data, size_t size, const char *codec)
@@ -224,6 +213,39 @@ static void test_module_size(void **state)
 	initrd_close(&r);
 }
 
+/* In two parts: the kernel unpacks the first one and the file that holds the second. */
+static void test_rest(void **state)
+{
+	CLEANUP_FREE struct archive *a = calloc(1, sizeof(*a)), *rest = make();
+	CLEANUP_FREE uint8_t *packed = malloc(2 * ROOM);
+	struct err err = {0};
+	struct initrd r;
+	size_t n = ZSTD_compress(packed, 2 * ROOM, rest->data, rest->n, 3);
+
+	(void)state;
+	assert_false(ZSTD_isError(n));
+	assert_in_range(n, 1, 4096);
+	add(a, "init", "first", 5);
+	add(a, "bin/ssh", "", 0);
+	add(a, NEWC_REST, packed, n);
+	end(a);
+	parse(&r, a->data, a->n, "none");
+	assert_int_equal(r.n, 3 + 5);
+	assert_int_equal(r.first, 2 * 4096 + 3 * INODE);
+	assert_int_equal(r.unpacked, 4096 + 2 * INODE + 6 * 4096 + 5 * INODE);
+	assert_int_equal(initrd_find(&r, "etc/lifeboat.conf")->size, 7);
+	assert_non_null(initrd_module(&r, "virtio_blk"));
+	// What is unpacked later takes its place.
+	assert_int_equal(initrd_find(&r, "bin/ssh")->size, 10000);
+	initrd_close(&r);
+	a->n = 0;
+	add(a, NEWC_REST, packed, n / 2);
+	end(a);
+	assert_int_equal(initrd_parse(&r, a->data, a->n, &err), ERR_CORRUPT);
+	assert_non_null(strstr(err.msg, NEWC_REST));
+	initrd_close(&r);
+}
+
 /* Cut anywhere, it is never taken for whole. */
 static void test_cut(void **state)
 {
@@ -247,7 +269,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),	    cmocka_unit_test(test_zstd),
 		cmocka_unit_test(test_early),	    cmocka_unit_test(test_xz),
-		cmocka_unit_test(test_module_size), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_module_size), cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

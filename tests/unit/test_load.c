@@ -18,6 +18,7 @@
 #include "loader/cmdline.h"
 #include "loader/command.h"
 #include "loader/state.h"
+#include "tests/lib/mknewc.h"
 #include "tests/lib/tree.h"
 
 #define RELEASE "6.1.0-test"
@@ -75,15 +76,12 @@ static void put_kernel(const char *path, const char *release, uint32_t init_size
 /* An initrd with one file. */
 static void put_cpio(const char *path)
 {
-	char text[320];
-	int n = snprintf(text, sizeof(text),
-			 "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08xinit%c%c#!/x",
-			 1, 0100755, 0, 0, 1, 0, 4, 0, 0, 0, 0, 5, 0, 0, 0);
+	uint8_t data[320];
+	struct mknewc m = {.data = data, .room = sizeof(data)};
 
-	n += snprintf(text + n, sizeof(text) - n,
-		      "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08xTRAILER!!!%c", 0,
-		      0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 11, 0, 0);
-	put_bytes(path, text, n);
+	mknewc_add(&m, "init", S_IFREG | 0755, "#!/x", 4);
+	mknewc_end(&m);
+	put_bytes(path, data, m.n);
 }
 
 static long fake_kexec(int kernel_fd, int initrd_fd, unsigned long len, const char *cmdline,

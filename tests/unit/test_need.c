@@ -31,6 +31,7 @@ static struct need_facts plain(void)
 		.kernel = 50 * MIB,
 		.kernel_source = "init_size",
 		.initrd_packed = 3 * MIB,
+		.initrd_first = 6 * MIB,
 		.initrd_unpacked = 8 * MIB,
 		.initrd_window = 8 * MIB,
 		.initrd_codec = "zstd",
