@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "collector/action.h"
+#include "collector/boot.h"
 #include "collector/captain.h"
 #include "collector/dmesg.h"
 #include "collector/dump.h"
@@ -392,6 +393,8 @@ int main(int argc, char **argv)
 	if (!log)
 		return EXIT_FAILED;
 	log_init(log, STDERR_FILENO, LOG_PROGRESS | LOG_COMMON | LOG_ERROR);
+	if (boot_is_due())
+		boot_run(log);
 	umask(077);
 	// A limit on the size of files is lack of space (EFBIG), and a console that is gone no
 	// reason to die.

@@ -340,6 +340,8 @@ void evidence_read_pstore_text(struct pstore_found *p, const char *text)
 		if (!p->panic_line[0])
 			line_behind(record, "panic: ", p->panic_line, sizeof(p->panic_line));
 	}
+	if (!p->nomem[0])
+		line_behind(text, EVIDENCE_NO_MEMORY, p->nomem, sizeof(p->nomem));
 	if (!p->governed[0] && line_behind(text, EVIDENCE_GOVERNED, line, sizeof(line)))
 		snprintf(p->governed, sizeof(p->governed), EVIDENCE_GOVERNED "%.400s", line);
 	if (!p->governed[0] && line_behind(text, EVIDENCE_REFUSED, line, sizeof(line)))

@@ -24,6 +24,8 @@ struct place;
 #define EVIDENCE_GOVERNED "crash loop: "
 /* What begins the line that a refusal leaves in pstore (collector/hooks.h). */
 #define EVIDENCE_REFUSED "kdump_pre: no dump is wanted: "
+/* What begins the line of a capture kernel that had no room for its initrd (collector/boot.h). */
+#define EVIDENCE_NO_MEMORY "out of memory in the capture kernel: "
 
 enum {
 	EVIDENCE_CAPTURES_MAX = 64, /* new ones at a time; the others follow the next time */
@@ -68,6 +70,7 @@ struct pstore_found {
 	bool record; /* the capture kernel came up and wrote its panic record */
 	uint64_t crash_time; /* that the record says; 0 */
 	char panic_line[RECEIPT_LINE_MAX];
+	char nomem[RECEIPT_LINE_MAX]; /* what it had no room for; "" */
 	char governed[RECEIPT_LINE_MAX]; /* why crash_loop or kdump_pre wanted nothing saved; "" */
 	size_t n;
 	char evidence[EVIDENCE_PSTORE_MAX][RECEIPT_EVIDENCE_LEN];

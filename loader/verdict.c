@@ -197,14 +197,19 @@ static void say_captured(struct receipt *r)
 
 /* ---- boots of which no target has anything ---- */
 
-static void say_not_captured(const struct verdict *v, struct receipt *r, bool panic, bool record)
+/* By what pstore has, and by what it has not. */
+static void judge_not_captured(const struct verdict *v, struct receipt *r, bool panic, bool record)
 {
-	const char *unseen = v->f->unseen;
-	const char *dog = v->f->watchdog_reset ? "; a watchdog has reset it" : "";
+	const char *unseen = v->f->unseen, *nomem = v->f->pstore->nomem;
 
 	if (v->f->pstore->governed[0] && record) {
 		r->outcome = RECEIPT_SMALL;
 		memcpy(r->reason, v->f->pstore->governed, sizeof(r->reason));
+	} else if (record && nomem[0]) {
+		// It came to no target.
+		r->outcome = RECEIPT_FAILED;
+		snprintf(r->stage, sizeof(r->stage), "boot of the capture kernel");
+		snprintf(r->reason, sizeof(r->reason), "%.300s", nomem);
 	} else if (record) {
 		r->outcome = unseen[0] ? RECEIPT_UNKNOWN : RECEIPT_FAILED;
 		snprintf(r->stage, sizeof(r->stage), "target");
@@ -221,8 +226,18 @@ static void say_not_captured(const struct verdict *v, struct receipt *r, bool pa
 			r->reason, sizeof(r->reason),
 			"unclean shutdown without panic record, and no trace of the capture kernel");
 	}
-	if (r->outcome != RECEIPT_SMALL && !record && r->needs > r->reserved && r->reserved)
+	if (record && nomem[0] && r->outcome == RECEIPT_FAILED)
+		say_memory(r, "");
+	else if (!record && r->needs > r->reserved && r->reserved)
 		say_memory(r, panic ? "" : "if it was a crash, ");
+}
+
+static void say_not_captured(const struct verdict *v, struct receipt *r, bool panic, bool record)
+{
+	const char *unseen = v->f->unseen;
+	const char *dog = v->f->watchdog_reset ? "; a watchdog has reset it" : "";
+
+	judge_not_captured(v, r, panic, record);
 	if (r->outcome == RECEIPT_SMALL)
 		SAY(r, "nothing but a panic record in pstore: %.300s", r->reason);
 	else if (r->outcome == RECEIPT_UNKNOWN)

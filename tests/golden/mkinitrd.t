@@ -4,7 +4,7 @@
 # mkinitrd: what lifeboat-mkinitrd puts into the initrd beside the collector, for a kernel with
 # everything built in.
 
-# shellcheck disable=SC2154 # out, work: golden/lib.sh
+# shellcheck disable=SC2154,SC2317 # out, work: golden/lib.sh; functions are called by check
 set -u
 # shellcheck source=tests/golden/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -108,4 +108,45 @@ check 'it says of which configuration it was made' \
 	grep -qxF "$(source_of config "$work/lifeboat.conf")" tree/etc/lifeboat/sources
 check 'of which collector' grep -qxF "$(source_of file "$out/lifeboat-collect")" tree/etc/lifeboat/sources
 check 'and of which hooks' grep -qxF "$(source_of file "$work/hooks/pre")" tree/etc/lifeboat/sources
+
+# In two parts: the collector, first process of a namespace, unpacks the second and starts its /init.
+cat > first << 'END'
+#!/bin/sh
+echo "process $$, mask $(umask)"
+# As sha256sum would name the files of the whole.
+find . -type f | LC_ALL=C sort | xargs sha256sum > /listing
+END
+chmod 755 first
+generic=(--generic virtio --init "$work/first" --extra "$(command -v sha256sum):/bin/sha256sum"
+	--extra "$(command -v find):/bin/find" --extra "$(command -v sort):/bin/sort"
+	--extra "$(command -v xargs):/bin/xargs")
+build 'ext4 LABEL=dump'
+ended 0 'in one part'
+# That of the capture kernel would reset this machine.
+check 'with an init for a test' cmp first tree/init || finish
+(cd tree && find . -type f | LC_ALL=C sort | xargs sha256sum) > whole
+size=$(stat -c %s initrd.img)
+rm initrd.img
+generic+=(--compress gzip)
+build_parts()
+{
+	"$mkinitrd" -c lifeboat.conf -k test -o initrd.img --modules-dir "$modules" \
+		--lifeboat "$out/lifeboat" --collector "$out/lifeboat-collect" "${generic[@]}"
+}
+check 'in two parts' build_parts
+mkdir parts
+(cd parts && gzip -dc ../initrd.img | cpio -id --quiet)
+check_is 'the first has the collector, the configuration, the other part and no more' \
+	'./bin/lifeboat-collect ./etc/lifeboat.conf ./etc/lifeboat/modules ./init ./rest.cpio.zst ' \
+	"$(cd parts && find . ! -type d | LC_ALL=C sort | tr '\n' ' ')"
+first=$(du -sb parts | cut -f 1)
+check "it is less than two thirds of the whole: $first of $size bytes" test $((first * 3)) -lt $((size * 2))
+run_parts()
+{
+	unshare --mount --pid --fork chroot "$PWD/parts" /init > ran
+}
+check 'the collector unpacks it and starts what is in it' run_parts
+check 'as the first process, with the mask that it was given' grep -qx 'process 1, mask 0022' ran
+check 'all is there as in one part' diff whole parts/listing
+check 'and the packed one is gone' gone parts/rest.cpio.zst
 finish

@@ -456,7 +456,8 @@ ended 0 'an initrd with ssh'
 ok 'it has at most 6 MB' test "$(stat -c %s initrd.img)" -le 6000000
 ok 'only its owner can read it' test "$(stat -c %a initrd.img)" = 600
 mkdir root
-(cd root && zstd -dcq ../initrd.img | cpio -idm --quiet) || bail 'the initrd can be unpacked'
+(cd root && zstd -dcq ../initrd.img | cpio -idm --quiet && zstd -dcq rest.cpio.zst |
+	cpio -idmu --quiet) || bail 'the initrd can be unpacked'
 ok 'it has the key, for root only' test "$(stat -c %a "root$work/new/key")" = 600
 ok 'it has the host key' cmp new/hosts "root$work/new/hosts"
 ok 'root is somebody there' grep -q '^root:x:0:0:' root/etc/passwd

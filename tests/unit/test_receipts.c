@@ -292,6 +292,14 @@ static void test_memory(void **state)
 		 "94371840, \"x\": [");
 	expect("unclean", "without panic record");
 	assert_null(strstr(m.log, "out of memory"));
+	// It came up, and no farther.
+	put_mark("\"ssh kdump@vault\"], \"reserved_bytes\": 67108864, \"needs_bytes\": "
+		 "94371840, \"x\": [");
+	put("/sys/fs/pstore/dmesg-efi-2",
+	    "Restart#1 Part1\n<6>[ 2.0] Lifeboat panic record\n"
+	    "<6>[ 2.0] out of memory in the capture kernel: no room for its initrd\n");
+	expect("failed", "at stage 'boot of the capture kernel': out of memory in the capture "
+			 "kernel: needs 90 MiB, 64 MiB are reserved; no room for its initrd");
 	// The capture says it itself; the sum was wrong, then.
 	put(CRASH "/vmcore-dmesg.txt", "x");
 	put_mark("\"local /var/crash\"], \"reserved_bytes\": 67108864, \"needs_bytes\": "
