@@ -5,7 +5,10 @@
  *
  * In the kdump-compressed format every page is compressed alone and its descriptor says with
  * what, so codecs may mix inside one file. A context belongs to one thread, is made once and
- * used for every page.
+ * used for every page. What a page becomes does not depend on the pages before it.
+ *
+ * A level is that of the library, but for zstd's level 1, which is tuned for pages of 4 KiB: the
+ * frame is one as any other.
  */
 #ifndef VMCORE_CODEC_H
 #define VMCORE_CODEC_H

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <zstd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -112,6 +113,23 @@ static void fill_structs(uint8_t *p, size_t size)
 	}
 }
 
+/* @n words of 4 letters of 16 each, spread evenly, all others 0: little that a match would take. */
+static void fill_letters(uint8_t *p, size_t size, size_t n)
+{
+	size_t words = size / 4;
+	uint64_t seed = 3;
+
+	memset(p, 0, size);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < 4; k++)
+			p[i * words / n * 4 + k] = 'a' + (next_random(&seed) >> 8) % 16;
+}
+
+static void fill_sparse(uint8_t *p, size_t size)
+{
+	fill_letters(p, size, 300);
+}
+
 static void fill_random(uint8_t *p, size_t size)
 {
 	uint64_t seed = 1;
@@ -127,7 +145,7 @@ static const struct {
 } pages[] = {
 	{"zero", fill_zero, true},	{"constant", fill_constant, true},
 	{"text", fill_text, true},	{"structs", fill_structs, true},
-	{"random", fill_random, false},
+	{"random", fill_random, false}, {"sparse", fill_sparse, true},
 };
 
 static void *context(const struct codec *c, int level, size_t page_size)
@@ -181,6 +199,84 @@ static void test_round_trip(void **state)
 		for (int level = c->level_min; level <= c->level_max; level++)
 			for (size_t s = 0; s < ARRAY_SIZE(page_sizes); s++)
 				round_trip(c, level, page_sizes[s]);
+}
+
+/* What makedumpfile, crash and libkdumpfile are given: one frame, which zstd's plain call reads. */
+static void test_zstd_frames(void **state)
+{
+	static uint8_t page[4096], out[4096], back[4096];
+	const struct codec *c = codec_by_flag(CODEC_FLAG_ZSTD);
+
+	(void)state;
+	for (int level = c->level_min; level <= c->level_max; level++) {
+		void *ctx = context(c, level, sizeof(page));
+
+		for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+			size_t n;
+
+			pages[i].fill(page, sizeof(page));
+			n = c->compress(ctx, page, sizeof(page), out, sizeof(out));
+			assert_true(pages[i].shrinks == (n != 0));
+			if (n == 0)
+				continue;
+			assert_int_equal(ZSTD_findFrameCompressedSize(out, n), n);
+			memset(back, 0xa5, sizeof(back));
+			assert_int_equal(ZSTD_decompress(back, sizeof(back), out, n), sizeof(back));
+			assert_memory_equal(back, page, sizeof(page));
+		}
+		c->destroy(ctx);
+	}
+}
+
+static size_t letters_become(int level, size_t words)
+{
+	static uint8_t page[4096], out[4096];
+	const struct codec *c = codec_by_flag(CODEC_FLAG_ZSTD);
+	void *ctx = context(c, level, sizeof(page));
+	size_t n;
+
+	fill_letters(page, sizeof(page), words);
+	n = c->compress(ctx, page, sizeof(page), out, sizeof(out));
+	c->destroy(ctx);
+	return n;
+}
+
+/* Level 1 makes no Huffman code where half of the words are 0, which costs half of the others. */
+static void test_zstd_sparse(void **state)
+{
+	size_t sparse = letters_become(1, 512), dense = letters_become(1, 513);
+
+	(void)state;
+	assert_true(sparse > 512 * 4 && sparse < 4096);
+	assert_true(dense < sparse - 512);
+	assert_true(letters_become(2, 512) < sparse - 512);
+}
+
+/* Not what came before, not even what did not fit, changes what a page becomes. */
+static void test_history(void **state)
+{
+	static uint8_t page[4096], out[ROOM_MAX], fresh[ROOM_MAX];
+	const struct codec *c;
+
+	(void)state;
+	for (size_t i = 0; (c = codec_at(i)); i++) {
+		void *used = context(c, c->level_default, sizeof(page));
+
+		for (size_t k = 0; k < 4 * ARRAY_SIZE(pages) * ARRAY_SIZE(pages); k++) {
+			size_t p = k % 2 ? k / 2 % ARRAY_SIZE(pages) : k / 2 / ARRAY_SIZE(pages);
+			void *ctx = context(c, c->level_default, sizeof(page));
+			size_t n;
+
+			pages[p % ARRAY_SIZE(pages)].fill(page, sizeof(page));
+			n = c->compress(ctx, page, sizeof(page), fresh, sizeof(fresh));
+			assert_int_equal(c->compress(used, page, sizeof(page), out, sizeof(out)),
+					 n);
+			assert_memory_equal(out, fresh, n);
+			assert_int_equal(c->compress(used, page, sizeof(page), out, 5), 0);
+			c->destroy(ctx);
+		}
+		c->destroy(used);
+	}
 }
 
 static void test_raw(void **state)
@@ -453,6 +549,8 @@ int main(void)
 		cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_raw),
 		cmocka_unit_test(test_little_room),   cmocka_unit_test(test_larger_than_context),
 		cmocka_unit_test(test_hostile),	      cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_zstd_frames),   cmocka_unit_test(test_zstd_sparse),
+		cmocka_unit_test(test_history),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
