@@ -273,6 +273,12 @@ bench-reservation:
 	$(Q)scripts/deps test
 	$(Q)tests/bench/reservation --doc docs/reservation.md
 
+# Beside kdump-tools, in one Debian system: an hour of real crashes. Writes docs/reservation.md, too.
+.PHONY: bench-peers
+bench-peers:
+	$(Q)scripts/deps package
+	$(Q)tests/bench/peers --smallest 'ours cloud kdump-tools' --doc docs/reservation.md
+
 # Do its fragments say what the oldest and the newest kernel understand? Compiles nothing.
 check-kconfig:
 	$(Q)scripts/deps kconfig
@@ -337,6 +343,7 @@ help:
 		'make bench     speed against makedumpfile, 20 minutes; QUICK=1: a few' \
 		'make capture-kernel   the small kernel to capture with; PROFILE=vm, server or debug' \
 		'make bench-reservation   the smallest crashkernel= that captures, in hours' \
+		'make bench-peers   that, and times, beside kdump-tools, in an hour' \
 		'make check-kconfig   its fragments, against the oldest and the newest kernel' \
 		'make lint      format, shell, include arrows, licence' \
 		'make install   DESTDIR=, prefix=' \
