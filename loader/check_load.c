@@ -165,16 +165,15 @@ void check_initrd(struct checkup *c)
 	const struct image *now = &c->plan->initrd;
 	enum sources_answer answer = SOURCES_UNTOLD;
 	char text[SOURCES_TEXT_MAX] = "";
-	struct initrd r = {.n = 0};
-	struct err why = {0};
+	const struct initrd *r;
 
 	if (!same_file(c, now, &c->state.initrd, &c->initrd_err))
 		return;
-	if (!initrd_open(&r, c->ctx->root, now->path, &why))
-		answer = sources_check(&r, c->ctx->root, c->ctx->config, text);
-	initrd_close(&r);
-	if (why.code)
-		check_warn(c, NULL, "what is in it cannot be looked at: %s", why.msg);
+	r = checkup_contents(c);
+	if (r)
+		answer = sources_check(r, c->ctx->root, c->ctx->config, text);
+	if (!r)
+		check_warn(c, NULL, "what is in it cannot be looked at: %s", c->contents_err.msg);
 	else if (answer == SOURCES_DIFFER)
 		check_fail(c, REBUILD, "%s: %s", now->path, text);
 	else if (answer == SOURCES_SAME)

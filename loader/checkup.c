@@ -104,8 +104,24 @@ void checkup_deinit(struct checkup *c)
 	iomem_free(&c->iomem);
 	corehdr_deinit(&c->corehdr);
 	receipts_free(&c->receipts);
+	initrd_close(&c->contents);
 	if (c->kcore)
 		vmcore_close(c->kcore);
+}
+
+const struct initrd *checkup_contents(struct checkup *c)
+{
+	if (!c->contents_read) {
+		c->contents_read = true;
+		// One that may not be loaded can be looked at all the same.
+		if (!c->plan->initrd.path[0])
+			c->contents_err = c->initrd_err;
+		else
+			keep(initrd_open(&c->contents, c->ctx->root, c->plan->initrd.path,
+					 &c->contents_err),
+			     &c->contents_err);
+	}
+	return c->contents_err.code ? NULL : &c->contents;
 }
 
 /* A line is a line, whatever it quotes. */

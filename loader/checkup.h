@@ -14,6 +14,7 @@
 #include "loader/crashmem.h"
 #include "loader/corehdr.h"
 #include "loader/coverage.h"
+#include "loader/initrd.h"
 #include "loader/iomem.h"
 #include "loader/loadplan.h"
 #include "loader/receipt.h"
@@ -53,6 +54,9 @@ struct checkup {
 	struct loadplan *plan; /* what would be loaded now */
 	struct err state_err;
 	struct state state; /* what was */
+	struct err contents_err;
+	struct initrd contents; /* what is in the initrd of now; by checkup_contents() */
+	bool contents_read;
 	struct err iomem_err;
 	struct iomem iomem;
 	struct err corehdr_err;
@@ -80,6 +84,9 @@ void checkup_deinit(struct checkup *c);
 /* Runs one check, called @name: whatever it does, there is a finding of it. */
 void checkup_run(struct checkup *c, const char *name, check_run *run);
 
+/* What is in the initrd that would be loaded now, unpacked once; NULL, and then contents_err says why. */
+const struct initrd *checkup_contents(struct checkup *c);
+
 /* What a check found. @remedy may be NULL. */
 void check_ok(struct checkup *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void check_warn(struct checkup *c, const char *remedy, const char *fmt, ...)
@@ -99,6 +106,9 @@ const char *check_date(uint64_t t, char buf[static CHECK_DATE_LEN]);
 /* ---- what is loaded: check_load.c, check_image.c, check_need.c ---- */
 check_run check_reserved, check_need, check_loaded, check_record, check_config, check_kernel,
 	check_initrd, check_cmdline, check_image;
+
+/* ---- how it will reach the targets: check_network.c ---- */
+check_run check_network;
 
 /* ---- what it will find: check_notes.c ---- */
 check_run check_cpus, check_memory, check_vmcoreinfo;

@@ -21,6 +21,7 @@
 #include "loader/initrd.h"
 #include "loader/jsonread.h"
 #include "loader/memcg.h"
+#include "loader/netdrift.h"
 #include "loader/sizing.h"
 #include "loader/sources.h"
 #include "loader/store.h"
@@ -111,6 +112,26 @@ static void check_size(struct rehearsal *h)
 		judge(h, RESULT_OK, "%llu MiB are reserved, %llu MiB are needed (%s)",
 		      facts_mib(s->facts.crash_size), facts_mib(s->bytes),
 		      s->measured.need ? "measured" : "computed");
+}
+
+/* Of an initrd that has no description at all aboard_check() tells. */
+static void check_network(struct rehearsal *h)
+{
+	char text[NETDRIFT_TEXT_MAX];
+	struct err why = {0};
+	int answer = netdrift_check(&h->initrd, h->ctx->root, &h->config, true, text, &why);
+
+	if (answer < 0)
+		judge(h, RESULT_WARN,
+		      "whether the network is still as the initrd says cannot be told: %s",
+		      why.msg);
+	else if (answer == NETDRIFT_DIFFERS)
+		judge(h, RESULT_FAILED,
+		      "the network has changed since the initrd was built: %s: run "
+		      "lifeboat-mkinitrd and `lifeboat reload`",
+		      text);
+	else if (answer == NETDRIFT_SAME)
+		judge(h, RESULT_OK, "the network is as the initrd says");
 }
 
 static void check_aboard(struct rehearsal *h)
@@ -394,6 +415,7 @@ static int rehearse(struct rehearsal *h, struct err *err)
 		judge(h, RESULT_WARN, "%s", h->sizing.note);
 	check_size(h);
 	check_aboard(h);
+	check_network(h);
 	set_limit(h);
 	run_collector(h);
 	if (h->json)

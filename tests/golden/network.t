@@ -10,7 +10,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 
 readonly CASES='static4 onlink4 static6 auto6 dhcp dhcp_dead any bridge no_carrier no_card
-	silent_gateway refusals'
+	silent_gateway drift refusals'
 
 golden_needs lifeboat lifeboat-collect
 # A mount namespace of its own: names of network namespaces are mounts, and /run is its alone.

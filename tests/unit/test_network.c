@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "loader/netdrift.h"
 #include "loader/netgather.h"
 #include "loader/nettext.h"
 #include "tests/lib/blob.h"
@@ -518,6 +519,93 @@ static void test_bad_text(void **state)
 	}
 }
 
+// ---- what has changed since ----
+
+#define NIC	 "link eth0 nic mac=52:54:00:11:22:33"
+#define ADDRESS	 "address eth0 192.0.2.5/24 static\n"
+#define ROUTE	 "route eth0 0.0.0.0/0 static via=192.0.2.1 from=192.0.2.5\n"
+#define SERVERS	 "dns 192.0.2.53\nsearch example.org\n"
+#define HOST	 "host vault dns 198.51.100.9 198.51.100.10\n"
+#define STATIC	 NIC "\n" ADDRESS ROUTE SERVERS HOST
+#define LEASED	 NIC "\ndhcp eth0\n"
+#define BOND(of) "link bond0 bond mode=active-backup miimon=100" of "\nport bond0 eth0\n"
+
+/* @says: NULL where that does not matter to the capture kernel. */
+static void test_drift(void **state)
+{
+	static const struct {
+		const char *then, *now, *says;
+	} cases[] = {
+		{STATIC, STATIC, NULL},
+		{STATIC, NIC "\naddress eth0 192.0.2.6/24 static\n" ROUTE SERVERS HOST,
+		 "the initrd has 'address eth0 192.0.2.5/24 static', and the network now 'address "
+		 "eth0 192.0.2.6/24 static'"},
+		{STATIC, NIC "\n" ADDRESS SERVERS HOST,
+		 "via=192.0.2.1 from=192.0.2.5', and the network now has nothing like it"},
+		{NIC "\n" ADDRESS HOST, NIC "\n" ADDRESS ROUTE HOST,
+		 "the network now has 'route eth0 0.0.0.0/0 static via=192.0.2.1 from=192.0.2.5', and "
+		 "the initrd nothing like it"},
+		{STATIC, NIC "\n" ADDRESS ROUTE "dns 192.0.2.54\nsearch example.org\n" HOST,
+		 "the initrd has 'dns 192.0.2.53', and the network now 'dns 192.0.2.54'"},
+		{STATIC, NIC "\n" ADDRESS ROUTE "dns 192.0.2.53\nsearch example.net\n" HOST,
+		 "'search example.org', and the network now 'search example.net'"},
+		{STATIC, NIC "\n" ADDRESS ROUTE SERVERS "host vault dns 198.51.100.9\n",
+		 "'host vault dns 198.51.100.9 198.51.100.10', and the network now 'host vault dns "
+		 "198.51.100.9'"},
+		{STATIC, "link eth0 nic mac=52:54:00:11:22:44\n" ADDRESS ROUTE SERVERS HOST,
+		 "'link eth0 nic mac=52:54:00:11:22:33', and the network now 'link eth0 nic "
+		 "mac=52:54:00:11:22:44'"},
+		{STATIC, NIC " mtu=9000\n" ADDRESS ROUTE SERVERS HOST,
+		 "nic mac=52:54:00:11:22:33 mtu=9000'"},
+		{NIC "\n" BOND("") HOST,
+		 NIC "\nlink bond0 bond mode=802.3ad miimon=100\nport bond0 eth0\n" HOST,
+		 "and the network now 'link bond0 bond mode=802.3ad"},
+		{NIC "\nlink eth1 nic mac=52:54:00:11:22:44\n" BOND("") "port bond0 eth1\n" HOST,
+		 NIC "\n" BOND("") HOST,
+		 "'link eth1 nic mac=52:54:00:11:22:44', and the network now has nothing"},
+		{LEASED HOST, NIC "\n" ADDRESS HOST,
+		 "'dhcp eth0', and the network now has nothing like it"},
+		// What is asked for anew: another lease, another router's prefix, what came with them.
+		{LEASED
+		 "address eth0 192.0.2.77/24 dhcp\nroute eth0 0.0.0.0/0 dhcp via=192.0.2.1\n" SERVERS
+			 HOST,
+		 LEASED
+		 "address eth0 192.0.2.78/24 dhcp\nroute eth0 0.0.0.0/0 dhcp via=192.0.2.2\ndns 192.0.2.9\n" HOST,
+		 NULL},
+		{NIC "\nauto6 eth0\naddress eth0 2001:db8::1/64 auto6\n" HOST,
+		 NIC "\nauto6 eth0\naddress eth0 2001:db8::2/64 auto6\n" HOST, NULL},
+		// DHCPv6 is not asked.
+		{NIC "\naddress eth0 2001:db8::1/128 dhcp6\n" HOST,
+		 NIC "\naddress eth0 2001:db8::2/128 dhcp6\n" HOST, "2001:db8::1/128 dhcp6'"},
+		// The order of things, what a card is called, and what drives it.
+		{STATIC,
+		 NIC "\n" ADDRESS ROUTE SERVERS "host vault dns 198.51.100.10 198.51.100.9\n",
+		 NULL},
+		{NIC "\nlink eth1 nic mac=52:54:00:11:22:44\n" ADDRESS HOST,
+		 "link eth0 nic mac=52:54:00:11:22:44\nlink eth1 nic mac=52:54:00:11:22:33\n"
+		 "address eth1 192.0.2.5/24 static\n" HOST,
+		 NULL},
+		{NIC " driver=e1000\n" HOST, NIC " driver=e1000e\n" HOST, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[NETDRIFT_TEXT_MAX];
+		struct netconf then, now;
+		bool differs;
+
+		assert_int_equal(netconf_parse(&then, "then", cases[i].then, strlen(cases[i].then),
+					       NULL),
+				 0);
+		assert_int_equal(
+			netconf_parse(&now, "now", cases[i].now, strlen(cases[i].now), NULL), 0);
+		differs = netdrift_differs(&then, &now, text);
+		if (differs != !!cases[i].says || (differs && !strstr(text, cases[i].says)))
+			fail_msg("case %zu: expected '%s', found '%s'", i,
+				 cases[i].says ? cases[i].says : "", text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -535,6 +623,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_servers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
 		cmocka_unit_test(test_bad_text),
+		cmocka_unit_test(test_drift),
 	};
 
 	return cmocka_run_group_tests_name("network", tests, NULL, NULL);

@@ -254,23 +254,29 @@ static void old_initrd(void)
 	put_time(CONFIG_FILE, time(NULL) - 20);
 }
 
-/*
- * An initrd that says what it was made of, loaded; then a file of it is another, with a time that is
- * older than the initrd's.
- */
-static void load_of(const char *list)
+/* An initrd with one text file in it, loaded. */
+static void load_with(const char *path, const char *text)
 {
 	CLEANUP_FREE uint8_t *d = calloc(1, FORGED_INITRD_SIZE + 4096);
-	size_t at, size = strlen(list), end;
+	size_t at, size = strlen(text), end;
 
 	assert_non_null(d);
 	at = put_entry(d, 0, "bin/data", FORGED_INITRD_SIZE);
-	end = put_entry(d, at, "etc/lifeboat/sources", size);
-	memcpy(d + end - (size + 3) / 4 * 4, list, size);
+	end = put_entry(d, at, path, size);
+	memcpy(d + end - (size + 3) / 4 * 4, text, size);
 	at = put_entry(d, end, "TRAILER!!!", 0);
 	put_bytes(initrd_file(), d, at);
 	put_time(initrd_file(), time(NULL) - 50);
 	loads();
+}
+
+/*
+ * One that says what it was made of; then a file of it is another, with a time that is older than the
+ * initrd's.
+ */
+static void load_of(const char *list)
+{
+	load_with("etc/lifeboat/sources", list);
 }
 
 /* The digest of "x\n", of which hook and configuration are. */
@@ -558,6 +564,84 @@ static void room_unknown(void)
 static void no_device(void)
 {
 	put(CONFIG_FILE, "ext4 /dev/lifeboat-is-not-there\n");
+}
+
+/* ---- the way to another machine; where the configuration says it, this one's does not matter ---- */
+
+#define ANY_WAY "link any nic match=any\ndhcp any\n"
+
+static void say_network(const char *host, const char *network)
+{
+	putf(CONFIG_FILE, "load_with kexec_load\nssh kdump@%s\n%s", host, network);
+	put_time(CONFIG_FILE, time(NULL) - 100);
+}
+
+static void network_same(void)
+{
+	say_network("192.0.2.9", "network any:dhcp\n");
+	load_with("etc/lifeboat/network", ANY_WAY "host 192.0.2.9 files 192.0.2.9\n");
+}
+
+static void network_other_way(void)
+{
+	say_network("192.0.2.9", "network any:192.0.2.6/24\n");
+	load_with("etc/lifeboat/network",
+		  "link any nic match=any\naddress any 192.0.2.5/24 static\n"
+		  "host 192.0.2.9 files 192.0.2.9\n");
+}
+
+static void network_other_host(void)
+{
+	say_network("192.0.2.8", "network any:dhcp\n");
+	load_with("etc/lifeboat/network", ANY_WAY "host 192.0.2.9 files 192.0.2.9\n");
+}
+
+static void network_broken(void)
+{
+	say_network("192.0.2.9", "network any:dhcp\n");
+	load_with("etc/lifeboat/network", ANY_WAY "adress any 192.0.2.5/24 static\n");
+}
+
+static void network_absent(void)
+{
+	say_network("192.0.2.9", "");
+	loads();
+}
+
+static void network_absent_named(void)
+{
+	char line[FORGED_PATH_MAX];
+
+	snprintf(line, sizeof(line), "initrd %s\n", initrd_file());
+	say_network("192.0.2.9", line);
+	loads();
+}
+
+static void network_by_hook(void)
+{
+	say_network("192.0.2.9", "network none\n");
+	loads();
+}
+
+/* Made by --generic: what it has is what that makes now. */
+static void network_generic(void)
+{
+	say_network("192.0.2.9", "");
+	load_with("etc/lifeboat/network", ANY_WAY "auto6 any\nhost 192.0.2.9 files 192.0.2.9\n");
+}
+
+/* No way leads there that a capture kernel could go, on any machine. */
+static void network_untold(void)
+{
+	say_network("127.0.0.1", "");
+	load_with("etc/lifeboat/network",
+		  "link eth0 nic mac=52:54:00:12:34:56\nhost 127.0.0.1 files 127.0.0.1\n");
+}
+
+static void network_unreadable(void)
+{
+	say_network("192.0.2.9", "network any:dhcp\n");
+	odd_initrd();
 }
 
 static void ssh_without_key(void)
@@ -988,6 +1072,22 @@ static const struct scenario {
 	{open_directory, "files", "fail", "/var/lib/lifeboat: others than its owner may get at it"},
 	{open_record, "files", "fail", STATE_FILE ": others than its owner may get at it"},
 	{writable_hook, "files", "fail", "/etc/hook: others than its owner may write to it"},
+	{network_same, "network", "ok", "as the initrd says"},
+	{network_by_hook, "network", "ok", "none is needed, or a hook sees to it"},
+	{network_generic, "network", "ok", "as the initrd says"},
+	{network_other_way, "network", "fail",
+	 "it has changed since the initrd was built: the initrd has 'address any 192.0.2.5/24 static', "
+	 "and the network now 'address any 192.0.2.6/24 static'"},
+	{network_other_host, "network", "fail",
+	 "the initrd has 'host 192.0.2.9 files 192.0.2.9', and the network now 'host 192.0.2.8 "
+	 "files 192.0.2.8'"},
+	{network_broken, "network", "fail", "the initrd's /etc/lifeboat/network:3: "},
+	{network_absent, "network", "fail", "does not say how targets are reached"},
+	{network_absent_named, "network", "warn", "that cannot be told"},
+	{network_untold, "network", "warn",
+	 "cannot be told: 127.0.0.1 cannot be reached now: 127.0.0.1: that is this machine itself"},
+	{network_unreadable, "network", "warn", "cannot be looked at"},
+	{bad_config, "network", "fail", "pfad"},
 	{open_initrd_with_key, "files", "fail", ".img: others than its owner may get at it"},
 	{never_rehearsed, "rehearsal", "warn", "there was no rehearsal yet"},
 	{rehearsal_failed, "rehearsal", "fail", "failed: no module for the disk"},
@@ -1044,7 +1144,7 @@ static void test_each_line_has_one(void **state)
 			fail_msg("nothing makes this fail: %.*s", (int)strcspn(s, "\n"), s);
 		lines++;
 	}
-	assert_int_equal(lines, 19);
+	assert_int_equal(lines, 20);
 }
 
 /* ---- the other forms of the answer ---- */
@@ -1142,7 +1242,7 @@ static void test_rehearsal_kept(void **state)
 static void test_network(void **state)
 {
 	(void)state;
-	put(CONFIG_FILE, "load_with kexec_load\nnfs 127.0.0.1:/crash\npath /\n");
+	put(CONFIG_FILE, "load_with kexec_load\nnfs 127.0.0.1:/crash\npath /\nnetwork none\n");
 	put_time(CONFIG_FILE, time(NULL) - 100);
 	loads();
 	assert_int_equal(run(command_status, ""), 1);
@@ -1154,6 +1254,29 @@ static void test_network(void **state)
 	expect("target 1", "fail", "port 2049: Connection refused");
 }
 
+/* A rehearsal says the same, and fails by it. */
+static void test_rehearsed_network(void **state)
+{
+	(void)state;
+	network_same();
+	run(command_rehearse, "");
+	assert_non_null(strstr(m.out, "ok: the network is as the initrd says\n"));
+	network_other_way();
+	assert_int_equal(run(command_rehearse, ""), 1);
+	assert_non_null(strstr(m.out,
+			       "failed: the network has changed since the initrd was built: the "
+			       "initrd has 'address any 192.0.2.5/24 static', and the network now "
+			       "'address any 192.0.2.6/24 static': run lifeboat-mkinitrd and"));
+	network_untold();
+	run(command_rehearse, "");
+	assert_non_null(strstr(m.out,
+			       "warn: whether the network is still as the initrd says cannot be "
+			       "told: 127.0.0.1"));
+	put(CONFIG_FILE, "load_with kexec_load\npath /var/crash\n");
+	run(command_rehearse, "");
+	assert_null(strstr(m.out, "the network"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, forged_teardown)
 
 int main(void)
@@ -1161,7 +1284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_all_is_well), TEST(test_each_line_has_one), TEST(test_json),
 		TEST(test_prometheus),	TEST(test_rehearsal_kept),    TEST(test_words),
-		TEST(test_network),
+		TEST(test_network),	TEST(test_rehearsed_network),
 	};
 	struct CMUnitTest each[ARRAY_SIZE(scenarios)];
 	char names[ARRAY_SIZE(scenarios)][80];
