@@ -74,6 +74,7 @@ int armed_write(const struct armed *a, const char *root, struct err *err)
 	json_string(&j, "kernel", a->kernel);
 	json_string(&j, "initrd", a->initrd);
 	json_string(&j, "cmdline", a->cmdline);
+	identity_put(&a->identity, &j);
 	json_u64(&j, "reserved_bytes", a->reserved);
 	json_u64(&j, "needs_bytes", a->needs);
 	json_bool(&j, "test", a->test);
@@ -107,6 +108,7 @@ static int read_mark(int at, const char *name, struct armed *a, struct err *err)
 	jsonread_string(o, "kernel", a->kernel, sizeof(a->kernel));
 	jsonread_string(o, "initrd", a->initrd, sizeof(a->initrd));
 	jsonread_string(o, "cmdline", a->cmdline, sizeof(a->cmdline));
+	identity_read(&a->identity, o);
 	jsonread_u64(o, "reserved_bytes", &a->reserved);
 	jsonread_u64(o, "needs_bytes", &a->needs);
 	jsonread_bool(o, "test", &a->test);

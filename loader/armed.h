@@ -13,6 +13,7 @@
 
 #include "loader/cmdline.h"
 #include "loader/facts.h"
+#include "loader/identity.h"
 #include "vmcore/config.h"
 
 struct err;
@@ -32,6 +33,7 @@ struct armed {
 	char release[FACTS_WORD_MAX]; /* of the running kernel */
 	char kernel[FACTS_PATH_MAX], initrd[FACTS_PATH_MAX];
 	char cmdline[CMDLINE_MAX]; /* of the capture kernel */
+	struct identity identity; /* of what was loaded */
 	uint64_t reserved; /* bytes for the capture kernel */
 	uint64_t needs; /* bytes that it needs, as was known at the load; 0: that was not known */
 	bool test; /* `lifeboat test` is about to crash it */

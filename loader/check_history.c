@@ -6,19 +6,27 @@
 #include "base/cleanup.h"
 #include "loader/checkup.h"
 #include "loader/command.h"
+#include "loader/identity.h"
 #include "loader/jsonread.h"
-#include "loader/sizing.h"
 
 /* The result that `lifeboat rehearse` left. */
 struct proof {
 	uint64_t time;
 	char result[16], reason[RECEIPT_LINE_MAX];
-	char images[MEASURED_IMAGES_MAX]; /* identity of kernel and initrd */
-	char config[IMAGE_DIGEST_LEN]; /* "": there was none */
+	struct identity identity;
 };
 
 enum {
 	PROOF_FRESH_S = 90 * 86400, /* what is around the machine changes, too */
+	OF_MAX = IDENTITY_TEXT_MAX + 160,
+};
+
+/* Whether something was of what would be loaded now. */
+enum of {
+	OF_NOW,
+	OF_ANOTHER,
+	OF_UNTOLD, /* it does not say of which */
+	OF_UNKNOWN, /* what would be loaded now is not known */
 };
 
 static int read_rehearsal(const struct checkup *c, struct proof *p, struct err *err)
@@ -36,32 +44,35 @@ static int read_rehearsal(const struct checkup *c, struct proof *p, struct err *
 	    !jsonread_string(o, "result", p->result, sizeof(p->result)))
 		rc = err_set(err, ERR_CORRUPT, "%s: has no time and result", path);
 	jsonread_string(o, "reason", p->reason, sizeof(p->reason));
-	jsonread_string(o, "images", p->images, sizeof(p->images));
-	jsonread_string(o, "config", p->config, sizeof(p->config));
+	identity_read(&p->identity, o);
 	jsonread_free(o);
 	return rc;
 }
 
-/* When the newest of what would take part in a capture was written. */
-static uint64_t newest_part(const struct checkup *c)
+/* What it was of, by the digests that it has; in words, behind "the last test, DATE, ". */
+static enum of of_which(const struct checkup *c, const struct identity *id,
+			char text[static OF_MAX])
 {
-	const struct image *parts[] = {&c->plan->kernel, &c->plan->initrd, &c->plan->config_file};
-	int64_t newest = 0;
+	char what[IDENTITY_TEXT_MAX];
+	struct identity now;
 
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		if (parts[i]->path[0] && parts[i]->written > newest)
-			newest = parts[i]->written;
-	return newest;
-}
-
-/* Whether it was of the kernel, initrd and configuration of now, by the digests that rehearse leaves. */
-static bool is_of_now(const struct checkup *c, const struct proof *p)
-{
-	char images[MEASURED_IMAGES_MAX];
-
-	sizing_images(&c->plan->kernel, &c->plan->initrd, images);
-	return strcmp(p->images, images) == 0 &&
-	       strcmp(p->config, c->plan->config_file.digest) == 0;
+	identity_of(&now, c->plan);
+	text[0] = '\0';
+	if (!identity_known(id)) {
+		snprintf(text, OF_MAX,
+			 "has no record of which kernel, initrd, configuration and command line it "
+			 "was of; older versions left none");
+		return OF_UNTOLD;
+	}
+	if (c->cmdline_err.code || !identity_known(&now)) {
+		snprintf(text, OF_MAX,
+			 "cannot be held against what would be loaded now, which is not known");
+		return OF_UNKNOWN;
+	}
+	if (!identity_differs(id, &now, what))
+		return OF_NOW;
+	snprintf(text, OF_MAX, "was of another %s", what);
+	return OF_ANOTHER;
 }
 
 static bool is_fresh(const struct checkup *c, const struct proof *p)
@@ -69,41 +80,57 @@ static bool is_fresh(const struct checkup *c, const struct proof *p)
 	return p->time <= c->now && c->now - p->time <= PROOF_FRESH_S;
 }
 
+static bool went_well(const struct proof *p)
+{
+	return strcmp(p->result, "ok") == 0 || strcmp(p->result, "warn") == 0;
+}
+
 bool check_rehearsed(const struct checkup *c)
 {
+	char text[OF_MAX];
 	struct proof p;
 
-	return !read_rehearsal(c, &p, NULL) && is_of_now(c, &p) && is_fresh(c, &p) &&
-	       (strcmp(p.result, "ok") == 0 || strcmp(p.result, "warn") == 0);
+	return !read_rehearsal(c, &p, NULL) && went_well(&p) && is_fresh(c, &p) &&
+	       of_which(c, &p.identity, text) == OF_NOW;
+}
+
+/* One of another kernel, initrd, configuration or command line proves nothing of those of now. */
+static void judge_rehearsal(struct checkup *c, const struct proof *p, const char *remedy)
+{
+	const char *reason = p->reason[0] ? p->reason : p->result;
+	char date[CHECK_DATE_LEN], text[OF_MAX];
+	enum of of = of_which(c, &p->identity, text);
+
+	check_date(p->time, date);
+	if (!went_well(p) && of == OF_ANOTHER)
+		check_warn(c, remedy, "the last rehearsal, %s, %s; it failed: %s", date, text,
+			   reason);
+	else if (!went_well(p))
+		check_fail(c, remedy, "the last rehearsal, %s, failed: %s", date, reason);
+	else if (of != OF_NOW)
+		check_warn(c, remedy, "the last rehearsal, %s, %s", date, text);
+	else if (!is_fresh(c, p))
+		check_warn(c, remedy, "the last rehearsal, %s, is not one of the last 90 days",
+			   date);
+	else if (strcmp(p->result, "warn") == 0)
+		check_warn(c, remedy, "the last rehearsal, %s: %s", date, p->reason);
+	else
+		check_ok(c, "the last rehearsal, %s, went well", date);
 }
 
 void check_rehearsal(struct checkup *c)
 {
 	static const char remedy[] = "run `lifeboat rehearse`";
-	char date[CHECK_DATE_LEN];
 	struct err why = {0};
 	struct proof p;
 	int rc = read_rehearsal(c, &p, &why);
 
-	check_date(p.time, date);
 	if (rc == ERR_NOTFOUND)
 		check_warn(c, remedy, "there was no rehearsal yet");
 	else if (rc)
 		check_fail(c, remedy, "%s", why.msg);
-	else if (strcmp(p.result, "ok") != 0 && strcmp(p.result, "warn") != 0)
-		check_fail(c, remedy, "the last rehearsal, %s, failed: %s", date,
-			   p.reason[0] ? p.reason : p.result);
-	else if (!is_of_now(c, &p))
-		check_warn(c, remedy,
-			   "the last rehearsal, %s, was of another kernel, initrd or configuration",
-			   date);
-	else if (!is_fresh(c, &p))
-		check_warn(c, remedy, "the last rehearsal, %s, is not one of the last 90 days",
-			   date);
-	else if (strcmp(p.result, "warn") == 0)
-		check_warn(c, remedy, "the last rehearsal, %s: %s", date, p.reason);
 	else
-		check_ok(c, "the last rehearsal, %s, went well", date);
+		judge_rehearsal(c, &p, remedy);
 }
 
 static bool is_good(const struct receipt *r)
@@ -117,12 +144,28 @@ static uint64_t time_of(const struct receipt *r)
 	return r->crash_time ? r->crash_time : r->not_after;
 }
 
+static void judge_test(struct checkup *c, const struct receipt *r, const char *remedy)
+{
+	char date[CHECK_DATE_LEN], text[OF_MAX];
+	enum of of = of_which(c, &r->identity, text);
+
+	check_date(time_of(r), date);
+	if (!is_good(r) && of == OF_ANOTHER)
+		check_warn(c, remedy, "the last test, %s, %s; it failed: %s", date, text,
+			   r->summary);
+	else if (!is_good(r))
+		check_fail(c, remedy, "the last test, %s: %s", date, r->summary);
+	else if (of != OF_NOW)
+		check_warn(c, remedy, "the last test, %s, %s", date, text);
+	else
+		check_ok(c, "the last test, %s: %s", date, r->summary);
+}
+
 /* `lifeboat test` crashes the machine, and leaves a receipt that says so. */
 void check_test(struct checkup *c)
 {
 	static const char remedy[] = "run `lifeboat test`, which crashes this machine";
 	const struct receipt *r = NULL;
-	char date[CHECK_DATE_LEN];
 
 	for (size_t i = 0; i < c->receipts.n && !r; i++)
 		if (c->receipts.rows[i].test)
@@ -131,24 +174,18 @@ void check_test(struct checkup *c)
 		check_fail(c, NULL, "%s", c->receipts_err.msg);
 	else if (!r)
 		check_warn(c, remedy, "there was no test with a real crash yet");
-	else if (!is_good(r))
-		check_fail(c, remedy, "the last test, %s: %s", check_date(time_of(r), date),
-			   r->summary);
-	else if (time_of(r) < newest_part(c))
-		check_warn(c, remedy,
-			   "the last test, %s, was of another kernel, initrd or configuration",
-			   check_date(time_of(r), date));
 	else
-		check_ok(c, "the last test, %s: %s", check_date(time_of(r), date), r->summary);
+		judge_test(c, r, remedy);
 }
 
 /* Since then a rehearsal may have proven that it works now. */
 static bool proven_since(const struct checkup *c, uint64_t time)
 {
+	char text[OF_MAX];
 	struct proof p;
 
 	return !read_rehearsal(c, &p, NULL) && strcmp(p.result, "ok") == 0 && p.time > time &&
-	       is_of_now(c, &p);
+	       of_which(c, &p.identity, text) == OF_NOW;
 }
 
 void check_receipts(struct checkup *c)

@@ -122,7 +122,7 @@ check_run check_triggers, check_reload;
 /* ---- what has proven it: check_history.c ---- */
 check_run check_rehearsal, check_test, check_receipts;
 
-/* Whether a rehearsal with the kernel, initrd and configuration of now reached all targets. */
+/* Whether a rehearsal with the kernel, initrd, configuration and command line of now reached all targets. */
 bool check_rehearsed(const struct checkup *c);
 
 /* ---- who may change it: check_files.c ---- */

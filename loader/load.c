@@ -181,6 +181,7 @@ static void mark(struct load *l)
 	memcpy(a->kernel, p->kernel.path, sizeof(a->kernel));
 	memcpy(a->initrd, p->initrd.path, sizeof(a->initrd));
 	memcpy(a->cmdline, p->cmdline, sizeof(a->cmdline));
+	identity_of(&a->identity, p);
 	a->reserved = p->facts.crash_size;
 	a->needs = l->sizing.bytes;
 	armed_set_targets(a, &p->config);

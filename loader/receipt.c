@@ -79,6 +79,7 @@ size_t receipt_text(const struct receipt *r, char *buf, size_t room)
 	json_string(&j, "reason", r->reason);
 	json_bool(&j, "test", r->test);
 	json_bool(&j, "out_of_memory", r->nomem);
+	identity_put(&r->identity, &j);
 	json_u64(&j, "reserved_bytes", r->reserved);
 	json_u64(&j, "needs_bytes", r->needs);
 	json_array(&j, "dumps");
@@ -137,6 +138,7 @@ int receipt_read(struct receipt *r, struct json_object *o, struct err *err)
 	jsonread_string(o, "reason", r->reason, sizeof(r->reason));
 	jsonread_bool(o, "test", &r->test);
 	jsonread_bool(o, "out_of_memory", &r->nomem);
+	identity_read(&r->identity, o);
 	jsonread_u64(o, "reserved_bytes", &r->reserved);
 	jsonread_u64(o, "needs_bytes", &r->needs);
 	while (r->ndumps < RECEIPT_DUMPS_MAX &&

@@ -58,6 +58,7 @@ struct receipt {
 	char reason[RECEIPT_LINE_MAX]; /* and why it did */
 	bool test; /* `lifeboat test` crashed the machine */
 	bool nomem; /* the capture says that memory ran out */
+	struct identity identity; /* of what was loaded, as the load recorded it */
 	uint64_t reserved, needs; /* bytes, as known at the load; 0: not known */
 	size_t ndumps;
 	struct receipt_dump dumps[RECEIPT_DUMPS_MAX];

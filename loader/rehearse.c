@@ -18,8 +18,10 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "loader/aboard.h"
+#include "loader/identity.h"
 #include "loader/initrd.h"
 #include "loader/jsonread.h"
+#include "loader/loadplan.h"
 #include "loader/memcg.h"
 #include "loader/netdrift.h"
 #include "loader/sizing.h"
@@ -372,16 +374,26 @@ static bool is_of_machine(const struct context *ctx)
 	return !ctx->nwords && strcmp(ctx->config, CONFIG_FILE) == 0;
 }
 
+/* Of what would be loaded now. What cannot be is not known, and no rehearsal of it goes well. */
+static void identify(const struct context *ctx, struct identity *id)
+{
+	struct loadplan *p = loadplan_create();
+
+	*id = (struct identity){.kernel = ""};
+	if (p && !loadplan_facts(p, ctx, NULL) && !loadplan_config(p, ctx, NULL, NULL) &&
+	    !loadplan_kernel(p, ctx, NULL) && !loadplan_initrd(p, ctx, NULL) &&
+	    !loadplan_cmdline(p, ctx, NULL))
+		identity_of(id, p);
+	loadplan_destroy(p);
+}
+
 static int store(struct rehearsal *h, struct err *err)
 {
-	struct image file = {.size = 0};
-	CLEANUP_CLOSE int fd = -1;
+	struct identity id;
 	char text[TEXT_MAX];
 	struct json j;
 
-	// Without a file the defaults were rehearsed.
-	if (image_open(&file, h->ctx->root, h->ctx->config, &fd, NULL))
-		file.digest[0] = '\0';
+	identify(h->ctx, &id);
 	json_init(&j, text, sizeof(text));
 	json_object(&j, NULL);
 	json_u64(&j, "rehearsal_version", 1);
@@ -392,8 +404,7 @@ static int store(struct rehearsal *h, struct err *err)
 	json_u64(&j, "peak_memory_bytes", h->peak);
 	json_u64(&j, "memory_limit_bytes", h->limit);
 	json_u64(&j, "need_bytes", h->sizing.bytes);
-	json_string(&j, "images", h->sizing.images);
-	json_string(&j, "config", file.digest);
+	identity_put(&id, &j);
 	json_object_end(&j);
 	if (j.overflow)
 		return err_set(err, ERR_LIMIT, REHEARSAL_FILE ": its text is too long");

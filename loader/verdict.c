@@ -25,6 +25,7 @@ static void take_mark(struct verdict *v, struct receipt *r, size_t i)
 	if (!r->release[0])
 		memcpy(r->release, a->release, sizeof(r->release));
 	r->test = a->test;
+	r->identity = a->identity;
 	r->reserved = a->reserved;
 	r->needs = a->needs;
 	r->ntargets = a->ntargets;

@@ -425,6 +425,7 @@ static void test_mark(void **state)
 	assert_int_equal(armed_list(m.root, "another", marks), 1);
 	assert_string_equal(marks[0].boot_id, BOOT_ID);
 	assert_string_equal(marks[0].cmdline, m.cmdline);
+	assert_true(identity_known(&marks[0].identity));
 	assert_string_equal(marks[0].release, RELEASE);
 	assert_int_equal(marks[0].ntargets, 1);
 	assert_string_equal(marks[0].targets[0], "ext4 LABEL=dump");

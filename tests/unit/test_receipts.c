@@ -314,10 +314,20 @@ static void test_memory(void **state)
 static void test_of_a_test(void **state)
 {
 	(void)state;
-	put_mark("\"local /var/crash\"], \"test\": true, \"x\": [");
+	struct err err;
+
+	put_mark(
+		"\"local /var/crash\"], \"test\": true, \"identity\": {\"kernel\": \"01\", \"initrd\": "
+		"\"23\", \"config\": \"none\", \"cmdline\": \"45\"}, \"x\": [");
 	put(CRASH "/vmcore", "x");
 	put_manifest(CRASH, "complete", "");
 	expect("captured", "a test: complete dump in ");
+	// What was tested is in it, and is read again.
+	assert_int_equal(run(command_receipts, "--json", &err), 0);
+	says("\"kernel\": \"01\"");
+	says("\"initrd\": \"23\"");
+	says("\"config\": \"none\"");
+	says("\"cmdline\": \"45\"");
 }
 
 static void test_pstore(void **state)

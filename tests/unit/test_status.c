@@ -11,9 +11,10 @@
 #include "base/json.h"
 #include "loader/armed.h"
 #include "loader/corehdr.h"
+#include "loader/identity.h"
 #include "loader/iomem.h"
+#include "loader/loadplan.h"
 #include "loader/receipt.h"
-#include "loader/sizing.h"
 
 #define SSH_CONF "load_with kexec_load\nssh kdump@vault\npath /var/crash\n"
 
@@ -25,33 +26,50 @@ static void put_time(const char *path, int64_t seconds)
 	assert_int_equal(utime(forged_path(path, full), &t), 0);
 }
 
+/* What would be loaded now. */
+static struct identity identity_now(void)
+{
+	const struct context ctx = {.root = m.root, .config = CONFIG_FILE};
+	struct loadplan *p = loadplan_create();
+	struct identity id;
+
+	assert_non_null(p);
+	if (loadplan_facts(p, &ctx, &m.err) || loadplan_config(p, &ctx, NULL, &m.err) ||
+	    loadplan_kernel(p, &ctx, &m.err) || loadplan_initrd(p, &ctx, &m.err) ||
+	    loadplan_cmdline(p, &ctx, &m.err))
+		fail_msg("%s", m.err.msg);
+	identity_of(&id, p);
+	loadplan_destroy(p);
+	return id;
+}
+
 /* As rehearse leaves it, of the files that are there. */
 static void put_proof(const char *file, int64_t age, const char *result, const char *reason)
 {
-	static const struct image none;
-	struct image kernel = none, initrd = none, config = none;
-	char images[MEASURED_IMAGES_MAX];
-	int fds[] = {-1, -1, -1};
+	struct identity id = identity_now();
+	char text[1024];
+	struct json j;
 
-	image_open(&kernel, m.root, kernel_file(), &fds[0], NULL);
-	image_open(&initrd, m.root, initrd_file(), &fds[1], NULL);
-	image_open(&config, m.root, CONFIG_FILE, &fds[2], NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		cleanup_close_(&fds[i]);
-	sizing_images(&kernel, &initrd, images);
-	putf(file,
-	     "{\"time\": %lld, \"result\": \"%s\", \"reason\": \"%s\", \"images\": \"%s\", "
-	     "\"config\": \"%s\"}\n",
-	     (long long)time(NULL) - age, result, reason, images, config.digest);
+	json_init(&j, text, sizeof(text));
+	json_object(&j, NULL);
+	json_u64(&j, "time", time(NULL) - age);
+	json_string(&j, "result", result);
+	json_string(&j, "reason", reason);
+	identity_put(&id, &j);
+	json_object_end(&j);
+	assert_false(j.overflow);
+	put(file, text);
 }
 
 #define REHEARSAL "/var/lib/lifeboat/rehearsal.json"
 #define REACHED	  "/var/lib/lifeboat/reached.json"
 
-static void put_receipt(enum receipt_outcome outcome, int64_t age, bool test)
+static void put_receipt_of(const struct identity *id, enum receipt_outcome outcome, int64_t age,
+			   bool test)
 {
 	char name[RECEIPT_NAME_MAX];
 	struct receipt r = {
+		.identity = *id,
 		.outcome = outcome,
 		.summary = "that is what became of it",
 		.crash_time = time(NULL) - age,
@@ -60,6 +78,13 @@ static void put_receipt(enum receipt_outcome outcome, int64_t age, bool test)
 	};
 
 	assert_int_equal(receipt_store(&r, m.root, name, NULL), 0);
+}
+
+static void put_receipt(enum receipt_outcome outcome, int64_t age, bool test)
+{
+	struct identity id = identity_now();
+
+	put_receipt_of(&id, outcome, age, test);
 }
 
 static void no_receipts(void)
@@ -897,7 +922,8 @@ static void rehearsal_of_other_config(void)
 	loads();
 }
 
-static void rehearsal_of_another(void)
+/* As they were before the digests. */
+static void rehearsal_untold(void)
 {
 	putf(REHEARSAL, "{\"time\": %lld, \"result\": \"ok\", \"images\": \"01234567-89abcdef\"}\n",
 	     (long long)time(NULL) - 5);
@@ -918,10 +944,50 @@ static void test_failed(void)
 	put_receipt(RECEIPT_FAILED, 5, true);
 }
 
-static void test_old(void)
+/* The files that make the difference are older than what was proven with those before them. */
+static void kernel_swapped(void)
+{
+	new_kernel();
+	put_time(kernel_file(), time(NULL) - 1000);
+}
+
+static void initrd_swapped(void)
+{
+	new_initrd();
+	put_time(initrd_file(), time(NULL) - 1000);
+}
+
+static void kernel_and_cmdline_other(void)
+{
+	kernel_swapped();
+	new_cmdline();
+}
+
+/* The same bytes, written anew since; and the boot is another one. */
+static void files_touched(void)
+{
+	put_time(kernel_file(), time(NULL));
+	put_time(initrd_file(), time(NULL));
+	put("/proc/sys/kernel/random/boot_id", "11234567-89ab-cdef-0123-456789abcdef\n");
+	loads();
+}
+
+static void failures_of_other_config(void)
+{
+	rehearsal_failed();
+	test_failed();
+	rehearsal_of_other_config();
+}
+
+static void test_untold(void)
 {
 	no_receipts();
-	put_receipt(RECEIPT_CAPTURED, 5000, true);
+	put_receipt_of(&(struct identity){.kernel = ""}, RECEIPT_CAPTURED, 10, true);
+}
+
+static void test_failed_untold(void)
+{
+	put_receipt_of(&(struct identity){.kernel = ""}, RECEIPT_FAILED, 5, true);
 }
 
 static void crash_lost(void)
@@ -1093,14 +1159,29 @@ static const struct scenario {
 	{rehearsal_failed, "rehearsal", "fail", "failed: no module for the disk"},
 	{rehearsal_warned, "rehearsal", "warn", "little memory was left"},
 	{rehearsal_old, "rehearsal", "warn", "is not one of the last 90 days"},
-	{rehearsal_of_other_config, "rehearsal", "warn",
-	 "was of another kernel, initrd or configuration"},
-	{rehearsal_of_another, "rehearsal", "warn",
-	 "was of another kernel, initrd or configuration"},
+	{rehearsal_of_other_config, "rehearsal", "warn", "was of another configuration"},
+	{kernel_swapped, "rehearsal", "warn", "was of another kernel"},
+	{initrd_swapped, "rehearsal", "warn", "was of another initrd"},
+	{new_cmdline, "rehearsal", "warn", "was of another command line"},
+	{kernel_and_cmdline_other, "rehearsal", "warn", "was of another kernel and command line"},
+	{files_touched, "rehearsal", "ok", "went well"},
+	{failures_of_other_config, "rehearsal", "warn",
+	 "was of another configuration; it failed: no module for the disk"},
+	{rehearsal_untold, "rehearsal", "warn", "has no record of which kernel, initrd, "},
+	{no_kernel, "rehearsal", "warn", "cannot be held against what would be loaded now"},
 	{rehearsal_broken, "rehearsal", "fail", "has no time and result"},
 	{never_tested, "test", "warn", "there was no test with a real crash yet"},
 	{test_failed, "test", "fail", "the last test, "},
-	{test_old, "test", "warn", "was of another kernel, initrd or configuration"},
+	{rehearsal_of_other_config, "test", "warn", "was of another configuration"},
+	{kernel_swapped, "test", "warn", "was of another kernel"},
+	{initrd_swapped, "test", "warn", "was of another initrd"},
+	{new_cmdline, "test", "warn", "was of another command line"},
+	{files_touched, "test", "ok", "that is what became of it"},
+	{failures_of_other_config, "test", "warn",
+	 "was of another configuration; it failed: that is what became of it"},
+	{test_untold, "test", "warn", "has no record of which kernel, initrd, "},
+	{test_failed_untold, "test", "fail", "that is what became of it"},
+	{no_kernel, "test", "warn", "cannot be held against what would be loaded now"},
 	{receipts_unreadable, "test", "fail", "receipts"},
 	{crash_lost, "receipts", "fail", "that is what became of it"},
 	{crash_in_part, "receipts", "warn", "that is what became of it"},
@@ -1233,9 +1314,13 @@ static void test_rehearsal_kept(void **state)
 	run(command_rehearse, "");
 	assert_null(strstr(m.out, "that is not kept"));
 	text = read_file(REHEARSAL);
-	assert_non_null(strstr(text, "\"config\": \""));
+	assert_non_null(strstr(text, "\"identity\": {\n\t\t\"kernel\": \""));
 	run(command_status, "");
-	assert_null(strstr(m.out, "was of another kernel"));
+	assert_null(strstr(m.out, "was of another"));
+	assert_null(strstr(m.out, "has no record of which"));
+	new_cmdline();
+	run(command_status, "");
+	assert_non_null(strstr(m.out, "was of another command line"));
 }
 
 /* Nobody listens there: told at once, kept, and told again without asking. */
