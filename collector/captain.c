@@ -474,30 +474,44 @@ static int run_report(struct captain *c, void *ctx)
 	return capture_report(&r->job, &r->head, r->body, r->attempt->dir);
 }
 
-/* The latest text that a worker left of target @t. */
-static const char *body_of(struct captain *c, unsigned int t)
+/* A try with less of a dump may have gone into a directory of its own. */
+static bool same_dir(const struct attempt *a, const struct attempt *b)
+{
+	return a->target == b->target && a->rung != COURSE_CONSOLE && b->rung != COURSE_CONSOLE &&
+	       strcmp(a->dir, b->dir) == 0;
+}
+
+static bool is_last_there(const struct captain *c, const struct attempt *a)
+{
+	for (const struct attempt *b = a + 1; b < c->attempts + c->n; b++)
+		if (same_dir(a, b))
+			return false;
+	return a->dir[0];
+}
+
+/* The latest text that a worker left of the directory that @of went into. */
+static const char *body_of(struct captain *c, const struct attempt *of)
 {
 	for (size_t i = c->n; i--;) {
 		const struct attempt *a = &c->attempts[i];
 
-		if (a->target == t && a->rung != COURSE_CONSOLE && watch_of(c, a)->body_size)
+		if (same_dir(a, of) && watch_of(c, a)->body_size)
 			return watch_of(c, a)->body;
 	}
 	return "";
 }
 
 /*
- * What a target does not know yet: of attempts that came after its own, and of its own if the
- * worker was killed before it could tell.
+ * What a directory does not know yet, @a being the last attempt that went into it: of attempts
+ * that came after, and of this one if the worker was killed before it could tell.
  */
-static void report_to(struct captain *c, unsigned int t)
+static void report_to(struct captain *c, const struct attempt *a)
 {
-	const struct attempt *a = last_on(c, t, c->n);
 	struct worker w = {.watch = &c->shared->report};
 	struct report r;
 	struct err err = {0};
 
-	if (!a || !a->dir[0] || a->outcome == OUTCOME_LEFT)
+	if (a->outcome == OUTCOME_LEFT || last_on(c, a->target, c->n)->outcome == OUTCOME_LEFT)
 		return;
 	if (a == &c->attempts[c->n - 1] && watch_of(c, a)->told)
 		return;
@@ -507,7 +521,7 @@ static void report_to(struct captain *c, unsigned int t)
 			.log = c->log,
 			.watch = w.watch,
 			.low = &c->shared->low,
-			.step = {.target = t},
+			.step = {.target = a->target},
 			.run = c->run,
 			.time = c->time,
 			.end_ms = c->end,
@@ -519,10 +533,24 @@ static void report_to(struct captain *c, unsigned int t)
 			 .attempts = c->attempts,
 			 .nattempts = c->n},
 		.attempt = a,
-		.body = body_of(c, t),
+		.body = body_of(c, a),
 	};
 	if (run_worker(c, &w, run_report, &r, &err))
 		log_line(c->log, LOG_ERROR, "warning: %s", err.msg);
+}
+
+/* The last directory first: it has the most. */
+static void report_target(struct captain *c, unsigned int t)
+{
+	for (size_t i = c->n; i--;) {
+		const struct attempt *a = &c->attempts[i];
+
+		if (a->target != t || a->rung == COURSE_CONSOLE || !is_last_there(c, a))
+			continue;
+		if (c->end && log_now_ms() >= c->end)
+			return;
+		report_to(c, a);
+	}
 }
 
 static void report_all(struct captain *c)
@@ -535,11 +563,8 @@ static void report_all(struct captain *c)
 	c->limits.open = c->limits.tier;
 	c->limits.stall_time = c->limits.tier;
 	c->limits.target = 0;
-	for (unsigned int t = 0; t < c->course.ntargets; t++) {
-		if (c->end && log_now_ms() >= c->end)
-			return;
-		report_to(c, t);
-	}
+	for (unsigned int t = 0; t < c->course.ntargets; t++)
+		report_target(c, t);
 }
 
 static void say_attempts(const struct captain *c)

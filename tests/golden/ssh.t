@@ -241,6 +241,21 @@ ended 0 'what had arrived is gone, and with less it is there'
 ok 'the line says so' says 'were lost with the connection'
 ok 'a dump with a valid index is kept, called incomplete' partial
 ok 'the manifest says incomplete' member status incomplete
+# The directory of the first attempt knows of the second, which has one of its own.
+knows_all()
+{
+	python3 - "$dir/manifest.json" "${dir##*/}" << 'END'
+import json, sys
+m = json.load(open(sys.argv[1]))
+first, name = m["status"], sys.argv[2]
+tried = [(a["what"], a["status"], a["directory"]) for a in m["attempts"]]
+want = [("all", "incomplete", name), ("less", "complete", name + ".1")]
+sys.exit(first != "incomplete" or m["tiers"]["dump"] != "incomplete" or
+	m["dump"]["file"] != "vmcore-incomplete" or tried != want)
+END
+}
+ok 'it says where the whole one is' knows_all
+ok 'and so does its log' grep -q 'committed .*\.1$' "$dir/collect.log"
 ok 'the first pages are in it' "$kdumpcmp" --pfn 0x300 "$dir/vmcore-incomplete"
 
 # Nobody listens until that was noticed.
