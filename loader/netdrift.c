@@ -13,7 +13,7 @@
 #include "vmcore/netconf.h"
 
 /* Without the slash that names in an initrd do not begin with. */
-#define DESCRIPTION (NETCONF_FILE + 1)
+#define DESCRIPTION (&NETCONF_FILE[1])
 
 enum {
 	LINES_MAX = NETCONF_TEXT_MAX / 8,
