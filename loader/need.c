@@ -4,11 +4,43 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/cleanup.h"
 #include "loader/cpus.h"
 #include "loader/facts.h"
 
 #define MIB (1ULL << 20)
+
+/*
+ * Drivers with large rings, event queues and firmware commands of their own. In a capture kernel they
+ * make do with one queue (is_kdump_kernel()), and none of them was in a run here.
+ */
+static const struct nic {
+	const char *driver;
+	unsigned int mib;
+	bool each; /* for each card, or port; else once */
+	const char *source;
+} nics[NEED_NICS_MAX] = {
+	{"mlx5_core", 150, false, "kdump-utils adds 150M for it on arm64 with pages of 4 KiB"},
+	{"mlx4_core", 32, true, "a guess"},
+	{"bnxt_en", 24, true, "a guess"},
+	{"ice", 32, true, "a guess"},
+	{"i40e", 24, true, "a guess"},
+	{"qede", 24, true, "a guess"},
+	{"bnx2x", 24, true, "a guess"},
+	{"cxgb4", 24, true, "a guess"},
+	{"ena", 8, true, "a guess"},
+	{"gve", 8, true, "a guess"},
+};
+
+int need_nic(const char *driver)
+{
+	for (size_t i = 0; i < NEED_NICS_MAX; i++)
+		if (strcmp(nics[i].driver, driver) == 0)
+			return i;
+	return -1;
+}
 
 static uint64_t kib(uint64_t n)
 {
@@ -70,6 +102,20 @@ static void add_initrd(struct need *n, const struct need_facts *f)
 	    "%zu, their sections that stay, and the largest file while it is loaded", f->nmodules);
 }
 
+/* It ran on the live kernel, with no driver of its own: the collector's part is all that it tells. */
+static void add_rehearsed(struct need *n, const struct need_facts *f)
+{
+	uint64_t more = f->rehearsed > n->collector ? f->rehearsed - n->collector : 0;
+
+	if (f->rehearsed_limit > n->collector + NEED_REHEARSED_ROOM)
+		return;
+	add(n, "rehearsal", NEED_AT_WORK, more,
+	    "that much more the collector took in `lifeboat rehearse`: %" PRIu64 " of %" PRIu64
+	    " MiB",
+	    f->rehearsed >> 20, f->rehearsed_limit >> 20);
+	n->collector += more;
+}
+
 static void add_collector(struct need *n, const struct need_facts *f)
 {
 	uint64_t tib = f->memory >> 30;
@@ -84,11 +130,26 @@ static void add_collector(struct need *n, const struct need_facts *f)
 	add(n, "ssh", NEED_AT_WORK, f->ssh ? kib(NEED_SSH_KIB) : 0,
 	    "the client, and what is kept until it is acknowledged; docs/memory.md");
 	n->collector = n->work - before;
+	add_rehearsed(n, f);
 	add(n, "programs", NEED_AT_WORK, kib(NEED_PROGRAMS_KIB), "/init and what guards it");
-	add(n, "network", NEED_AT_WORK, f->network ? kib(NEED_NETWORK_KIB) : 0,
-	    "rings of a card, socket buffers");
 	add(n, "LUKS", NEED_AT_WORK, f->luks ? kib(NEED_LUKS_KIB) + f->luks_memory : 0,
-	    "cryptsetup, and what the most costly keyslot of the header asks for");
+	    "cryptsetup, 8 MiB, a guess, and what the most costly keyslot of the header asks for");
+}
+
+static void add_devices(struct need *n, const struct need_facts *f)
+{
+	add(n, "network", NEED_AT_WORK, f->network ? kib(NEED_NETWORK_KIB) : 0,
+	    "rings of a light card, socket buffers: a guess");
+	for (size_t i = 0; i < NEED_NICS_MAX; i++) {
+		uint64_t cards = nics[i].each || !f->nics[i] ? f->nics[i] : 1;
+
+		add(n, nics[i].driver, NEED_AT_WORK, cards * nics[i].mib * MIB,
+		    "driver of %u network card%s: %s", f->nics[i], f->nics[i] == 1 ? "" : "s",
+		    nics[i].source);
+	}
+	add(n, "swiotlb", NEED_ALWAYS, f->swiotlb,
+	    "bounce buffers, for memory is encrypted (SME, SEV, TDX); swiotlb= in cmdline_append "
+	    "sets them");
 }
 
 static uint64_t sum(const struct need *n)
@@ -129,28 +190,50 @@ static void add_cpus(struct need *n, const struct need_facts *f)
 }
 
 /*
- * Struct pages of the reservation itself: all of each section that it touches, and of the first
- * one, where the low megabyte is.
+ * Sections of struct pages, those of the reservation itself: all of each section that it touches, and
+ * of the first one, where the low megabyte is.
  */
-static void add_struct_pages(struct need *n, const struct need_facts *f)
+static uint64_t count_sections(const struct need *n, uint64_t start)
 {
-	uint64_t sections = 0, need, before;
+	uint64_t sections = 0, end, before;
 
 	// They need room, too, and may reach into one more section by that.
 	do {
-		uint64_t start = f->area_start, end;
-
 		before = sections;
-		need = sum(n) + sections * NEED_SECTION_MAP;
-		// Of a place that is not known the worst is taken: it lies across a border.
-		if (!f->area_end)
-			start = NEED_SECTION - 1;
-		end = start + need;
+		end = start + sum(n) + sections * NEED_SECTION_MAP;
 		sections = (end - 1) / NEED_SECTION - start / NEED_SECTION + 1;
 		sections += start / NEED_SECTION != 0;
 	} while (sections != before && sections < 1 << 20);
+	return sections;
+}
+
+static void add_struct_pages(struct need *n, const struct need_facts *f)
+{
+	// Of a place that is not known the worst is taken: it lies across a border.
+	uint64_t worst = count_sections(n, NEED_SECTION + NEED_SECTION - NEED_ALIGN);
+	uint64_t sections = f->area_end ? count_sections(n, f->area_start) : worst;
+
+	n->elsewhere = worst > sections ? (worst - sections) * NEED_SECTION_MAP : 0;
 	add(n, "struct pages", NEED_ALWAYS, sections * NEED_SECTION_MAP,
 	    "of %" PRIu64 " sections of 128 MiB that it touches, 2 MiB each", sections);
+}
+
+/* A machine of QEMU with one CPU and one disk; its own target has neither ssh nor LUKS. */
+static uint64_t count_not_in_lab(const struct need *n)
+{
+	static const char *const names[] = {"ssh",  "network", "LUKS",
+					    "CPUs", "swiotlb", "rehearsal"};
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < n->n; i++) {
+		const struct need_line *l = &n->lines[i];
+		bool absent = need_nic(l->name) >= 0;
+
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+			absent = absent || strcmp(l->name, names[k]) == 0;
+		bytes += absent ? l->bytes : 0;
+	}
+	return bytes;
 }
 
 void need_compute(struct need *n, const struct need_facts *f)
@@ -159,12 +242,14 @@ void need_compute(struct need *n, const struct need_facts *f)
 	add_kernel(n, f);
 	add_initrd(n, f);
 	add_collector(n, f);
+	add_devices(n, f);
 	add_cpus(n, f);
 	add_struct_pages(n, f);
+	n->not_in_lab = count_not_in_lab(n);
 	n->total = (sum(n) + MIB - 1) / MIB * MIB;
 }
 
 uint64_t need_reserve(uint64_t need)
 {
-	return (need + 4 * MIB - 1) / (4 * MIB) * (4 * MIB);
+	return ((need + NEED_STEP - 1) / NEED_STEP + 1) * NEED_STEP;
 }

@@ -15,12 +15,13 @@
 #include <stdint.h>
 
 enum {
-	NEED_LINES_MAX = 16,
+	NEED_LINES_MAX = 32,
 	NEED_SOURCE_MAX = 160,
 
 	/* Struct pages come by sections of 128 MiB (SECTION_SIZE_BITS 27), 64 bytes a page: */
 	NEED_SECTION = 128 << 20,
 	NEED_SECTION_MAP = 2 << 20,
+	NEED_ALIGN = 16 << 20, /* where a reservation may begin: CRASH_ALIGN, arch/x86 */
 	/*
 	 * What a kernel takes beside its image: page tables, slabs, stacks, hashes, buffers of its
 	 * drivers. A base, and a part of the image: docs/estimate.md tells the runs that these were
@@ -39,12 +40,25 @@ enum {
 	NEED_COLLECTOR_TIB_KIB = 768, /* for each TiB of the dead machine */
 	/* What is on its way to a disk: dirty pages, requests, a journal. */
 	NEED_DISK_KIB = 1 << 10,
-	/* Rings of a card, socket buffers, and what the protocols take. */
+	/* Rings of a light card, socket buffers, and what the protocols take: a guess. */
 	NEED_NETWORK_KIB = 3 << 10,
 	/* The ssh client, and what was sent and is kept until it is acknowledged. */
 	NEED_SSH_KIB = 8 << 10,
-	/* cryptsetup itself; what its keyslot asks for comes to that. */
+	/*
+	 * Bounce buffers of a kernel whose memory is encrypted: swiotlb_default_size() is 64 MiB, and
+	 * sev_setup_arch(), 6 % of memory, is not less (arch/x86/mm/mem_encrypt.c).
+	 */
+	NEED_SWIOTLB = 64 << 20,
+	NEED_NICS_MAX = 10,
+	/* cryptsetup itself, a guess; what its keyslot asks for comes to that. */
 	NEED_LUKS_KIB = 8 << 10,
+	/*
+	 * A rehearsal gives the collector what the reservation leaves it. With that much more than
+	 * it needs, it takes more only because it is there.
+	 */
+	NEED_REHEARSED_ROOM =
+		12 << 20, /* bytes: the margin, rounding, and a place that is not the worst */
+	NEED_STEP = 4 << 20,
 	/* A program that loads a module has all of it in memory twice. */
 	NEED_ELFCOREHDR_ENTRY = 56, /* Elf64_Phdr */
 };
@@ -65,9 +79,13 @@ struct need_facts {
 	unsigned int notes; /* CPUs of the machine, each a note in elfcorehdr */
 	unsigned int ranges; /* of memory in elfcorehdr */
 	uint64_t area_start, area_end; /* reserved; 0 and 0: not known */
+	uint64_t swiotlb; /* bytes of bounce buffers; 0: its memory is not encrypted */
+	unsigned int nics[NEED_NICS_MAX]; /* cards of each driver of need_nic() */
 	bool disk, network, ssh;
 	bool luks;
 	uint64_t luks_memory; /* bytes of the keyslot */
+	/* Bytes that the collector took in a rehearsal, and had; 0: there was none. */
+	uint64_t rehearsed, rehearsed_limit;
 };
 
 enum need_when {
@@ -87,13 +105,22 @@ struct need {
 	struct need_line lines[NEED_LINES_MAX];
 	size_t n;
 	uint64_t always, boot, work; /* sums of the three */
-	uint64_t total; /* bytes, whole MiB */
+	uint64_t total; /* bytes, whole MiB, of a reservation where it lies now */
+	uint64_t
+		not_in_lab; /* bytes of lines that `lifeboat calibrate` does not have in its machine */
+	uint64_t elsewhere; /* bytes that it takes more at the worst place, at most */
 	uint64_t collector; /* bytes of lines that are the collector's and those of what it runs */
 };
 
+/* The number, below NEED_NICS_MAX, of a driver of network cards that takes much; -1: it is none. */
+int need_nic(const char *driver);
+
 void need_compute(struct need *n, const struct need_facts *f);
 
-/* What to reserve for @need bytes: whole 4 MiB. */
+/*
+ * What to reserve for @need bytes: whole 4 MiB, and 4 MiB more, the step in which sizes are tried: one
+ * run that succeeded at a size is not the next one.
+ */
 uint64_t need_reserve(uint64_t need);
 
 #endif
