@@ -16,6 +16,7 @@
 
 enum {
 	TOOL_MS = 300 * 1000, /* update-grub looks for other systems on all disks */
+	LEAST = 16 << 20, /* bytes: no kernel starts in less, so that less is a unit left out */
 };
 
 /* That it is less than is needed is worth a word, where what is needed can be told. */
@@ -33,26 +34,47 @@ static void check_value(const struct context *ctx, const char *value, struct con
 		value, facts_mib(size), facts_mib(s->bytes));
 }
 
+/* What the kernel would take and no capture kernel could use is refused, too. */
+static int check_form(const char *value, struct err *err)
+{
+	size_t len = strlen(value);
+	uint64_t size;
+
+	if (!peers_crashkernel(value, UINT64_MAX >> 1, &size) || !size ||
+	    len >= BOOTCONF_VALUE_MAX || strpbrk(value, " \t\n\"'\\$`"))
+		return err_set(err, ERR_USAGE,
+			       "'%.64s' is no value of crashkernel=, such as 96M or 2G-:96M",
+			       value);
+	if (len > 4 &&
+	    (strcmp(value + len - 4, ",low") == 0 || strcmp(value + len - 4, ",cma") == 0))
+		return err_set(err, ERR_USAGE,
+			       "'%.64s' only adds to another reservation, and no capture kernel "
+			       "is loaded there: say the size alone, such as 96M",
+			       value);
+	if (size < LEAST)
+		return err_set(err, ERR_USAGE,
+			       "'%.64s' is %llu bytes, in which no kernel starts: say it with a "
+			       "unit, such as 96M",
+			       value, (unsigned long long)size);
+	return 0;
+}
+
 /* --to VALUE, as it is to stand behind crashkernel=; else what the estimate says. */
 static int choose_value(const struct context *ctx, char ret[static BOOTCONF_VALUE_MAX],
 			struct err *err)
 {
 	CLEANUP_FREE struct config *c = malloc(sizeof(*c));
 	CLEANUP_FREE struct sizing *s = malloc(sizeof(*s));
-	uint64_t size;
 	int rc;
 
 	if (!c || !s)
 		return err_set(err, ERR_NOMEM, "no memory to reset");
 	if (ctx->nwords && (ctx->nwords != 2 || strcmp(ctx->words[0], "--to") != 0))
 		return err_set(err, ERR_USAGE, "the only words behind it are --to VALUE");
-	if (ctx->nwords &&
-	    (!peers_crashkernel(ctx->words[1], UINT64_MAX >> 1, &size) || !size ||
-	     strlen(ctx->words[1]) >= BOOTCONF_VALUE_MAX || strpbrk(ctx->words[1], " \t\n\"'\\$`")))
-		return err_set(err, ERR_USAGE,
-			       "'%.64s' is no value of crashkernel=, such as 96M or 2G-:96M",
-			       ctx->words[1]);
 	if (ctx->nwords) {
+		rc = check_form(ctx->words[1], err);
+		if (rc)
+			return rc;
 		snprintf(ret, BOOTCONF_VALUE_MAX, "%s", ctx->words[1]);
 		check_value(ctx, ret, c, s);
 		return 0;

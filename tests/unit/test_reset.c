@@ -288,8 +288,9 @@ static void test_systemd_boot(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const bad[] = {"",	  "x",	   "96M\n", "96M x", "96M\"",
-					  "$(x)", "1G-2G", "96MB",  "1.5G",  "0"};
+	static const char *const bad[] = {"",	  "x",	   "96M\n", "96M x",   "96M\"",
+					  "$(x)", "1G-2G", "96MB",  "1.5G",    "0",
+					  "4",	  "96",	   "15M",   "96M,low", "96M,cma"};
 	struct err err;
 
 	(void)state;
@@ -451,8 +452,8 @@ static void test_shrink(void **state)
 	m.calls = 12;
 	// The next boot is to have less than is needed: that is said.
 	put("/etc/kernel/cmdline", "quiet\n");
-	assert_int_equal(run(command_reset_crashkernel, false, "8M", &err), 0);
-	assert_non_null(strstr(m.out, "warning: crashkernel=8M is 8 MiB on this machine, and "));
+	assert_int_equal(run(command_reset_crashkernel, false, "16M", &err), 0);
+	assert_non_null(strstr(m.out, "warning: crashkernel=16M is 16 MiB on this machine, and "));
 	assert_int_equal(run(command_reset_crashkernel, false, "4G", &err), 0);
 	assert_null(strstr(m.out, "warning: "));
 	// Without one in place none is loaded.
