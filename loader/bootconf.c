@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "loader/bootconf.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "loader/grubline.h"
 
 #define WORD	    "crashkernel="
 #define GRUB_FILE   "/etc/default/grub"
@@ -20,8 +22,13 @@
 #define GRUB_OURS   GRUB_DIR "/zz-lifeboat-size.cfg" /* behind the package's own, and others' */
 #define KERNEL_FILE "/etc/kernel/cmdline"
 
+#define ENTRIES_END ".conf"
+
 enum {
-	ENTRIES_MAX = 256,
+	NAMES_MAX = 4096, /* of a directory */
+	PARTS_MAX = 256, /* lines of a file that have to do with the command line */
+	LINKS_MAX = 16,
+	MENU_MAX = 4 << 20, /* bytes of a grub.cfg */
 };
 
 /* ---- words ---- */
@@ -87,300 +94,531 @@ static void put_value(struct out *o, const char *value, bool high)
 		put(o, ",high", 5);
 }
 
-bool bootconf_words(const char *text, size_t len, const char *value, char *ret, size_t room)
+/*
+ * The words with crashkernel=@value in the place of the one that they have, or behind all of them;
+ * without any when @value is NULL.
+ */
+static void put_words(struct out *o, const char *text, const char *end, const char *value)
 {
-	const char *end = text + len, *at = text, *p;
-	struct out o = {.buf = ret, .room = room};
-	bool done = false;
+	const char *at = text, *p;
+	size_t base = o->used;
 
-	ret[0] = '\0';
 	while ((p = find_word(at, end))) {
 		const char *stop = end_of_word(p, end);
 
-		put(&o, at, p - at);
+		put(o, at, p - at);
 		if (is_beside(p, stop)) {
-			put(&o, p, stop - p);
-		} else if (!done) {
-			put_value(&o, value, has_suffix(p, stop, ",high"));
-			done = true;
+			put(o, p, stop - p);
+		} else if (value) {
+			put_value(o, value, has_suffix(p, stop, ",high"));
+			value = NULL;
 		} else {
 			// The last one would win; it goes, with the blank before it.
-			while (o.used && ret[o.used - 1] == ' ')
-				ret[--o.used] = '\0';
+			while (o->used > base && o->buf[o->used - 1] == ' ')
+				o->buf[--o->used] = '\0';
 		}
 		at = stop;
 	}
-	put(&o, at, end - at);
-	if (done)
-		return !o.overflow;
-	while (o.used && strchr(" \t", ret[o.used - 1]))
-		ret[--o.used] = '\0';
-	if (o.used)
-		put(&o, " ", 1);
-	put_value(&o, value, false);
+	put(o, at, end - at);
+	if (!value)
+		return;
+	while (o->used > base && strchr(" \t", o->buf[o->used - 1]))
+		o->buf[--o->used] = '\0';
+	if (o->used > base)
+		put(o, " ", 1);
+	put_value(o, value, false);
+}
+
+bool bootconf_words(const char *text, size_t len, const char *value, char *ret, size_t room)
+{
+	struct out o = {.buf = ret, .room = room};
+
+	ret[0] = '\0';
+	put_words(&o, text, text + len, value);
 	return !o.overflow;
+}
+
+/* The kernel finds the word everywhere, in the middle of others and in quotes: one that is not plain. */
+static bool has_odd_word(const char *from, const char *end)
+{
+	for (const char *p = from; (p = memmem(p, end - p, WORD, sizeof(WORD) - 1));) {
+		const char *value = p + sizeof(WORD) - 1;
+
+		if (p != from && !strchr(" \t\n", p[-1]))
+			return true;
+		for (p = value; p < end && !strchr(" \t\n", *p); p++)
+			if (!isalnum((unsigned char)*p) && !strchr(",:@-", *p))
+				return true;
+	}
+	return false;
+}
+
+/* A word that is beside no other. */
+static const char *find_main(const char *from, const char *end)
+{
+	const char *p = from, *stop;
+
+	for (; (p = find_word(p, end)); p = stop) {
+		stop = end_of_word(p, end);
+		if (!is_beside(p, stop))
+			return p;
+	}
+	return NULL;
+}
+
+/* ---- a file ---- */
+
+enum part_change {
+	PART_KEEP,
+	PART_SET,
+	PART_DROP, /* what it asks for another line asks for */
+};
+
+/* A command line, or a piece of one, in the text of a file. */
+struct part {
+	const char *from, *end;
+	bool bare; /* gets quotes when it changes: it may be two words then */
+	bool usual; /* as of struct grubline */
+	enum part_change change;
+};
+
+struct text {
+	const char *path;
+	char *was; /* owned */
+	struct part parts[PARTS_MAX];
+	size_t n;
+};
+
+/* What is to be done by hand where nothing is done here. */
+static int refuse(const struct text *t, const char *line, const char *value, struct err *err)
+{
+	unsigned int number = 1;
+
+	for (const char *p = t->was; p < line; p++)
+		number += *p == '\n';
+	return err_set(err, ERR_UNSUPPORTED,
+		       "%s, line %u: `%.*s` is not of a form that is changed here; nothing was "
+		       "done: have that line ask for " WORD "%s, or for none, by hand",
+		       t->path, number,
+		       (int)strcspn(line, "\n") > 160 ? 160 : (int)strcspn(line, "\n"), line,
+		       value);
+}
+
+static int add_part(struct text *t, const struct part *p, struct err *err)
+{
+	if (t->n == PARTS_MAX)
+		return err_set(err, ERR_LIMIT, "%s: more than %d lines of a command line", t->path,
+			       PARTS_MAX);
+	t->parts[t->n++] = *p;
+	return 0;
+}
+
+/* Takes a line apart: the parts that it has, if any. */
+typedef int line_reader(struct text *t, const char *line, const char *stop, char *open,
+			const char *value, struct err *err);
+
+static int read_grub(struct text *t, const char *line, const char *stop, char *open,
+		     const char *value, struct err *err)
+{
+	struct grubline g;
+
+	switch (grubline_read(line, stop, open, &g)) {
+	case GRUBLINE_OTHER:
+		return 0;
+	case GRUBLINE_PLAIN:
+		if (!has_odd_word(g.from, g.end))
+			return add_part(t,
+					&(struct part){.from = g.from,
+						       .end = g.end,
+						       .bare = g.bare,
+						       .usual = g.usual},
+					err);
+		break;
+	case GRUBLINE_STRANGE:
+		break;
+	}
+	return refuse(t, line, value, err);
+}
+
+static int read_options(struct text *t, const char *line, const char *stop, char *open,
+			const char *value, struct err *err)
+{
+	(void)open;
+	line += strspn(line, " \t");
+	if (stop - line < 8 || memcmp(line, "options", 7) != 0 || !strchr(" \t", line[7]))
+		return 0;
+	if (has_odd_word(line + 8, stop))
+		return refuse(t, line, value, err);
+	return add_part(t, &(struct part){.from = line + 8, .end = stop}, err);
+}
+
+/*
+ * systemd's kernel-install makes one line of all words of the file, of comments, too; other makers
+ * of unified kernel images leave those out. So nothing that counts may stand in one.
+ */
+static int read_kernel(struct text *t, const char *line, const char *stop, char *open,
+		       const char *value, struct err *err)
+{
+	const char *first = line + strspn(line, " \t");
+
+	(void)open;
+	if (has_odd_word(line, stop) || (*first == '#' && find_word(line, stop)))
+		return refuse(t, line, value, err);
+	if (first == stop || *first == '#')
+		return 0;
+	return add_part(t, &(struct part){.from = line, .end = stop}, err);
+}
+
+/* 1 when the file is there, and then text_free(); 0 when not. */
+static int text_read(struct text *t, const char *root, const char *path, line_reader *read,
+		     const char *value, struct err *err)
+{
+	char full[FACTS_PATH_MAX], open = 0;
+	struct err why = {0};
+	size_t size = 0;
+	int rc = facts_path(full, sizeof(full), root, path, &why);
+
+	*t = (struct text){.path = path};
+	if (!rc)
+		rc = io_read_file(full, BOOTCONF_TEXT_MAX, &t->was, &size, &why);
+	if (rc && (why.sys == ENOENT || why.sys == ENOTDIR))
+		return 0;
+	if (rc)
+		return err_set(err, rc, "%s", why.msg);
+	if (strlen(t->was) != size)
+		rc = err_set(err, ERR_CORRUPT, "%s: is no text", path);
+	for (const char *line = t->was, *stop; !rc && *line; line = stop + (*stop != '\0')) {
+		stop = line + strcspn(line, "\n");
+		rc = read(t, line, stop, &open, value, err);
+	}
+	if (rc)
+		free(t->was);
+	return rc ? rc : 1;
+}
+
+/* What it will be with the changes of its parts, and @tail behind it; NULL: it has no place. */
+static char *text_changed(const struct text *t, const char *value, const char *tail)
+{
+	CLEANUP_FREE char *buf = malloc(BOOTCONF_TEXT_MAX + BOOTCONF_LINE_MAX);
+	struct out o = {.buf = buf, .room = BOOTCONF_TEXT_MAX + BOOTCONF_LINE_MAX};
+	const char *at = t->was;
+
+	if (!buf)
+		return NULL;
+	buf[0] = '\0';
+	for (size_t i = 0; i < t->n; i++) {
+		const struct part *p = &t->parts[i];
+
+		if (p->change == PART_KEEP)
+			continue;
+		put(&o, at, p->from - at);
+		put(&o, "\"", p->bare);
+		put_words(&o, p->from, p->end, p->change == PART_SET ? value : NULL);
+		put(&o, "\"", p->bare);
+		at = p->end;
+	}
+	put(&o, at, strlen(at));
+	if (*tail && o.used && buf[o.used - 1] != '\n')
+		put(&o, "\n", 1);
+	put(&o, tail, strlen(tail));
+	return o.overflow ? NULL : STEAL_PTR(buf);
+}
+
+/* The parts are lines of one command line: it has the word once, in the first place there was one. */
+static void change_joined(struct text *t)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (!find_main(t->parts[i].from, t->parts[i].end))
+			continue;
+		t->parts[i].change = found ? PART_DROP : PART_SET;
+		found = true;
+	}
+	if (!found && t->n)
+		t->parts[t->n - 1].change = PART_SET;
+}
+
+/* Each part that has the word, by itself: how many. */
+static unsigned int change_each(struct text *t)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (!find_main(t->parts[i].from, t->parts[i].end))
+			continue;
+		t->parts[i].change = PART_SET;
+		n++;
+	}
+	return n;
 }
 
 /* ---- files ---- */
 
-static struct bootconf_file *new_file(struct bootconf *b, const char *path)
+/* Takes @was and @will, which may be the same: then it is right already. */
+static int add_file(struct bootconf *b, const char *path, char *was, char *will, struct err *err)
 {
-	struct bootconf_file *f = b->n < BOOTCONF_FILES_MAX ? &b->files[b->n] : NULL;
+	struct bootconf_file *f = &b->files[b->n];
+	int rc = 0;
 
-	if (!f)
-		return NULL;
-	*f = (struct bootconf_file){.was = NULL};
-	snprintf(f->path, sizeof(f->path), "%s", path);
-	return f;
-}
-
-/* Takes it in when it changes. */
-static void take_file(struct bootconf *b, struct bootconf_file *f)
-{
-	if (f->was && strcmp(f->was, f->will) == 0) {
+	if (!will)
+		rc = err_set(err, ERR_LIMIT, "%s: no room for the change", path);
+	else if (was && strcmp(was, will) == 0)
 		b->right++;
-		free(f->was);
-		free(f->will);
-		return;
+	else if (b->n == BOOTCONF_FILES_MAX)
+		rc = err_set(err, ERR_LIMIT,
+			     "more than %d files would have to change; nothing was done",
+			     BOOTCONF_FILES_MAX);
+	else
+		rc = 1;
+	if (rc != 1) {
+		free(was);
+		free(will);
+		return rc;
 	}
+	*f = (struct bootconf_file){.was = was, .will = will};
+	snprintf(f->path, sizeof(f->path), "%s", path);
 	b->n++;
+	return 0;
 }
 
-static char *read_file(const char *root, const char *path)
+static int add_text(struct bootconf *b, struct text *t, const char *value, const char *tail,
+		    struct err *err)
 {
-	char full[FACTS_PATH_MAX];
-	char *text;
+	char *will = text_changed(t, value, tail);
 
-	if (facts_path(full, sizeof(full), root, path, NULL) ||
-	    io_read_file(full, BOOTCONF_TEXT_MAX, &text, NULL, NULL))
-		return NULL;
-	return text;
+	return add_file(b, t->path, STEAL_PTR(t->was), will, err);
 }
 
-/* Where in a line the command line is: [*from, *end); false: it has none. */
-typedef bool line_kind(const char *line, const char *stop, const char **from, const char **end);
+/* A file of a directory: 1 when it was taken. */
+typedef int file_reader(struct bootconf *b, const char *root, const char *path, const char *value,
+			struct err *err);
 
-/*
- * GRUB_CMDLINE_LINUX_DEFAULT="...", also without quotes: then it is one word of the shell. One that
- * goes on in the next line is none that can be changed here.
- */
-static bool grub_line(const char *line, const char *stop, const char **from, const char **end)
-{
-	static const char name[] = "GRUB_CMDLINE_LINUX";
-	const char *eq = memchr(line, '=', stop - line);
-
-	if ((size_t)(stop - line) < sizeof(name) || memcmp(line, name, sizeof(name) - 1) != 0 ||
-	    !eq || stop[-1] == '\\')
-		return false;
-	*from = eq + 1;
-	*end = *from + strcspn(*from, " \t\n;&#");
-	if (*from < stop && strchr("\"'", **from)) {
-		const char *close = memrchr(*from + 1, **from, stop - *from - 1);
-
-		(*from)++;
-		*end = close ? close : stop;
-		return close;
-	}
-	// Joined from pieces: too clever for us.
-	return !memchr(*from, '"', *end - *from) && !memchr(*from, '\'', *end - *from) &&
-	       !memchr(*from, '`', *end - *from) && !memchr(*from, '\\', *end - *from);
-}
-
-static bool options_line(const char *line, const char *stop, const char **from, const char **end)
-{
-	if (stop - line < 8 || memcmp(line, "options", 7) != 0 || !strchr(" \t", line[7]))
-		return false;
-	*from = line + 8;
-	*end = stop;
-	return true;
-}
-
-static bool first_line(const char *line, const char *stop, const char **from, const char **end)
-{
-	*from = line;
-	*end = stop;
-	return line != stop;
-}
-
-/*
- * The text with all its command lines changed; with @only_there only those that ask for a
- * reservation already. NULL: there is none to be changed, or it does not fit.
- */
-static char *change(const char *text, line_kind *kind, bool only_there, bool once,
-		    const char *value)
-{
-	CLEANUP_FREE char *buf = malloc(BOOTCONF_TEXT_MAX + BOOTCONF_LINE_MAX);
-	CLEANUP_FREE char *line = malloc(BOOTCONF_LINE_MAX);
-	struct out o = {.buf = buf, .room = BOOTCONF_TEXT_MAX + BOOTCONF_LINE_MAX};
-	bool found = false;
-
-	if (!buf || !line)
-		return NULL;
-	buf[0] = '\0';
-	while (*text) {
-		const char *stop = text + strcspn(text, "\n"), *from, *end;
-		const char *next = *stop ? stop + 1 : stop;
-
-		if (!(once && found) && kind(text, stop, &from, &end) &&
-		    (!only_there || find_word(from, end)) &&
-		    bootconf_words(from, end - from, value, line, BOOTCONF_LINE_MAX)) {
-			// Two words now, where there may have been one.
-			bool quote = kind == grub_line && from[-1] == '=';
-
-			put(&o, text, from - text);
-			put(&o, "\"", quote);
-			put(&o, line, strlen(line));
-			put(&o, "\"", quote);
-			put(&o, end, next - end);
-			found = true;
-		} else {
-			put(&o, text, next - text);
-		}
-		text = next;
-	}
-	return found && !o.overflow ? STEAL_PTR(buf) : NULL;
-}
-
-/* ---- the boot loaders ---- */
-
-static bool try_file(struct bootconf *b, const char *root, const char *path, line_kind *kind,
-		     bool only_there, bool once, const char *value)
-{
-	struct bootconf_file *f = new_file(b, path);
-
-	if (!f)
-		return false;
-	f->was = read_file(root, path);
-	f->will = f->was ? change(f->was, kind, only_there, once, value) : NULL;
-	if (f->will) {
-		take_file(b, f);
-		return true;
-	}
-	free(f->was);
-	return false;
-}
-
-/* Each entry of a directory whose name ends so. */
-static unsigned int try_dir(struct bootconf *b, const char *root, const char *dir, const char *end,
-			    line_kind *kind, bool only_there, const char *value)
+/* All files of a directory whose name ends so: how many were taken. */
+static int read_dir(struct bootconf *b, const char *root, const char *dir, const char *end,
+		    file_reader *read, const char *value, struct err *err)
 {
 	char path[FACTS_PATH_MAX];
 	struct dirent *e;
-	unsigned int n = 0;
-	DIR *d;
+	int rc = facts_path(path, sizeof(path), root, dir, err), n = 0;
+	DIR *d = rc ? NULL : opendir(path);
 
-	if (facts_path(path, sizeof(path), root, dir, NULL))
-		return 0;
-	d = opendir(path);
-	for (int i = 0; d && i < ENTRIES_MAX && (e = readdir(d)); i++) {
+	if (rc || (!d && (errno == ENOENT || errno == ENOTDIR)))
+		return rc;
+	if (!d)
+		return err_sys(err, "%s", dir);
+	for (int i = 0; rc >= 0 && (e = readdir(d)); i++) {
 		size_t len = strlen(e->d_name);
 
+		if (i == NAMES_MAX) {
+			rc = err_set(err, ERR_LIMIT, "%s: more than %d files", dir, NAMES_MAX);
+			break;
+		}
 		if (e->d_name[0] == '.' || len <= strlen(end) ||
 		    strcmp(e->d_name + len - strlen(end), end) != 0)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		n += try_file(b, root, path, kind, only_there, false, value);
+		rc = read(b, root, path, value, err);
+		n += rc > 0;
 	}
-	if (d)
-		closedir(d);
-	return n;
+	closedir(d);
+	return rc < 0 ? rc : n;
 }
 
+/* What cannot be looked at is there, and told when it is read. */
 static bool is_there(const char *root, const char *path)
 {
 	char full[FACTS_PATH_MAX];
 
-	return !facts_path(full, sizeof(full), root, path, NULL) && access(full, F_OK) == 0;
+	return !facts_path(full, sizeof(full), root, path, NULL) &&
+	       (access(full, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR));
 }
 
-/* A file of our own, read behind all that are there: by the order of their names, or nearly. */
-static void add_grub(struct bootconf *b, const char *root, const char *value)
-{
-	struct bootconf_file *f;
+/* ---- GRUB ---- */
 
-	if (!is_there(root, GRUB_DIR)) {
-		try_file(b, root, GRUB_FILE, grub_line, false, true, value);
-		return;
+/* What makes the menu, of all distributions, and where the menu is. */
+static const struct maker {
+	const char *program, *option, *menu;
+} makers[] = {
+	{"/usr/sbin/update-grub", NULL, "/boot/grub/grub.cfg"},
+	{"/usr/sbin/grub2-mkconfig", "-o", "/boot/grub2/grub.cfg"},
+	{"/usr/bin/grub2-mkconfig", "-o", "/boot/grub2/grub.cfg"},
+	{"/usr/sbin/grub-mkconfig", "-o", "/boot/grub/grub.cfg"},
+	{"/usr/bin/grub-mkconfig", "-o", "/boot/grub/grub.cfg"},
+};
+
+static const struct maker *find_maker(const char *root)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(makers); i++)
+		if (is_there(root, makers[i].program))
+			return &makers[i];
+	return NULL;
+}
+
+static int take_grub(struct bootconf *b, const char *root, const char *path, const char *value,
+		     struct err *err)
+{
+	struct text t;
+	int rc = text_read(&t, root, path, read_grub, value, err);
+
+	if (rc <= 0)
+		return rc;
+	if (change_each(&t)) {
+		rc = add_text(b, &t, value, "", err);
+		return rc ? rc : 1;
 	}
-	f = new_file(b, GRUB_OURS);
-	if (f && asprintf(&f->will,
-			  "# Written by lifeboat reset-crashkernel.\n"
-			  "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT " WORD "%s\"\n",
-			  value) > 0)
-		take_file(b, f);
+	free(t.was);
+	return 0;
 }
 
-static void add_command(struct bootconf *b, const char *program, const char *option,
-			const char *file)
+/* Where the assignment counts: the last one, and rather of the variable that all entries get. */
+static struct part *choose_part(struct text *t)
 {
-	if (b->ncommands == BOOTCONF_COMMANDS_MAX)
-		return;
-	b->commands[b->ncommands][0] = program;
-	b->commands[b->ncommands][1] = option;
-	b->commands[b->ncommands][2] = file;
-	b->ncommands++;
+	struct part *p = NULL;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (!p || !t->parts[i].usual || p->usual)
+			p = &t->parts[i];
+	return p;
 }
 
-static bool find_grub(struct bootconf *b, const char *root, const char *value)
+/* Nobody asks yet: a file of our own, read behind all that are there, by the order of their names. */
+static int add_grub(struct bootconf *b, const char *root, const char *value, struct err *err)
 {
-	unsigned int found;
+	struct text t;
+	struct part *p;
+	char *will;
+	int rc;
+
+	if (is_there(root, GRUB_DIR)) {
+		if (asprintf(&will,
+			     "# Written by lifeboat reset-crashkernel.\n"
+			     "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT " WORD
+			     "%s\"\n",
+			     value) < 0)
+			return err_set(err, ERR_NOMEM, "no memory to reset");
+		return add_file(b, GRUB_OURS, NULL, will, err);
+	}
+	rc = text_read(&t, root, GRUB_FILE, read_grub, value, err);
+	if (rc < 0)
+		return rc;
+	p = rc ? choose_part(&t) : NULL;
+	if (p) {
+		p->change = PART_SET;
+		return add_text(b, &t, value, "", err);
+	}
+	free(t.was);
+	return err_set(err, ERR_UNSUPPORTED,
+		       GRUB_FILE " has no line GRUB_CMDLINE_LINUX=: add "
+				 "GRUB_CMDLINE_LINUX=\"" WORD "%s\" by hand",
+		       value);
+}
+
+/* 1 when GRUB is here. */
+static int find_grub(struct bootconf *b, const char *root, const char *value, struct err *err)
+{
+	const struct maker *m = find_maker(root);
+	int found, rc;
 
 	if (!is_there(root, GRUB_FILE))
-		return false;
-	found = try_dir(b, root, GRUB_DIR, ".cfg", grub_line, true, value);
-	found += try_file(b, root, GRUB_FILE, grub_line, true, false, value);
-	if (!found)
-		add_grub(b, root, value);
-	if (is_there(root, "/usr/sbin/update-grub"))
-		add_command(b, "/usr/sbin/update-grub", NULL, NULL);
-	else if (is_there(root, "/boot/grub2/grub.cfg"))
-		add_command(b, "grub2-mkconfig", "-o", "/boot/grub2/grub.cfg");
-	else
-		add_command(b, "grub-mkconfig", "-o", "/boot/grub/grub.cfg");
-	return true;
+		return 0;
+	if (!m) {
+		b->notes[b->nnotes++] = GRUB_FILE
+			" is left alone: GRUB is not installed, there is neither "
+			"update-grub nor grub-mkconfig";
+		return 0;
+	}
+	rc = take_grub(b, root, GRUB_FILE, value, err);
+	if (rc < 0)
+		return rc;
+	found = rc;
+	rc = read_dir(b, root, GRUB_DIR, ".cfg", take_grub, value, err);
+	if (rc >= 0 && !(found + rc))
+		rc = add_grub(b, root, value, err);
+	if (rc < 0)
+		return rc;
+	b->command[0] = m->program;
+	b->command[1] = m->option;
+	b->command[2] = m->option ? m->menu : NULL;
+	b->menu = m->menu;
+	return 1;
 }
 
-static bool find_entries(struct bootconf *b, const char *root, const char *value)
+/* ---- others ---- */
+
+static int take_entry(struct bootconf *b, const char *root, const char *path, const char *value,
+		      struct err *err)
+{
+	struct text t;
+	int rc = text_read(&t, root, path, read_options, value, err);
+
+	if (rc <= 0)
+		return rc;
+	// An entry that starts no kernel has none.
+	if (!t.n) {
+		free(t.was);
+		return 0;
+	}
+	change_joined(&t);
+	rc = add_text(b, &t, value, "", err);
+	return rc ? rc : 1;
+}
+
+/* How many there are. */
+static int find_entries(struct bootconf *b, const char *root, const char *value, struct err *err)
 {
 	static const char *const dirs[] = {"/boot/loader/entries", "/boot/efi/loader/entries",
 					   "/efi/loader/entries"};
-	unsigned int found = 0;
+	int found = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
-		found += try_dir(b, root, dirs[i], ".conf", options_line, false, value);
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		int rc = read_dir(b, root, dirs[i], ENTRIES_END, take_entry, value, err);
+
+		if (rc < 0)
+			return rc;
+		found += rc;
+	}
 	return found;
 }
 
-static bool find_kernel(struct bootconf *b, const char *root, const char *value)
+static int find_kernel(struct bootconf *b, const char *root, const char *value, struct err *err)
 {
-	if (!try_file(b, root, KERNEL_FILE, first_line, false, true, value))
-		return false;
-	snprintf(b->note, sizeof(b->note),
-		 "unified kernel images have it only when kernel-install(8) has made them anew");
-	return true;
+	char line[BOOTCONF_VALUE_MAX + sizeof(WORD) + 1];
+	struct text t;
+	int rc = text_read(&t, root, KERNEL_FILE, read_kernel, value, err);
+
+	if (rc <= 0)
+		return rc;
+	change_joined(&t);
+	snprintf(line, sizeof(line), WORD "%s\n", value);
+	rc = add_text(b, &t, value, t.n ? "" : line, err);
+	b->notes[b->nnotes++] = "unified kernel images have it only when kernel-install(8) has "
+				"made them anew";
+	return rc ? rc : 1;
 }
 
 int bootconf_find(struct bootconf *b, const char *root, const char *value, struct err *err)
 {
-	bool found;
+	int found = 0, rc;
 
 	*b = (struct bootconf){.n = 0};
-	found = find_grub(b, root, value);
-	found = find_kernel(b, root, value) || found;
-	found = find_entries(b, root, value) || found;
-	if (found && (b->n || b->right))
-		return 0;
+	rc = find_grub(b, root, value, err);
+	found += rc;
+	if (rc >= 0)
+		rc = find_kernel(b, root, value, err);
+	found += rc;
+	if (rc >= 0)
+		rc = find_entries(b, root, value, err);
+	found += rc;
+	if (rc < 0)
+		return rc;
 	if (found)
-		return err_set(err, ERR_NOTFOUND,
-			       GRUB_FILE
-			       " has no line GRUB_CMDLINE_LINUX= of a plain form that can "
-			       "be changed: add " WORD "%s to it by hand",
-			       value);
+		return 0;
 	return err_set(err, ERR_NOTFOUND,
 		       "no configuration of a boot loader is known here (" GRUB_FILE
 		       ", " KERNEL_FILE ", loader/entries): add " WORD
-		       "%s to the kernel command line by hand",
-		       value);
+		       "%s to the kernel command line by hand%s%s",
+		       value, b->nnotes ? "; " : "", b->nnotes ? b->notes[0] : "");
 }
 
 void bootconf_free(struct bootconf *b)
@@ -392,7 +630,140 @@ void bootconf_free(struct bootconf *b)
 	b->n = 0;
 }
 
+/* ---- what came of it ---- */
+
+/* A line of grub.cfg that starts a kernel. */
+static bool starts_kernel(const char *line, const char *stop)
+{
+	static const char *const names[] = {"linux", "linux16", "linuxefi"};
+	size_t len = strcspn(line, " \t\n");
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (len == strlen(names[i]) && line + len < stop &&
+		    memcmp(line, names[i], len) == 0)
+			return true;
+	return false;
+}
+
+static bool asks_for(const char *word, const char *end, const char *value)
+{
+	size_t len = strlen(value);
+
+	word += sizeof(WORD) - 1;
+	if ((size_t)(end - word) < len || memcmp(word, value, len) != 0)
+		return false;
+	return word + len == end || (end - word - len == 5 && memcmp(end - 5, ",high", 5) == 0);
+}
+
+/* 1: it asks for that, 0: for nothing. */
+static int check_line(const char *path, const char *line, const char *stop, const char *value,
+		      struct err *err)
+{
+	const char *last = NULL, *p = line, *end;
+
+	for (; (p = find_main(p, stop)); p = end_of_word(p, stop))
+		last = p;
+	if (!last)
+		return 0;
+	end = end_of_word(last, stop);
+	if (asks_for(last, end, value))
+		return 1;
+	return err_set(err, ERR_CORRUPT,
+		       "%s has an entry that asks for %.*s: a file that is not changed here has "
+		       "its say; find it (" GRUB_DIR ", /etc/grub.d) and change it by hand",
+		       path, (int)(end - last) > 64 ? 64 : (int)(end - last), last);
+}
+
+/* How many entries of GRUB's menu ask for it; those of other systems count for nothing. */
+static int check_menu(const char *text, const char *path, const char *value, bool *bls,
+		      struct err *err)
+{
+	static const char others[] = "### BEGIN /etc/grub.d/30_os-prober ###";
+	static const char end[] = "### END ";
+	bool skip = false;
+	int rc = 0, n = 0;
+
+	for (const char *stop; *text && rc >= 0; text = stop + (*stop != '\0')) {
+		stop = text + strcspn(text, "\n");
+		text += strspn(text, " \t");
+		if (strncmp(text, others, sizeof(others) - 1) == 0)
+			skip = true;
+		else if (strncmp(text, end, sizeof(end) - 1) == 0)
+			skip = false;
+		if (strncmp(text, "blscfg", 6) == 0)
+			*bls = true;
+		rc = !skip && starts_kernel(text, stop) ? check_line(path, text, stop, value, err)
+							: 0;
+		n += rc > 0;
+	}
+	return rc < 0 ? rc : n;
+}
+
+/* The command may have written them anew. */
+static int check_entries(const char *root, const char *value, struct err *err)
+{
+	struct bootconf *now = calloc(1, sizeof(*now));
+	int n = now ? find_entries(now, root, value, err)
+		    : err_set(err, ERR_NOMEM, "no memory to check");
+
+	if (n > 0 && now->n)
+		n = err_set(err, ERR_CORRUPT, "%s does not ask for " WORD "%s", now->files[0].path,
+			    value);
+	if (now)
+		bootconf_free(now);
+	free(now);
+	return n;
+}
+
+int bootconf_check(const struct bootconf *b, const char *root, const char *value, struct err *err)
+{
+	CLEANUP_FREE char *text = NULL;
+	char full[FACTS_PATH_MAX];
+	bool bls = false;
+	int asks, entries = check_entries(root, value, err), rc;
+
+	if (entries < 0 || !b->menu)
+		return entries < 0 ? entries : 0;
+	rc = facts_path(full, sizeof(full), root, b->menu, err);
+	if (!rc)
+		rc = io_read_file(full, MENU_MAX, &text, NULL, err);
+	if (rc)
+		return rc;
+	asks = check_menu(text, b->menu, value, &bls, err);
+	if (asks < 0)
+		return asks;
+	if (asks || (bls && entries))
+		return 0;
+	return err_set(err, ERR_CORRUPT,
+		       "no entry of %s asks for " WORD "%s, though " GRUB_FILE
+		       " does: something else makes the command line (see /etc/grub.d)",
+		       b->menu, value);
+}
+
 /* ---- writing ---- */
+
+/* Where the file @full really is, through links that may begin at @root. In place. */
+static int follow(char full[static FACTS_PATH_MAX], const char *root, struct err *err)
+{
+	char link[FACTS_PATH_MAX], to[FACTS_PATH_MAX];
+
+	for (int i = 0; i < LINKS_MAX; i++) {
+		ssize_t n = readlink(full, link, sizeof(link) - 1);
+		char *slash = strrchr(full, '/');
+		int rc;
+
+		// No link, or nothing there yet.
+		if (n < 0)
+			return errno == EINVAL || errno == ENOENT ? 0 : err_sys(err, "%s", full);
+		link[n] = '\0';
+		slash[1] = '\0';
+		rc = facts_path(to, sizeof(to), link[0] == '/' ? root : full, link, err);
+		if (rc)
+			return rc;
+		memcpy(full, to, sizeof(to));
+	}
+	return err_set(err, ERR_LIMIT, "%s: too many links", full);
+}
 
 /* As the old one was; a file system without owners has none to be kept. */
 static int keep_mode(int fd, const char *full, struct err *err)
@@ -412,6 +783,8 @@ static int write_text(const char *path, const char *text, const char *root, stru
 	char full[FACTS_PATH_MAX], temp[FACTS_PATH_MAX], *slash;
 	int rc = facts_path(full, sizeof(full), root, path, err);
 
+	if (!rc)
+		rc = follow(full, root, err);
 	if (!rc)
 		rc = facts_path(temp, sizeof(temp), full, ".lifeboat-new", err);
 	if (rc)

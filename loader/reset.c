@@ -122,6 +122,7 @@ static void print_command(FILE *out, const char *const argv[])
 	fputc('\n', out);
 }
 
+/* 1 when it was run. */
 static int run_command(const struct context *ctx, const char *const argv[], struct err *err)
 {
 	const char *args[BOOTCONF_WORDS_MAX];
@@ -133,14 +134,12 @@ static int run_command(const struct context *ctx, const char *const argv[], stru
 	print_command(ctx->out, argv);
 	fflush(ctx->out);
 	memcpy(args, argv, sizeof(args));
-	if (argv[0][0] == '/') {
-		rc = facts_path(program, sizeof(program), ctx->root, argv[0], err);
-		if (rc)
-			return rc;
-		args[0] = program;
-	}
+	rc = facts_path(program, sizeof(program), ctx->root, argv[0], err);
+	if (rc)
+		return rc;
+	args[0] = program;
 	// The test's machine has no boot loader, or one of its own.
-	if (ctx->root[0] && (args[0] == argv[0] || access(program, X_OK)))
+	if (ctx->root[0] && access(program, X_OK))
 		return 0;
 	rc = child_start(&c, args, err);
 	if (rc)
@@ -153,7 +152,7 @@ static int run_command(const struct context *ctx, const char *const argv[], stru
 		rc = err_set(err, ERR_SYS, "%s ended with %d: %.300s", argv[0], child_code(&c),
 			     c.said);
 	child_end(&c);
-	return rc;
+	return rc ? rc : 1;
 }
 
 /* The files are to say what the boot loader was told last. */
@@ -168,19 +167,33 @@ static void take_back(const struct context *ctx, const struct bootconf *b, size_
 		fprintf(ctx->out, "the files are as they were\n");
 }
 
-static int carry_out(const struct context *ctx, const struct bootconf *b, struct err *err)
+/* Files, then the boot loader, then what that made of them. */
+static int carry_out(const struct context *ctx, const struct bootconf *b, const char *value,
+		     struct err *err)
 {
 	size_t written = 0;
-	int rc = 0;
+	int rc = 0, ran = 0;
 
 	for (; written < b->n && !rc; written += !rc)
 		rc = bootconf_write(&b->files[written], ctx->root, err);
-	for (size_t i = 0; i < b->ncommands && !rc; i++)
-		rc = run_command(ctx, b->commands[i], err);
-	if (rc)
-		take_back(ctx, b, written);
-	else
+	if (!rc && b->command[0])
+		ran = run_command(ctx, b->command, err);
+	if (ran < 0)
+		rc = ran;
+	if (!rc && (ran || !b->command[0]))
+		rc = bootconf_check(b, ctx->root, value, err);
+	if (!rc) {
 		fprintf(ctx->out, "done; it holds from the next boot on\n");
+		return 0;
+	}
+	take_back(ctx, b, written);
+	// It has been told what is no longer so.
+	if (ran > 0 && written) {
+		struct err why = {0};
+
+		if (run_command(ctx, b->command, &why) < 0)
+			fprintf(ctx->diag, "lifeboat: reset-crashkernel: note: %s\n", why.msg);
+	}
 	return rc;
 }
 
@@ -199,8 +212,8 @@ int command_reset_crashkernel(const struct context *ctx, struct err *err)
 		fprintf(ctx->out, "crashkernel=%s is what the configuration asks for already\n",
 			value);
 	// A run that was cut off, or an edit, may have left the boot loader behind.
-	if (!rc && !b->n && (!b->ncommands || !ctx->yes)) {
-		if (b->ncommands)
+	if (!rc && !b->n && (!b->command[0] || !ctx->yes)) {
+		if (b->command[0])
 			fprintf(ctx->out,
 				"`lifeboat --yes reset-crashkernel` tells the boot loader "
 				"again\n");
@@ -209,13 +222,12 @@ int command_reset_crashkernel(const struct context *ctx, struct err *err)
 	}
 	for (size_t i = 0; i < b->n && !rc; i++)
 		print_file(ctx->out, &b->files[i]);
-	if (!rc && !ctx->yes)
-		for (size_t i = 0; i < b->ncommands; i++)
-			print_command(ctx->out, b->commands[i]);
-	if (!rc && b->note[0])
-		fprintf(ctx->out, "note: %s\n", b->note);
+	if (!rc && !ctx->yes && b->command[0])
+		print_command(ctx->out, b->command);
+	for (size_t i = 0; i < b->nnotes && !rc; i++)
+		fprintf(ctx->out, "note: %s\n", b->notes[i]);
 	if (!rc && ctx->yes)
-		rc = carry_out(ctx, b, err);
+		rc = carry_out(ctx, b, value, err);
 	else if (!rc)
 		fprintf(ctx->out, "nothing was done; `lifeboat --yes reset-crashkernel` does it\n");
 	bootconf_free(b);

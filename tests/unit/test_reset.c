@@ -200,22 +200,23 @@ static void test_grub_new(void **state)
 	struct err err;
 
 	(void)state;
+	put("/usr/bin/grub-mkconfig", "");
 	put("/etc/default/grub",
 	    "GRUB_CMDLINE_LINUX=\"quiet\"\nGRUB_CMDLINE_LINUX_DEFAULT=splash\n");
 	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
 	holds("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"quiet crashkernel=96M\"\n"
 				   "GRUB_CMDLINE_LINUX_DEFAULT=splash\n");
-	assert_non_null(strstr(m.out, "run: grub-mkconfig -o /boot/grub/grub.cfg"));
+	assert_non_null(strstr(m.out, "run: /usr/bin/grub-mkconfig -o /boot/grub/grub.cfg"));
 	// Where there is a directory for it, in a file of its own.
 	put("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"quiet\"\n");
 	put("/etc/default/grub.d/x.cfg", "\n");
-	put("/boot/grub2/grub.cfg", "\n");
+	put("/usr/sbin/grub2-mkconfig", "");
 	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
 	holds("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"quiet\"\n");
 	holds("/etc/default/grub.d/zz-lifeboat-size.cfg",
 	      "# Written by lifeboat reset-crashkernel.\n"
 	      "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT crashkernel=96M\"\n");
-	assert_non_null(strstr(m.out, "run: grub2-mkconfig -o /boot/grub2/grub.cfg"));
+	assert_non_null(strstr(m.out, "run: /usr/sbin/grub2-mkconfig -o /boot/grub2/grub.cfg"));
 	assert_int_equal(run(command_reset_crashkernel, true, "100M", &err), 0);
 	holds("/etc/default/grub.d/zz-lifeboat-size.cfg",
 	      "# Written by lifeboat reset-crashkernel.\n"
@@ -241,8 +242,76 @@ static void test_grub_fails(void **state)
 	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), ERR_SYS);
 	assert_int_equal(access(full(ours), F_OK), -1);
 	put("/usr/sbin/update-grub", "#!/bin/sh\nexit 0\n");
+	put("/boot/grub/grub.cfg", "menuentry x {\n\tlinux /vmlinuz ro crashkernel=96M\n}\n");
 	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
 	assert_int_equal(access(full(ours), F_OK), 0);
+}
+
+/* What the boot loader makes of it counts. */
+static void test_grub_menu(void **state)
+{
+	static const char was[] = "GRUB_CMDLINE_LINUX=\"crashkernel=1G\"\n";
+	static const char menu[] = "/boot/grub/grub.cfg";
+	static const struct {
+		const char *menu, *why;
+	} rows[] = {
+		{"\tlinux /a ro crashkernel=96M\n linux16 /b single\n", NULL},
+		{"linuxefi /a crashkernel=96M,high crashkernel=72M,low\n", NULL},
+		{"linux /a crashkernel=96M\n### BEGIN /etc/grub.d/30_os-prober ###\n"
+		 "linux /b crashkernel=1G\n### END /etc/grub.d/30_os-prober ###\n",
+		 NULL},
+		{"linux /a crashkernel=96M\nlinux /b crashkernel=96M crashkernel=512M\n",
+		 "an entry that asks for crashkernel=512M"},
+		{"linux /a crashkernel=96MB\n", "an entry that asks for crashkernel=96MB"},
+		{"linux /a ro\n", "no entry of /boot/grub/grub.cfg asks for crashkernel=96M"},
+		{"blscfg\n", "no entry of /boot/grub/grub.cfg asks for crashkernel=96M"},
+		{"# linux /a crashkernel=96M\n", "no entry of"},
+	};
+	struct err err;
+
+	(void)state;
+	put("/usr/sbin/update-grub", "#!/bin/sh\n");
+	assert_int_equal(chmod(full("/usr/sbin/update-grub"), 0755), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		put("/etc/default/grub", was);
+		put(menu, rows[i].menu);
+		assert_int_equal(run(command_reset_crashkernel, true, "96M", &err),
+				 rows[i].why ? ERR_CORRUPT : 0);
+		if (!rows[i].why)
+			continue;
+		assert_non_null(strstr(err.msg, rows[i].why));
+		assert_non_null(strstr(m.out, "the files are as they were"));
+		holds("/etc/default/grub", was);
+	}
+	// Entries of their own, which blscfg reads.
+	put("/boot/loader/entries/x.conf", "options ro\n");
+	put(menu, "blscfg\n");
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
+	holds("/boot/loader/entries/x.conf", "options ro crashkernel=96M\n");
+	// Another boot loader than it says made the entries anew.
+	put("/etc/default/grub", was);
+	put("/usr/sbin/update-grub",
+	    "#!/bin/sh\necho options ro >${0%/usr/*}/boot/loader/entries/x.conf\n");
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), ERR_CORRUPT);
+	assert_non_null(strstr(err.msg, "x.conf does not ask for crashkernel=96M"));
+}
+
+/* A GRUB that is gone has left its configuration. */
+static void test_grub_gone(void **state)
+{
+	static const char was[] = "GRUB_CMDLINE_LINUX=\"$(x)\"\n";
+	struct err err;
+
+	(void)state;
+	put("/etc/default/grub", was);
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), ERR_NOTFOUND);
+	assert_non_null(strstr(err.msg, "GRUB is not installed"));
+	put("/boot/efi/loader/entries/one.conf", "options ro\n");
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
+	assert_non_null(strstr(m.out, "note: /etc/default/grub is left alone: GRUB is not"));
+	assert_null(strstr(m.out, "run:"));
+	holds("/boot/efi/loader/entries/one.conf", "options ro crashkernel=96M\n");
+	holds("/etc/default/grub", was);
 }
 
 /* As the shell reads it. */
@@ -251,6 +320,7 @@ static void test_grub_forms(void **state)
 	struct err err;
 
 	(void)state;
+	put("/usr/sbin/update-grub", "");
 	put("/etc/default/grub", "GRUB_CMDLINE_LINUX=quiet # as ever\n");
 	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), 0);
 	holds("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"quiet crashkernel=96M\" # as ever\n");
@@ -259,10 +329,10 @@ static void test_grub_forms(void **state)
 	holds("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"crashkernel=96M\"\n");
 	// A line that goes on is left alone.
 	put("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"quiet \\\n splash\"\n");
-	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), ERR_NOTFOUND);
-	assert_non_null(strstr(err.msg, "by hand"));
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.msg, "/etc/default/grub, line 1: "));
 	put("/etc/default/grub", "GRUB_CMDLINE_LINUX=a'b c'\n");
-	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), ERR_NOTFOUND);
+	assert_int_equal(run(command_reset_crashkernel, true, "96M", &err), ERR_UNSUPPORTED);
 	holds("/etc/default/grub", "GRUB_CMDLINE_LINUX=a'b c'\n");
 }
 
@@ -471,6 +541,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_grub, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grub_new, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grub_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_grub_menu, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_grub_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grub_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_systemd_boot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
