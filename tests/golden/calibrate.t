@@ -40,6 +40,11 @@ done
 [[ -n ${size-} ]] || exit 1
 printf '%s\n' "${size%M}" >> tried
 [[ ${size%M} -ge $ALIVE ]] || exit 1
+# One that takes long, as a real one does.
+if [[ -n ${SLOW-} ]]; then
+	echo $$ > machine
+	exec sleep 300
+fi
 printf '\ncalibrate: crashing\n'
 [[ ${size%M} -lt $NEED ]] || printf 'lifeboat-collect: committed\n'
 END
@@ -69,6 +74,74 @@ check 'it is given up' says 'not even with'
 search 64 64 100
 ended 1 'a machine that does not come up'
 check 'it says so' says 'does not even come to crash'
+
+# ---- who asked is gone, or had enough ----
+
+mkdir tmp
+# slow HOW: one that is in the midst of a try, and then HOW; $asker and $script are set before.
+slow()
+{
+	rm -f machine script
+	SLOW=1 TMPDIR=$work/tmp NEED=64 ALIVE=0 PATH=$work/bin:$PATH \
+		setsid bash -c 'echo $$ > asker; "$@" > said 2>&1 & echo $! > script; wait' asker \
+			"$calibrate" --kernel kernel --initrd initrd --release test \
+			--modules-dir "$modules" --has has --guess 64 --lifeboat "$out/lifeboat" \
+			--collector "$out/lifeboat-collect" --mkinitrd "$mkinitrd" &
+	for _ in {1..300}; do
+		[[ -s machine ]] && break
+		sleep 0.1
+	done
+	[[ -s machine ]] || return 1
+	modes=$(stat -c %a tmp/lifeboat-calibrate.*)
+	"$@"
+}
+by_asker()
+{
+	kill -KILL "$(cat asker)"
+}
+by_signal()
+{
+	kill -TERM "$(cat script)"
+}
+by_group()
+{
+	kill -KILL -- "-$(cat asker)"
+}
+# Of what it began nothing goes on; and where it could, it takes its files away.
+ends()
+{
+	for _ in {1..100}; do
+		kill -0 "$(cat machine)" 2> /dev/null || break
+		sleep 0.1
+	done
+	! kill -0 "$(cat machine)" 2> /dev/null || {
+		kill -KILL "$(cat machine)"
+		return 1
+	}
+}
+tidy()
+{
+	for _ in {1..100}; do
+		[[ -z $(ls tmp) ]] && return 0
+		sleep 0.1
+	done
+	ls -l tmp
+	rm -rf tmp/*
+	return 1
+}
+for how in by_asker by_signal; do
+	check "a slow try, ended $how" slow $how
+	check_is "$how: its files are nobody else's" 700 "$modes"
+	check "$how: the machine in QEMU is gone" ends
+	check "$how: its files are gone" tidy
+done
+check 'a slow try, killed with all its group' slow by_group
+check 'killed: the machine in QEMU is gone' ends
+rm -rf tmp/*
+TMPDIR=$work/tmp NEED=64 ALIVE=0 PATH=$work/bin:$PATH "$calibrate" --kernel kernel --initrd initrd \
+	--release test --modules-dir "$modules" --has has --guess 64 --lifeboat "$out/lifeboat" \
+	--collector "$out/lifeboat-collect" --mkinitrd "$mkinitrd" 2> /dev/null | true
+check 'nobody reads what it prints: its files are gone' tidy
 
 # ---- what it boots ----
 
