@@ -13,6 +13,7 @@
 #include "loader/crashmem.h"
 #include "loader/armed.h"
 #include "loader/command.h"
+#include "loader/hold.h"
 #include "loader/iomem.h"
 #include "loader/loadplan.h"
 #include "loader/machine.h"
@@ -360,11 +361,14 @@ int load_carry_out(const struct context *ctx, const char *who, struct loadplan *
 		   struct err *err)
 {
 	CLEANUP_FREE struct load *l = calloc(1, sizeof(*l));
+	sigset_t before;
 	int rc;
 
 	if (!l)
 		return err_set(err, ERR_NOMEM, "no memory to load");
 	*l = (struct load){.ctx = ctx, .who = who, .plan = plan};
+	// The kernel may drop what is loaded before it refuses; and what is loaded is to be known.
+	hold_begin(&before);
 	rc = call(l, err);
 	if (!rc) {
 		record(l);
@@ -377,6 +381,7 @@ int load_carry_out(const struct context *ctx, const char *who, struct loadplan *
 			fprintf(ctx->out,
 				"locked: nothing else can be loaded until the next boot\n");
 	}
+	hold_end(&before);
 	// Looks at much that may be slow, or hang: after all that must be.
 	if (l->state.time) {
 		check_size(l);

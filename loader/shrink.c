@@ -14,9 +14,15 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/number.h"
+#include "loader/crashmem.h"
+#include "loader/hold.h"
 #include "loader/iomem.h"
+#include "loader/load.h"
 #include "loader/loadplan.h"
 #include "loader/sizing.h"
+#include "loader/state.h"
+#include "loader/turn.h"
+#include "vmcore/vmcore.h"
 
 enum {
 	ALIGN = 1 << 20, /* KEXEC_CRASH_MEM_ALIGN is a page; people count in MiB */
@@ -122,27 +128,95 @@ static int check_load(const struct context *ctx, uint64_t to, struct err *err)
 	return rc;
 }
 
-/* The kernel refuses while one is loaded: for a moment the machine is without. */
-static int shrink(const struct context *ctx, const struct sizing *s, uint64_t to, struct err *err)
+/*
+ * Whether what lies in reserved memory is what @s records. Where that memory cannot be read the
+ * record has to do.
+ */
+static int check_memory(const struct context *ctx, const struct state *s, struct err *err)
 {
-	bool loaded = s->facts.crash_loaded == 1;
-	struct err late = {0};
-	struct facts now;
-	int rc = loaded ? check_load(ctx, to, err) : 0;
+	CLEANUP_FREE struct crashmem *m = malloc(sizeof(*m));
+	struct crashmem_want want = {.cmdline = s->cmdline, .initrd_size = s->initrd.size};
+	struct vmcore *kcore = NULL;
+	struct iomem iomem = {0};
+	bool readable;
+	int rc = 0;
 
-	if (!rc && loaded)
-		rc = command_unload(ctx, err);
+	if (!m)
+		return err_set(err, ERR_NOMEM, "no memory to shrink");
+	readable = !crashmem_open(ctx->root, &kcore, NULL) && !iomem_read(&iomem, ctx->root, NULL);
+	if (readable && (!s->params || crashmem_read(m, kcore, s->params, NULL)))
+		rc = crashmem_find(m, kcore, &iomem, &want, err);
+	if (readable && !rc && strcmp(m->cmdline, s->cmdline) != 0)
+		rc = err_set(err, ERR_CORRUPT, "its command line is another: %.128s", m->cmdline);
+	iomem_free(&iomem);
+	if (kcore)
+		vmcore_close(kcore);
+	return rc;
+}
+
+/* Another program's kernel would not be loaded again, but ours in its place. */
+static int check_ours(const struct context *ctx, struct err *err)
+{
+	CLEANUP_FREE struct state *s = malloc(sizeof(*s));
+	int rc;
+
+	if (!s)
+		return err_set(err, ERR_NOMEM, "no memory to shrink");
+	rc = state_read(s, ctx->root, err);
+	if (!rc)
+		rc = check_memory(ctx, s, err);
+	if (rc)
+		err_prepend(
+			err,
+			"nothing was done: what is loaded may be another program's, such as "
+			"kdump-tools; stop that one, or run `lifeboat load` to have ours in its "
+			"place");
+	return rc;
+}
+
+static int call_kernel(const struct context *ctx, bool loaded, uint64_t to, struct err *err)
+{
+	struct err late = {0};
+	int rc = loaded ? command_unload(ctx, err) : 0;
+
 	if (rc)
 		return rc;
 	rc = write_size(ctx->root, to, err);
 	// Armed again whatever came of it.
-	if (loaded && command_load(ctx, rc ? &late : err)) {
+	if (loaded && load_anew(ctx, "shrink", rc ? &late : err)) {
 		if (rc)
 			fprintf(ctx->diag, "lifeboat: shrink: %s\n", late.msg);
 		err_prepend(err,
 			    "this machine is NOT armed: it was unloaded, and no load followed");
 		return rc ? rc : ERR_SYS;
 	}
+	return rc;
+}
+
+/* The kernel refuses while one is loaded: for a moment the machine is without. */
+static int shrink(const struct context *ctx, const struct sizing *s, uint64_t to, struct err *err)
+{
+	bool loaded = s->facts.crash_loaded == 1;
+	CLEANUP_CLOSE int work = -1;
+	struct err why = {0};
+	sigset_t before;
+	struct facts now;
+	int rc = turn_take(ctx->root, LOAD_TURN, LOAD_TURN_MS, &work, &why);
+
+	// As a load: where no turns can be taken it goes ahead.
+	if (!rc)
+		return err_set(err, ERR_LIMIT, "a load has been at work for %d seconds",
+			       LOAD_TURN_MS / 1000);
+	if (rc < 0)
+		fprintf(ctx->diag, "lifeboat: shrink: note: %s\n", why.msg);
+	rc = loaded ? check_ours(ctx, err) : 0;
+	if (!rc && loaded)
+		rc = check_load(ctx, to, err);
+	if (rc)
+		return rc;
+	hold_begin(&before);
+	rc = call_kernel(ctx, loaded, to, err);
+	hold_end(&before);
 	if (rc)
 		return rc;
 	rc = facts_gather(&now, ctx->root, err);

@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,6 +21,8 @@
 #include "loader/armed.h"
 #include "loader/bootconf.h"
 #include "loader/command.h"
+#include "loader/state.h"
+#include "tests/lib/mkcore.h"
 #include "tests/lib/tree.h"
 
 #define BOOT_ID "01234567-89ab-cdef-0123-456789abcdef"
@@ -27,6 +31,7 @@ static struct machine {
 	char root[64];
 	char *out; /* of the last command */
 	bool refuses; /* to load */
+	int signal; /* that comes while kexec is at work; 0: none */
 	unsigned int calls; /* of kexec, a digit each: 1 unload, 2 load */
 } m;
 
@@ -432,6 +437,8 @@ static long fake_kexec(int kernel_fd, int initrd_fd, unsigned long len, const ch
 		       unsigned long flags)
 {
 	(void)kernel_fd, (void)initrd_fd, (void)len, (void)cmdline;
+	if (m.signal)
+		raise(m.signal);
 	if (m.refuses && !(flags & KEXECFILE_UNLOAD)) {
 		errno = ENOEXEC;
 		return -1;
@@ -467,17 +474,24 @@ static void put_images(void)
 	assert_int_equal(io_write(fd, initrd, n, NULL), 0);
 }
 
-static void test_shrink(void **state)
+static void lay_out_shrink(void)
 {
-	struct err err;
-
-	(void)state;
-	lay_out_machine("1\n");
+	lay_out_machine("0\n");
 	put("/proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\n");
 	put("/proc/iomem", "00100000-7fffffff : System RAM\n  70000000-77ffffff : Crash kernel\n");
 	put("/run/x", "");
 	put("/sys/kernel/kexec_crash_size", "134217728\n");
 	put_images();
+}
+
+static void test_shrink(void **state)
+{
+	struct err err;
+
+	(void)state;
+	lay_out_shrink();
+	assert_int_equal(run(command_load, false, NULL, &err), 0);
+	m.calls = 0;
 	// Told; then done: unloaded, shrunk, loaded again.
 	assert_int_equal(run(command_shrink, false, NULL, &err), 0);
 	assert_non_null(strstr(m.out, "of the 128 MiB reserved go back"));
@@ -534,6 +548,67 @@ static void test_shrink(void **state)
 	assert_int_equal(run(command_shrink, true, NULL, &err), ERR_NOTFOUND);
 }
 
+/* Another program's kernel is not replaced unasked. */
+static void test_shrink_other(void **state)
+{
+	char core[MKCORE_PATH_MAX];
+	struct err err;
+	int fd;
+
+	(void)state;
+	lay_out_shrink();
+	put("/sys/kernel/kexec_crash_loaded", "1\n");
+	assert_int_equal(run(command_shrink, true, NULL, &err), ERR_NOTFOUND);
+	assert_non_null(strstr(err.msg, "may be another program's"));
+	assert_int_equal(m.calls, 0);
+	// One that was loaded after ours is seen in memory: there is nothing as we lay it out.
+	assert_int_equal(run(command_load, false, NULL, &err), 0);
+	fd = mkcore_memfd("load paddr=0x70000000 size=128M\n", NULL);
+	assert_true(fd >= 0);
+	mkcore_path(fd, core);
+	assert_int_equal(symlink(core, full("/proc/kcore")), 0);
+	m.calls = 0;
+	assert_int_equal(run(command_shrink, true, NULL, &err), ERR_NOTFOUND);
+	assert_non_null(strstr(err.msg, "may be another program's"));
+	assert_int_equal(m.calls, 0);
+	holds("/sys/kernel/kexec_crash_size", "134217728\n");
+	close(fd);
+}
+
+/* Ends by the signal, and not before the machine is armed again. */
+static void ends_armed(command_run *command, bool yes, int signal)
+{
+	struct err err;
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		m.signal = signal;
+		run(command, yes, NULL, &err);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == signal);
+	holds("/sys/kernel/kexec_crash_loaded", "1\n");
+	assert_int_equal(access(full(STATE_FILE), F_OK), 0);
+}
+
+static void test_signals(void **state)
+{
+	static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM};
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		lay_out_shrink();
+		ends_armed(command_load, false, signals[i]);
+		ends_armed(command_shrink, true, signals[i]);
+	}
+	assert_int_equal(run(command_shrink, true, NULL, &err), 0);
+	assert_non_null(strstr(m.out, "nothing to give back"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -549,6 +624,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_test, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_test_asks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shrink, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shrink_other, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_signals, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
