@@ -4,16 +4,15 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "base/replace.h"
 #include "loader/grubline.h"
 
 #define WORD	    "crashkernel="
@@ -765,50 +764,14 @@ static int follow(char full[static FACTS_PATH_MAX], const char *root, struct err
 	return err_set(err, ERR_LIMIT, "%s: too many links", full);
 }
 
-/* As the old one was; a file system without owners has none to be kept. */
-static int keep_mode(int fd, const char *full, struct err *err)
-{
-	struct stat st;
-
-	if (stat(full, &st))
-		return fchmod(fd, 0644) ? err_sys(err, "mode") : 0;
-	if (fchown(fd, st.st_uid, st.st_gid) && errno != EPERM)
-		return err_sys(err, "owner");
-	return fchmod(fd, st.st_mode & 07777) && errno != EPERM ? err_sys(err, "mode") : 0;
-}
-
 static int write_text(const char *path, const char *text, const char *root, struct err *err)
 {
-	CLEANUP_CLOSE int fd = -1;
-	char full[FACTS_PATH_MAX], temp[FACTS_PATH_MAX], *slash;
+	char full[FACTS_PATH_MAX];
 	int rc = facts_path(full, sizeof(full), root, path, err);
 
 	if (!rc)
 		rc = follow(full, root, err);
-	if (!rc)
-		rc = facts_path(temp, sizeof(temp), full, ".lifeboat-new", err);
-	if (rc)
-		return rc;
-	if (unlink(temp) && errno != ENOENT)
-		return err_sys(err, "%s", temp);
-	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, "%s", temp);
-	rc = io_write(fd, text, strlen(text), err);
-	if (!rc)
-		rc = keep_mode(fd, full, err);
-	if (!rc && fsync(fd))
-		rc = err_sys(err, "fsync");
-	if (!rc && rename(temp, full))
-		rc = err_sys(err, "rename");
-	if (rc) {
-		unlink(temp);
-		err_prepend(err, "%s", path);
-		return rc;
-	}
-	slash = strrchr(full, '/');
-	*slash = '\0';
-	return io_sync_dir(full, err);
+	return rc ? rc : replace_file(full, text, strlen(text), REPLACE_KEEP, err);
 }
 
 int bootconf_write(const struct bootconf_file *f, const char *root, struct err *err)

@@ -4,15 +4,14 @@
  * by line what could not be taken over.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "base/replace.h"
 #include "loader/command.h"
 #include "loader/peerconf.h"
 
@@ -87,27 +86,10 @@ static int keep_old(const char *path, struct err *err)
 	return link(path, old) && errno != ENOENT ? err_sys(err, "%s", old) : 0;
 }
 
-static int put_in_place(const char *temp, char *path, struct err *err)
-{
-	int rc = keep_old(path, err);
-	char *slash;
-
-	if (!rc && rename(temp, path))
-		rc = err_sys(err, "%s", path);
-	if (rc)
-		return rc;
-	slash = strrchr(path, '/');
-	if (!slash)
-		return io_sync_dir(".", err);
-	slash[slash == path] = '\0';
-	return io_sync_dir(path, err);
-}
-
 /* Whole or not at all; for root alone, since nobody else needs it. */
 static int write_conf(const struct context *ctx, const char *text, size_t size, struct err *err)
 {
-	char path[FACTS_PATH_MAX], temp[FACTS_PATH_MAX];
-	CLEANUP_CLOSE int fd = -1;
+	char path[FACTS_PATH_MAX];
 	int rc = facts_path(path, sizeof(path), ctx->root, ctx->config, err);
 
 	if (!rc && !ctx->yes && access(path, F_OK) == 0)
@@ -115,23 +97,9 @@ static int write_conf(const struct context *ctx, const char *text, size_t size, 
 			     "%s is there already: --yes replaces it, --print shows "
 			     "what would be written",
 			     ctx->config);
-	if (!rc && snprintf(temp, sizeof(temp), "%s.new", path) >= (int)sizeof(temp))
-		rc = err_set(err, ERR_LIMIT, "%.64s...: name too long", path);
-	if (rc)
-		return rc;
-	if (unlink(temp) && errno != ENOENT)
-		return err_sys(err, "%s", temp);
-	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, "%s", temp);
-	rc = io_write(fd, text, size, err);
-	if (!rc && fsync(fd))
-		rc = err_sys(err, "%s", temp);
 	if (!rc)
-		rc = put_in_place(temp, path, err);
-	if (rc)
-		unlink(temp);
-	return rc;
+		rc = keep_old(path, err);
+	return rc ? rc : replace_file(path, text, size, 0600, err);
 }
 
 /*
