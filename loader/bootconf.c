@@ -338,7 +338,19 @@ static void change_joined(struct text *t)
 		t->parts[t->n - 1].change = PART_SET;
 }
 
-/* Each part that has the word, by itself: how many. */
+/* A later line of the file gives the variable another value, without this one in it. */
+static bool is_overridden(const struct text *t, size_t i)
+{
+	for (size_t k = i + 1; k < t->n; k++) {
+		const struct part *p = &t->parts[k];
+
+		if (p->usual == t->parts[i].usual && !memchr(p->from, '$', p->end - p->from))
+			return true;
+	}
+	return false;
+}
+
+/* Each part that has the word, by itself: how many that count. */
 static unsigned int change_each(struct text *t)
 {
 	unsigned int n = 0;
@@ -347,7 +359,7 @@ static unsigned int change_each(struct text *t)
 		if (!find_main(t->parts[i].from, t->parts[i].end))
 			continue;
 		t->parts[i].change = PART_SET;
-		n++;
+		n += !is_overridden(t, i);
 	}
 	return n;
 }

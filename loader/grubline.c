@@ -56,12 +56,17 @@ static size_t name_len(const char *p, const char *end)
 	return p + len < end && is_name(p[len]) ? 0 : len;
 }
 
-/* It asks for a reservation, or does something to one of the variables but to read it. */
+/*
+ * It asks for a reservation, or does something to one of the variables but to read it. What the Xen
+ * hypervisor is to reserve is its own matter.
+ */
 static bool concerns(const char *line, const char *end)
 {
-	static const char word[] = "crashkernel=";
+	static const char word[] = "crashkernel=", xen[] = "GRUB_CMDLINE_XEN";
+	bool hypervisor = (size_t)(end - line) > sizeof(xen) &&
+			  memcmp(line, xen, sizeof(xen) - 1) == 0;
 
-	if (memmem(line, end - line, word, sizeof(word) - 1))
+	if (!hypervisor && memmem(line, end - line, word, sizeof(word) - 1))
 		return true;
 	for (const char *p = line; p < end; p++)
 		if ((p == line || !(is_name(p[-1]) || p[-1] == '$' || p[-1] == '{')) &&

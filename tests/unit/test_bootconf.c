@@ -122,6 +122,9 @@ static void test_grub_others(void **state)
 		{"A=\"crashkernel=1G\"\nGRUB_CMDLINE_LINUX_DEFAULT=\"$A\"\n", NULL},
 		{"A=\"\nGRUB_CMDLINE_LINUX_DEFAULT=x\n\"\n", NULL},
 		{"GRUB_CMDLINE_LINUX_RECOVERY=\"single\"\n", ""},
+		// The hypervisor's, as installers write it.
+		{"GRUB_CMDLINE_XEN_DEFAULT=\"vga=1 crashkernel=202M\\<4G\"\n", ""},
+		{"GRUB_DISTRIBUTOR=\"$(sed 's, release .*$,,g' /etc/system-release)\"\n", ""},
 		{"# export GRUB_CMDLINE_LINUX=\"crashkernel=1G\"\n", ""},
 		{"GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo \"it's\"` # don't\n",
 		 ""},
@@ -153,6 +156,14 @@ static void test_grub_which(void **state)
 		 "GRUB_CMDLINE_LINUX_DEFAULT=\"c\"\n",
 		 "GRUB_CMDLINE_LINUX=\"a\"\nGRUB_CMDLINE_LINUX=\"b crashkernel=96M\"\n"
 		 "GRUB_CMDLINE_LINUX_DEFAULT=\"c\"\n"},
+		// A line that asks, and another that takes it back.
+		{"GRUB_CMDLINE_LINUX=\"crashkernel=1G\"\nGRUB_CMDLINE_LINUX=\"b\"\n",
+		 "GRUB_CMDLINE_LINUX=\"crashkernel=1G\"\n"
+		 "GRUB_CMDLINE_LINUX=\"b crashkernel=96M\"\n"},
+		{"GRUB_CMDLINE_LINUX=\"crashkernel=1G\"\n"
+		 "GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX b\"\n",
+		 "GRUB_CMDLINE_LINUX=\"crashkernel=96M\"\n"
+		 "GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX b\"\n"},
 	};
 
 	(void)state;
