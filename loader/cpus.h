@@ -16,6 +16,8 @@ enum {
 	 * the collector's worker; the rest are lists of free pages.
 	 */
 	CPUS_COST_MIB = 3,
+	CPUS_WORKER_KIB = 1229, /* of it the worker, in the collector's own peak, */
+	CPUS_KERNEL_KIB = 1638, /* and what is not: the rest of the 2.8 MiB */
 	/* What kernel and initrd leave of the reservation is the collector's: of it one part in .. */
 	CPUS_SHARE = 4,
 	/* More threads have not made any dump faster; SUSE's KDUMP_CPUS is the same. */

@@ -65,7 +65,7 @@ static void print_lines(FILE *out, const struct need *n)
 
 static void print_reservation(FILE *out, const struct sizing *s)
 {
-	uint64_t want = need_reserve(s->bytes);
+	uint64_t want = need_reserve(s->next), stays = need_reserve(s->bytes);
 
 	if (s->facts.crash_size <= 0) {
 		fprintf(out,
@@ -80,9 +80,11 @@ static void print_reservation(FILE *out, const struct sizing *s)
 			", TOO SMALL by %llu MiB; make it crashkernel=%lluM and reboot (lifeboat "
 			"reset-crashkernel does it)\n",
 			facts_mib(s->bytes - s->facts.crash_size), facts_mib(want));
-	else if ((uint64_t)s->facts.crash_size > want)
-		fprintf(out, ", %llu MiB more than needed (lifeboat shrink gives them back)\n",
-			facts_mib(s->facts.crash_size - want));
+	else if ((uint64_t)s->facts.crash_size > stays)
+		fprintf(out,
+			", %llu MiB more than needed with a margin (lifeboat shrink gives them "
+			"back)\n",
+			facts_mib(s->facts.crash_size - stays));
 	else
 		fprintf(out, ", enough\n");
 }
@@ -98,13 +100,16 @@ static void print_text(FILE *out, const struct sizing *s)
 	fprintf(out, "computed: %llu MiB\n", facts_mib(s->need.total));
 	if (s->measured.need)
 		fprintf(out, "measured: %llu MiB, by %s\n", facts_mib(s->measured.need),
-			s->measured.source);
+			s->measured.whole.source);
 	else
 		fprintf(out,
 			"measured: nothing with this kernel and initrd yet; `lifeboat calibrate` "
 			"does, and each capture\n");
-	fprintf(out, "needed: %llu MiB, crashkernel=%lluM\n", facts_mib(s->bytes),
-		facts_mib(need_reserve(s->bytes)));
+	if (s->measured.least.bytes)
+		fprintf(out, "at least: %llu MiB, by %s: it ran out of memory or was cut short\n",
+			facts_mib(s->measured.least.bytes), s->measured.least.source);
+	fprintf(out, "needed: %llu MiB; with a margin, wherever it will lie: crashkernel=%lluM\n",
+		facts_mib(s->bytes), facts_mib(need_reserve(s->next)));
 	print_reservation(out, s);
 	fprintf(out, "\nothers would ask for:\n");
 	for (size_t i = 0; i < n; i++) {
@@ -162,9 +167,11 @@ static int print_json(FILE *out, const struct sizing *s, struct err *err)
 	json_u64(&j, "work_bytes", s->need.always + s->need.work);
 	json_u64(&j, "computed_bytes", s->need.total);
 	json_u64(&j, "measured_bytes", s->measured.need);
-	json_string(&j, "measured_by", s->measured.source);
+	json_string(&j, "measured_by", s->measured.whole.source);
+	json_u64(&j, "least_bytes", s->measured.least.bytes);
+	json_string(&j, "least_by", s->measured.least.source);
 	json_u64(&j, "need_bytes", s->bytes);
-	json_u64(&j, "crashkernel_bytes", need_reserve(s->bytes));
+	json_u64(&j, "crashkernel_bytes", need_reserve(s->next));
 	json_u64(&j, "reserved_bytes", s->facts.crash_size > 0 ? s->facts.crash_size : 0);
 	put_peers(&j, s);
 	json_object_end(&j);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "loader/sizing.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -11,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/io.h"
 #include "loader/blockdev.h"
 #include "loader/initrd.h"
 #include "loader/iomem.h"
@@ -19,6 +22,11 @@
 #include "vmcore/config.h"
 
 #define MIB (1ULL << 20)
+
+enum {
+	NICS_SEEN_MAX = 4096, /* entries of /sys/class/net */
+	CPUINFO_LINES_MAX = 64, /* the flags are among those of the first CPU */
+};
 
 void sizing_images(const struct image *kernel, const struct image *initrd,
 		   char ret[static MEASURED_IMAGES_MAX])
@@ -89,6 +97,38 @@ static int read_kernel(struct sizing *s, const char *root, const struct config *
 	return s->kernel.memory > s->kernel.size ? 0 : parse_kernel(s, fd, err);
 }
 
+/*
+ * The cards that the capture kernel will drive: their driver is aboard. One that is part of the
+ * kernel itself drives them whatever the targets are, and is not seen here.
+ */
+static void count_nics(struct sizing *s, const char *root, const struct initrd *r)
+{
+	char dir[FACTS_PATH_MAX], link[FACTS_PATH_MAX], to[FACTS_PATH_MAX];
+	DIR *d = facts_path(dir, sizeof(dir), root, "/sys/class/net", NULL) ? NULL : opendir(dir);
+	struct dirent *e;
+
+	for (int i = 0; d && i < NICS_SEEN_MAX && (e = readdir(d)); i++) {
+		ssize_t n;
+		char *name;
+		int nic;
+
+		if (snprintf(link, sizeof(link), "%s/%s/device/driver", dir, e->d_name) >=
+		    (int)sizeof(link))
+			continue;
+		n = readlink(link, to, sizeof(to) - 1);
+		if (n <= 0)
+			continue;
+		to[n] = '\0';
+		name = strrchr(to, '/');
+		name = name ? name + 1 : to;
+		nic = need_nic(name);
+		if (nic >= 0 && initrd_module(r, name))
+			s->need_facts.nics[nic]++;
+	}
+	if (d)
+		closedir(d);
+}
+
 static int read_initrd(struct sizing *s, const char *root, const struct config *c, struct initrd *r,
 		       struct err *err)
 {
@@ -111,6 +151,7 @@ static int read_initrd(struct sizing *s, const char *root, const struct config *
 		if (r->files[i].size > f->module_largest && r->files[i].path_len > 3 &&
 		    memmem(r->files[i].path, r->files[i].path_len, ".ko", 3))
 			f->module_largest = r->files[i].size;
+	count_nics(s, root, r);
 	f->ssh = initrd_find(r, "bin/ssh") || initrd_find(r, "usr/bin/ssh");
 	return 0;
 }
@@ -138,6 +179,71 @@ static void read_memory(struct sizing *s, const char *root)
 		f->area_end = crash->end;
 	}
 	iomem_free(&m);
+}
+
+static bool has_word(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *p = text; (p = strstr(p, word)); p += len)
+		if ((p == text || strchr(" \t\n", p[-1])) && strchr(" \t\n", p[len]))
+			return true;
+	return false;
+}
+
+/* The flags of the first CPU; the caller frees. */
+static char *read_flags(const char *root)
+{
+	char path[FACTS_PATH_MAX], *line = NULL;
+	size_t room = 0;
+	FILE *in = facts_path(path, sizeof(path), root, "/proc/cpuinfo", NULL) ? NULL
+									       : fopen(path, "re");
+
+	for (int i = 0; in && i < CPUINFO_LINES_MAX && getline(&line, &room, in) > 0; i++) {
+		if (strncmp(line, "flags", 5) == 0) {
+			fclose(in);
+			return line;
+		}
+	}
+	if (in)
+		fclose(in);
+	free(line);
+	return NULL;
+}
+
+/*
+ * Of a host `sev` only says that guests may have it, and `sme` that firmware allows it: the kernel
+ * uses that when it is told to. A guest of KVM may have no flag at all; that of SEV-SNP has a device.
+ */
+static bool encrypted(const char *root)
+{
+	CLEANUP_FREE char *flags = read_flags(root), *cmdline = NULL;
+	char path[FACTS_PATH_MAX];
+
+	if (!facts_path(path, sizeof(path), root, "/sys/class/misc/sev-guest", NULL) &&
+	    access(path, F_OK) == 0)
+		return true;
+	if (!flags)
+		return false;
+	if (has_word(flags, "tdx_guest") ||
+	    (has_word(flags, "hypervisor") && has_word(flags, "sev")))
+		return true;
+	return has_word(flags, "sme") &&
+	       !facts_path(path, sizeof(path), root, "/proc/cmdline", NULL) &&
+	       !io_read_file(path, FACTS_CMDLINE_MAX, &cmdline, NULL, NULL) &&
+	       has_word(cmdline, "mem_encrypt=on");
+}
+
+/* swiotlb=SLABS of 2 KiB (IO_TLB_SHIFT), of the words for the capture kernel; the last one counts. */
+static uint64_t bounce_buffers(const struct config *c)
+{
+	const char *words = c->cmdline[0] ? c->cmdline : c->cmdline_append;
+	uint64_t slabs = 0;
+
+	for (const char *p = words; (p = strstr(p, "swiotlb=")); p += 8)
+		if (p == words || p[-1] == ' ')
+			slabs = strtoul(p + 8, NULL, 10);
+	return slabs ? slabs << 11 : NEED_SWIOTLB;
 }
 
 static void look_at_device(struct sizing *s, const char *root, dev_t dev)
@@ -184,18 +290,32 @@ static void look_at_target(struct sizing *s, const char *root, const struct conf
 	}
 }
 
+static uint64_t whole_mib(uint64_t bytes)
+{
+	return (bytes + MIB - 1) / MIB * MIB;
+}
+
 /* What is measured holds for the moment of the dump; the other moment is computed in any case. */
-static void settle(struct sizing *s)
+void sizing_settle(struct sizing *s)
 {
 	const struct need *n = &s->need;
+	const struct measured *m = &s->measured;
 	uint64_t boot = n->always + n->boot;
 	uint64_t reserved = s->facts.crash_size > 0 ? s->facts.crash_size : 0;
 	uint64_t others = n->always + n->work - n->collector;
 
 	s->bytes = n->total;
-	if (s->measured.need)
-		s->bytes = s->measured.need > boot ? s->measured.need : boot;
-	s->bytes = (s->bytes + MIB - 1) / MIB * MIB;
+	if (m->need)
+		s->bytes = m->need > boot ? m->need : boot;
+	if (m->least.bytes > s->bytes)
+		s->bytes = m->least.bytes;
+	s->bytes = whole_mib(s->bytes);
+	s->next = s->bytes;
+	if (!m->need || !m->whole.anywhere)
+		s->next = whole_mib(s->bytes + n->elsewhere);
+	// Where less was measured than computed, the others take less, and not the collector.
+	if (s->bytes > n->collector && others > s->bytes - n->collector)
+		others = s->bytes - n->collector;
 	s->left = reserved > others ? reserved - others : 0;
 }
 
@@ -221,12 +341,15 @@ static int gather(struct sizing *s, const char *root, const struct config *c, bo
 	s->need_facts.cpus = c->capture_cpus;
 	s->need_facts.present = s->facts.cpus;
 	s->need_facts.may_start = s->facts.boot_apicid >= 0;
+	s->need_facts.swiotlb = encrypted(root) ? bounce_buffers(c) : 0;
 	read_memory(s, root);
 	for (size_t i = 0; i < c->ntargets; i++)
 		look_at_target(s, root, &c->targets[i]);
+	measured_find(&s->measured, root, c, s->images, targets);
+	s->need_facts.rehearsed = s->measured.rehearsed;
+	s->need_facts.rehearsed_limit = s->measured.rehearsed_limit;
 	need_compute(&s->need, &s->need_facts);
-	measured_find(&s->measured, root, targets ? c : NULL, s->images);
-	settle(s);
+	sizing_settle(s);
 	return 0;
 }
 

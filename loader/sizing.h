@@ -27,8 +27,12 @@ struct sizing {
 	struct need need; /* computed */
 	struct measured measured;
 	char kernel_source[NEED_SOURCE_MAX]; /* private: need_facts points to it */
-	/* Bytes that must be reserved: of what was measured where there is that, else computed. */
+	/*
+	 * Bytes that must be reserved, where the reservation lies now: of what was measured where
+	 * there is that, else computed.
+	 */
 	uint64_t bytes;
+	uint64_t next; /* the same for a reservation that the next boot makes, wherever it does */
 	/* What kernel, drivers and initrd leave of the reservation to the collector; 0: nothing. */
 	uint64_t left;
 	char note[FACTS_PATH_MAX]; /* what could not be found out; "" */
@@ -42,8 +46,14 @@ struct sizing {
 int sizing_gather(struct sizing *s, const char *root, const struct config *c,
 		  struct initrd *contents, struct err *err);
 
-/* The same, without a look at the targets for what captures measured: no device is mounted. */
+/*
+ * The same, with what captures measured as it was when sizing_gather() last looked at the targets:
+ * no device is mounted, and no server waited for.
+ */
 int sizing_gather_here(struct sizing *s, const char *root, const struct config *c, struct err *err);
+
+/* Decides @bytes, @next and @left by all that is above them. */
+void sizing_settle(struct sizing *s);
 
 /* The identity of two images: "0123abcd-89ef4567". */
 void sizing_images(const struct image *kernel, const struct image *initrd,

@@ -13,10 +13,12 @@
 #include "collector/budget.h"
 #include "collector/ladder.h"
 #include "loader/blockdev.h"
+#include "loader/cpus.h"
 #include "loader/jsonread.h"
 #include "loader/measured.h"
 #include "loader/need.h"
 #include "loader/peers.h"
+#include "loader/sizing.h"
 #include "tests/lib/tree.h"
 #include "vmcore/config.h"
 #include "vmcore/crashdir.h"
@@ -375,27 +377,35 @@ static void test_luks(void **state)
 
 /* ---- measured ---- */
 
-static uint64_t measure(const char *text, const char *images, unsigned int cpus)
+static struct measured_run run_of(const char *text, const char *images, unsigned int cpus)
 {
 	struct json_object *o;
-	uint64_t need;
+	struct measured_run run;
 
 	assert_int_equal(jsonread_parse("test", text, strlen(text), &o, NULL), 0);
-	need = measured_of_manifest(o, images, cpus);
+	if (!measured_of_manifest(o, images, cpus, &run))
+		assert_int_equal(run.bytes, 0);
 	jsonread_free(o);
-	return need >> 10;
+	return run;
+}
+
+static uint64_t measure(const char *text, const char *images, unsigned int cpus)
+{
+	return run_of(text, images, cpus).bytes >> 10;
 }
 
 static void test_measured(void **state)
 {
-	static const char text[] = "{\"capture\":{\"images\":\"a-b\",\"cpus\":3,"
-				   "\"memory_ram_kib\":160000,\"memory_low_kib\":60000,"
+	static const char text[] = "{\"status\":\"complete\",\"capture\":{\"images\":\"a-b\","
+				   "\"cpus\":3,\"memory_ram_kib\":160000,\"memory_low_kib\":60000,"
 				   "\"peak_memory_kib\":9216,\"budget_kib\":12288}}";
 	uint64_t used = 100000 - (9216 - NEED_COLLECTOR_KIB);
 
 	(void)state;
-	assert_int_equal(measure(text, "a-b", 3), used);
-	assert_int_equal(measure(text, "a-b", 0), used - 2 * 3 * 1024);
+	assert_true(run_of(text, "a-b", 3).complete);
+	// The workers of the CPUs that are configured stay, those of the others go with them.
+	assert_int_equal(measure(text, "a-b", 3), used + 2 * CPUS_WORKER_KIB);
+	assert_int_equal(measure(text, "a-b", 0), used - 2 * CPUS_KERNEL_KIB);
 	// Of other images, or of an older collector, nothing is known.
 	assert_int_equal(measure(text, "a-c", 0), 0);
 	assert_int_equal(measure("{\"capture\":{\"images\":\"a-b\"}}", "a-b", 0), 0);
@@ -412,49 +422,276 @@ static void test_measured(void **state)
 			 0);
 }
 
-/* A capture with little to do says nothing of the next one. */
-static void test_most_counts(void **state)
+/* A worker is in the collector's peak: it is taken off once. */
+static void test_workers_once(void **state)
 {
-	static const struct {
-		const char *name;
-		unsigned int low;
-	} captures[] = {
-		{"127.0.0.1-2026-01-01-00:00:00", 60000},
-		{"127.0.0.1-2026-01-02-00:00:00", 40000},
-		{"127.0.0.1-2026-01-03-00:00:00", 90000},
-	};
-	CLEANUP_FREE struct config *c = malloc(sizeof(*c));
-	char root[] = TREE_ROOT, path[256], text[256];
-	struct measured m;
+	static const char text[] = "{\"status\":\"complete\",\"capture\":{\"images\":\"a-b\","
+				   "\"cpus\":8,\"memory_ram_kib\":160000,\"memory_low_kib\":60000,"
+				   "\"peak_memory_kib\":13211,\"budget_kib\":16384}}";
 
 	(void)state;
-	assert_non_null(c);
-	assert_int_equal(config_parse(c, "c", "path /var/crash\n", 16, true, NULL), 0);
-	assert_true(tree_make(root));
-	for (size_t i = 0; i < ARRAY_SIZE(captures); i++) {
-		snprintf(path, sizeof(path), "/var/crash/%s/" CRASHDIR_MANIFEST, captures[i].name);
-		snprintf(text, sizeof(text),
-			 "{\"capture\":{\"images\":\"a-b\",\"memory_ram_kib\":160000,"
-			 "\"memory_low_kib\":%u,\"peak_memory_kib\":1,\"budget_kib\":1}}",
-			 captures[i].low);
-		assert_true(tree_put(root, path, text, strlen(text)));
-	}
-	measured_find(&m, root, c, "a-b");
+	// 2.8 MiB for each of seven: 20070 KiB.
+	assert_in_range(measure(text, "a-b", 0), 79900, 79960);
+	assert_int_equal(measure(text, "a-b", 8), 100000);
+}
+
+/* The bitmap of a large machine is no surplus. */
+static void test_large_machine(void **state)
+{
+	static const char text[] = "{\"status\":\"complete\",\"dump\":{\"page_size\":4096},"
+				   "\"pages\":{\"memory\":1073741824},"
+				   "\"capture\":{\"images\":\"a-b\",\"memory_ram_kib\":160000,"
+				   "\"memory_low_kib\":60000,\"peak_memory_kib\":20000,"
+				   "\"budget_kib\":20000}}";
+	uint64_t least = NEED_COLLECTOR_KIB + 4 * NEED_COLLECTOR_TIB_KIB;
+
+	(void)state;
+	assert_int_equal(measure(text, "a-b", 0), 100000 - (20000 - least));
+}
+
+/* What was cut short does not tell what is enough. */
+static void test_failed_capture(void **state)
+{
+	static const char killed[] = "{\"status\":\"dmesg-only\",\"reason\":\"killed\","
+				     "\"attempts\":[{\"outcome\":\"failed\"},"
+				     "{\"outcome\":\"out-of-memory\"}],"
+				     "\"capture\":{\"images\":\"a-b\",\"memory_ram_kib\":28668,"
+				     "\"memory_low_kib\":9000}}";
+	static const char full[] =
+		"{\"status\":\"incomplete\",\"attempts\":[{\"outcome\":\"no-room\"}],"
+		"\"capture\":{\"images\":\"a-b\",\"memory_ram_kib\":28668,"
+		"\"memory_low_kib\":9000}}";
+	struct measured_run run;
+
+	(void)state;
+	run = run_of(killed, "a-b", 0);
+	assert_false(run.complete);
+	assert_true(run.bytes > 28 * MIB);
+	run = run_of(full, "a-b", 0);
+	assert_false(run.complete);
+	assert_int_equal(run.bytes >> 10, 28668 - 9000);
+}
+
+#define DAY(n) "127.0.0.1-2026-01-0" #n "-00:00:00"
+
+/* A machine whose captures are of the images "a-b". */
+struct lab {
+	char root[sizeof(TREE_ROOT)];
+	struct config config;
+};
+
+static void put_capture(struct lab *l, const char *name, const char *status, unsigned int low)
+{
+	char path[256], text[256];
+
+	snprintf(path, sizeof(path), "/var/crash/%s/" CRASHDIR_MANIFEST, name);
+	snprintf(text, sizeof(text),
+		 "{\"status\":\"%s\",\"capture\":{\"images\":\"a-b\",\"memory_ram_kib\":160000,"
+		 "\"memory_low_kib\":%u,\"peak_memory_kib\":1,\"budget_kib\":1}}",
+		 status, low);
+	assert_true(tree_put(l->root, path, text, strlen(text)));
+}
+
+static int lab_setup(void **state)
+{
+	struct lab *l = calloc(1, sizeof(*l));
+
+	if (!l || config_parse(&l->config, "c", "path /var/crash\n", 16, true, NULL))
+		return -1;
+	memcpy(l->root, TREE_ROOT, sizeof(TREE_ROOT));
+	*state = l;
+	return tree_make(l->root) ? 0 : -1;
+}
+
+static int lab_teardown(void **state)
+{
+	struct lab *l = *state;
+	int rc = tree_remove(l->root);
+
+	free(l);
+	return rc;
+}
+
+static struct measured look(struct lab *l, const char *images, bool targets)
+{
+	struct measured m;
+
+	measured_find(&m, l->root, &l->config, images, targets);
+	return m;
+}
+
+/* A capture with little to do says nothing of the next one, nor does one that failed. */
+static void test_most_counts(void **state)
+{
+	struct lab *l = *state;
+	struct measured m;
+
+	put_capture(l, DAY(1), "complete", 60000);
+	put_capture(l, DAY(2), "complete", 40000);
+	put_capture(l, DAY(3), "complete", 90000);
+	put_capture(l, DAY(4), "mini-core", 10000);
+	m = look(l, "a-b", true);
 	assert_int_equal(m.need, 120000ULL << 10);
-	assert_non_null(strstr(m.source, captures[1].name));
-	assert_int_equal(tree_remove(root), 0);
+	assert_non_null(strstr(m.whole.source, DAY(2)));
+	assert_int_equal(m.least.bytes, 150000ULL << 10);
+	assert_non_null(strstr(m.least.source, DAY(4)));
+}
+
+/* What was found on the targets is known where they may not be looked at, and when it is gone. */
+static void test_captures_kept(void **state)
+{
+	struct lab *l = *state;
+	struct measured m;
+
+	put_capture(l, DAY(1), "complete", 60000);
+	put_capture(l, DAY(2), "failed", 90000);
+	m = look(l, "a-b", false);
+	assert_int_equal(m.need, 0);
+	m = look(l, "a-b", true);
+	assert_int_equal(m.need, 100000ULL << 10);
+	assert_true(tree_drop(l->root, "/var/crash/" DAY(1) "/" CRASHDIR_MANIFEST));
+	for (int targets = 0; targets < 2; targets++) {
+		m = look(l, "a-b", targets);
+		assert_int_equal(m.need, 100000ULL << 10);
+		assert_int_equal(m.least.bytes, 70000ULL << 10);
+		assert_non_null(strstr(m.whole.source, DAY(1)));
+	}
+	// Not of another kernel or initrd, nor with another number of CPUs.
+	assert_int_equal(look(l, "a-c", false).need, 0);
+	l->config.capture_cpus = 2;
+	assert_int_equal(look(l, "a-b", false).need, 0);
+}
+
+/* QEMU has not the devices of this machine: a calibration hides no capture. */
+static void test_calibration(void **state)
+{
+	struct lab *l = *state;
+	struct measured m;
+
+	put_capture(l, DAY(1), "complete", 60000);
+	assert_int_equal(measured_store(l->root, "a-b", 64 * MIB, "in QEMU", NULL), 0);
+	m = look(l, "a-b", true);
+	assert_int_equal(m.need, 100000ULL << 10);
+	assert_false(m.whole.anywhere);
+	assert_int_equal(measured_store(l->root, "a-b", 128 * MIB, "in QEMU", NULL), 0);
+	m = look(l, "a-b", true);
+	assert_int_equal(m.need, 128 * MIB);
+	assert_true(m.whole.anywhere);
+	assert_string_equal(m.whole.source, "lifeboat calibrate: in QEMU");
+	assert_int_equal(look(l, "a-c", false).need, 0);
+}
+
+static struct measured rehearse(struct lab *l, unsigned int peak, unsigned int limit,
+				const char *result)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "{\"images\":\"a-b\",\"result\":\"%s\",\"peak_memory_bytes\":%llu,"
+		 "\"memory_limit_bytes\":%llu}",
+		 result, peak * MIB, limit * MIB);
+	assert_true(tree_put(l->root, "/var/lib/lifeboat/rehearsal.json", text, strlen(text)));
+	return look(l, "a-b", false);
+}
+
+static void test_rehearsal_read(void **state)
+{
+	struct lab *l = *state;
+	struct measured m = rehearse(l, 9, 10, "ok");
+
+	assert_int_equal(m.rehearsed, 9 * MIB);
+	assert_int_equal(m.rehearsed_limit, 10 * MIB);
+	assert_int_equal(m.need, 0);
+	assert_int_equal(look(l, "a-c", false).rehearsed, 0);
+	// Full of page cache, or of what was killed.
+	assert_int_equal(rehearse(l, 10, 10, "ok").rehearsed, 0);
+	assert_int_equal(rehearse(l, 10, 10, "failed").rehearsed, 10 * MIB);
+}
+
+/* ---- what is made of both ---- */
+
+static void test_settle(void **state)
+{
+	CLEANUP_FREE struct sizing *s = calloc(1, sizeof(*s));
+	struct need_facts f = plain();
+	uint64_t boot;
+
+	(void)state;
+	assert_non_null(s);
+	f.area_start = 0x70000000;
+	f.area_end = 0x78000000;
+	need_compute(&s->need, &f);
+	s->facts.crash_size = s->need.total;
+	boot = s->need.always + s->need.boot;
+	sizing_settle(s);
+	assert_int_equal(s->bytes, s->need.total);
+	assert_int_equal(s->next, s->need.total + NEED_SECTION_MAP);
+	// What failed for want of memory raises it, what failed with little to do does not lower it.
+	s->measured.least.bytes = 30 * MIB;
+	sizing_settle(s);
+	assert_int_equal(s->bytes, s->need.total);
+	s->measured.least.bytes = s->need.total + 5 * MIB;
+	sizing_settle(s);
+	assert_int_equal(s->bytes, s->need.total + 5 * MIB);
+	// A whole one lowers it, not below what the other moment takes.
+	s->measured.least.bytes = 0;
+	s->measured.need = s->measured.whole.bytes = boot + MIB;
+	sizing_settle(s);
+	assert_int_equal(s->bytes, (boot + 2 * MIB - 1) / MIB * MIB);
+	s->measured.need = s->measured.whole.bytes = 30 * MIB;
+	sizing_settle(s);
+	assert_int_equal(s->bytes, (boot + MIB - 1) / MIB * MIB);
+	s->measured.whole.anywhere = true;
+	sizing_settle(s);
+	assert_int_equal(s->next, s->bytes);
+}
+
+/* A reservation by measurement leaves the collector what it needs. */
+static void test_left(void **state)
+{
+	CLEANUP_FREE struct sizing *s = calloc(1, sizeof(*s));
+
+	(void)state;
+	assert_non_null(s);
+	s->need = (struct need){
+		.always = 20 * MIB, .work = 17 * MIB, .total = 37 * MIB, .collector = 8 * MIB};
+	s->measured.need = s->measured.whole.bytes = 32 * MIB;
+	s->facts.crash_size = 32 * MIB;
+	sizing_settle(s);
+	assert_int_equal(s->bytes, 32 * MIB);
+	assert_int_equal(s->left, 8 * MIB);
+	s->facts.crash_size = 36 * MIB;
+	sizing_settle(s);
+	assert_int_equal(s->left, 12 * MIB);
+	s->facts.crash_size = 0;
+	sizing_settle(s);
+	assert_int_equal(s->left, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sum),	    cmocka_unit_test(test_wishes),
-		cmocka_unit_test(test_sections),    cmocka_unit_test(test_reserve),
-		cmocka_unit_test(test_elsewhere),   cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_rehearsed),   cmocka_unit_test(test_collector),
-		cmocka_unit_test(test_crashkernel), cmocka_unit_test(test_peers),
-		cmocka_unit_test(test_luks),	    cmocka_unit_test(test_measured),
-		cmocka_unit_test(test_most_counts),
+		cmocka_unit_test(test_sum),
+		cmocka_unit_test(test_wishes),
+		cmocka_unit_test(test_sections),
+		cmocka_unit_test(test_reserve),
+		cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_rehearsed),
+		cmocka_unit_test(test_collector),
+		cmocka_unit_test(test_crashkernel),
+		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_luks),
+		cmocka_unit_test(test_measured),
+		cmocka_unit_test(test_workers_once),
+		cmocka_unit_test(test_large_machine),
+		cmocka_unit_test(test_failed_capture),
+		cmocka_unit_test_setup_teardown(test_most_counts, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_captures_kept, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_calibration, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_rehearsal_read, lab_setup, lab_teardown),
+		cmocka_unit_test(test_settle),
+		cmocka_unit_test(test_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
