@@ -158,18 +158,15 @@ static int measure(struct calibration *c, struct err *err)
 	return rc;
 }
 
-/* What that machine did not have of what this one has. */
+/*
+ * What that machine did not have of what this one has. There the reservation lies within as few
+ * sections as can be, at the end of memory; here it may cross a border.
+ */
 static uint64_t add_others(const struct sizing *s)
 {
-	const struct need *n = &s->need;
 	uint64_t more = ((s->need_facts.memory >> 30) * NEED_COLLECTOR_TIB_KIB / 1024) << 10;
 
-	for (size_t i = 0; i < n->n; i++)
-		if (strcmp(n->lines[i].name, "ssh") == 0 ||
-		    strcmp(n->lines[i].name, "network") == 0 ||
-		    strcmp(n->lines[i].name, "LUKS") == 0 || strcmp(n->lines[i].name, "CPUs") == 0)
-			more += n->lines[i].bytes;
-	return more;
+	return more + s->need.not_in_lab + NEED_SECTION_MAP;
 }
 
 static int keep(struct calibration *c, struct err *err)

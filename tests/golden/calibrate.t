@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # calibrate: the search for the smallest reservation, with a QEMU that is a script and captures from
-# a size on that the test knows; what is put behind the initrd; what is kept of it, and that
-# estimate takes it from there.
+# a size on that the test knows; what is put behind the initrd; what `lifeboat calibrate` keeps of
+# it, and that `lifeboat estimate` takes it from there.
 
 # What is checked is called by its name.
 # shellcheck disable=SC2317
@@ -157,6 +157,66 @@ check_is 'the module that it has not is loaded' 'insmod /lib/calibrate/virtio_pc
 check 'and is there' test -f capture.tree/lib/calibrate/virtio_pci.ko
 check 'the other is not there twice' test ! -e capture.tree/lib/calibrate/virtio_blk.ko
 check 'its disk is the target' grep -qx 'ext4 LABEL=lbcal' capture.tree/etc/lifeboat.conf
+
+# ---- what is kept ----
+
+# A kernel that says that it takes 40 MiB. What is kept is kept for this test alone, and without
+# root's rights outside there is no memory to be seen, nor a reservation.
+truncate -s 1024 vmlinuz
+printf HdrS | dd of=vmlinuz bs=1 seek=514 conv=notrunc status=none
+printf '\0\0\200\2' | dd of=vmlinuz bs=1 seek=608 conv=notrunc status=none
+mkdir -p programs state
+cp "$out/lifeboat" "$out/lifeboat-collect" "$mkinitrd" programs
+cat > programs/lifeboat-calibrate << END
+#!/bin/sh
+exec "$calibrate" "\$@" --modules-dir "$modules" --mkinitrd "$mkinitrd"
+END
+chmod 755 programs/lifeboat-calibrate
+
+# lifeboat WORD...: with its state in the directory state.
+lifeboat()
+{
+	code=0
+	NEED=64 ALIVE=0 PATH=$work/bin:$PATH unshare -rm bash -c 'mount -t tmpfs tmpfs /var/lib &&
+		mkdir /var/lib/lifeboat && mount --bind state /var/lib/lifeboat && exec "$@"' \
+		lifeboat programs/lifeboat --config target.conf "$@" > answer 2> said || code=$?
+	cat answer >> said
+}
+
+# estimate KEY: a number of its answer, in MiB.
+estimate()
+{
+	lifeboat estimate --json
+	python3 -c 'import json, sys
+print((json.load(open("answer"))[sys.argv[1]] + (1 << 20) - 1) >> 20)' "$1"
+}
+
+for target in 'ext4 LABEL=dump' 'ssh kdump@vault'; do
+	printf '%s\n' "$target" "kernel $work/vmlinuz" "initrd $work/initrd" 'capture_cpus 1' \
+		> target.conf
+	rm -f state/* tried
+	check_is "$target: nothing is measured yet" 0 "$(estimate measured_bytes)"
+	computed=$(estimate need_bytes)
+	lifeboat calibrate
+	ended 0 "$target: lifeboat calibrate"
+	check "$target: it shows the tries" says '^64 MiB: captured'
+	check "$target: and says what it found" says 'smallest that captured in QEMU, .* tries: 64 MiB'
+	case $target in
+	# Struct pages of a section more, at the worst place.
+	ext4*) need=66 ;;
+	# 8 MiB of ssh and 3 of the network, too.
+	*) need=77 ;;
+	esac
+	check_is "$target: estimate takes it" "$need" "$(estimate measured_bytes)"
+	check_is "$target: as what is needed" "$need" "$(estimate need_bytes)"
+	check "$target: and not what it computed, $computed" test "$computed" -ne "$need"
+	check_is "$target: with a margin for the next boot" $(((need + 3) / 4 * 4 + 4)) \
+		"$(estimate crashkernel_bytes)"
+	lifeboat estimate
+	check "$target: it says by what" says "measured: $need MiB, by lifeboat calibrate: smallest"
+done
+printf '\n' >> vmlinuz
+check_is 'of another kernel it says nothing' 0 "$(estimate measured_bytes)"
 
 # ---- without QEMU ----
 
