@@ -582,14 +582,14 @@ static void test_calibration(void **state)
 }
 
 static struct measured rehearse(struct lab *l, unsigned int peak, unsigned int limit,
-				const char *result)
+				const char *reason)
 {
 	char text[256];
 
 	snprintf(text, sizeof(text),
-		 "{\"images\":\"a-b\",\"result\":\"%s\",\"peak_memory_bytes\":%llu,"
+		 "{\"images\":\"a-b\",\"reason\":\"%s\",\"peak_memory_bytes\":%llu,"
 		 "\"memory_limit_bytes\":%llu}",
-		 result, peak * MIB, limit * MIB);
+		 reason, peak * MIB, limit * MIB);
 	assert_true(tree_put(l->root, "/var/lib/lifeboat/rehearsal.json", text, strlen(text)));
 	return look(l, "a-b", false);
 }
@@ -597,15 +597,18 @@ static struct measured rehearse(struct lab *l, unsigned int peak, unsigned int l
 static void test_rehearsal_read(void **state)
 {
 	struct lab *l = *state;
-	struct measured m = rehearse(l, 9, 10, "ok");
+	struct measured m = rehearse(l, 9, 10, "");
 
 	assert_int_equal(m.rehearsed, 9 * MIB);
 	assert_int_equal(m.rehearsed_limit, 10 * MIB);
 	assert_int_equal(m.need, 0);
 	assert_int_equal(look(l, "a-c", false).rehearsed, 0);
 	// Full of page cache, or of what was killed.
-	assert_int_equal(rehearse(l, 10, 10, "ok").rehearsed, 0);
-	assert_int_equal(rehearse(l, 10, 10, "failed").rehearsed, 10 * MIB);
+	assert_int_equal(rehearse(l, 10, 10, "").rehearsed, 0);
+	assert_int_equal(rehearse(l, 10, 10, "target /crash: No space left on device").rehearsed,
+			 0);
+	assert_int_equal(rehearse(l, 10, 10, "out of memory: the collector has 10 MiB").rehearsed,
+			 10 * MIB);
 }
 
 /* ---- what is made of both ---- */
