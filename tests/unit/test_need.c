@@ -587,11 +587,12 @@ static struct measured rehearse(struct lab *l, unsigned int peak, unsigned int l
 	char text[256];
 
 	snprintf(text, sizeof(text),
-		 "{\"images\":\"a-b\",\"reason\":\"%s\",\"peak_memory_bytes\":%llu,"
+		 "{\"identity\":{\"kernel\":\"0123abcd4567\",\"initrd\":\"89ef4567cdef\"},"
+		 "\"reason\":\"%s\",\"peak_memory_bytes\":%llu,"
 		 "\"memory_limit_bytes\":%llu}",
 		 reason, peak * MIB, limit * MIB);
 	assert_true(tree_put(l->root, "/var/lib/lifeboat/rehearsal.json", text, strlen(text)));
-	return look(l, "a-b", false);
+	return look(l, "0123abcd-89ef4567", false);
 }
 
 static void test_rehearsal_read(void **state)
@@ -602,7 +603,7 @@ static void test_rehearsal_read(void **state)
 	assert_int_equal(m.rehearsed, 9 * MIB);
 	assert_int_equal(m.rehearsed_limit, 10 * MIB);
 	assert_int_equal(m.need, 0);
-	assert_int_equal(look(l, "a-c", false).rehearsed, 0);
+	assert_int_equal(look(l, "0123abcd-89ef4568", false).rehearsed, 0);
 	// Full of page cache, or of what was killed.
 	assert_int_equal(rehearse(l, 10, 10, "").rehearsed, 0);
 	assert_int_equal(rehearse(l, 10, 10, "target /crash: No space left on device").rehearsed,
