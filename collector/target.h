@@ -57,6 +57,13 @@ struct target_ops {
 	bool less_apart; /* a try with less of a dump has a directory of its own all the same */
 
 	/*
+	 * Names of directories in the target's path that begin with @prefix, at least one if there is
+	 * one, each with a blank behind it, in the @room bytes of @names. NULL: cannot be known.
+	 */
+	int (*list_dirs)(struct target *t, const char *prefix, char *names, size_t room,
+			 struct err *err);
+
+	/*
 	 * A small file of that directory, 0600: the caller writes to *@fd_ret and commits it, which
 	 * closes the descriptor in any case; or it closes that itself, and an older file of the name
 	 * stays. What was not committed may be there in part, and is called incomplete.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A directory of a file system: one that is mounted already, of a block device, or of a server. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@ static int make_mount_point(struct target *t, struct err *err)
 enum {
 	BUSY_MS = 2000, // an unmount is tried again for so long
 	BUSY_STEP_MS = 50,
+	ENTRIES_MAX = 1 << 16,
 };
 
 static int mount_device(struct target *t, struct err *err)
@@ -120,6 +123,30 @@ static int dir_open_base(struct target *t, int *fd_ret, struct err *err)
 		return rc;
 	*fd_ret = open(t->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return *fd_ret < 0 ? err_sys(err, "%s", t->base) : 0;
+}
+
+static int dir_list_dirs(struct target *t, const char *prefix, char *names, size_t room,
+			 struct err *err)
+{
+	size_t used = 0;
+	struct dirent *e;
+	DIR *d = opendir(t->base);
+
+	names[0] = '\0';
+	// One that is not there has none.
+	if (!d)
+		return errno == ENOENT ? 0 : err_sys(err, "%s", t->base);
+	for (int i = 0; i < ENTRIES_MAX && (e = readdir(d)); i++) {
+		struct stat st;
+		size_t len = strlen(e->d_name);
+
+		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 || len + 2 > room - used ||
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode))
+			continue;
+		used += snprintf(names + used, room - used, "%s ", e->d_name);
+	}
+	closedir(d);
+	return 0;
 }
 
 static int dir_use_dir(struct target *t, const char *name, struct err *err)
@@ -220,6 +247,7 @@ const struct target_ops target_dir = {
 	.make_dir = dir_make_dir,
 	.open_base = dir_open_base,
 	.use_dir = dir_use_dir,
+	.list_dirs = dir_list_dirs,
 	.small_create = dir_small_create,
 	.small_commit = dir_small_commit,
 	.small_remove = dir_small_remove,

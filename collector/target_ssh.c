@@ -70,7 +70,14 @@ static const char small_script[] =
 	"echo \"$2 is $n ${x%% *} there, not $3\" >&2; exit 1; }; "
 	"fs \"$p\" || exit 1; mv -f \"$p\" \"./$2\" || exit 1; ds . || exit 1; ok done";
 
-static const char remove_script[] = "cd \"$1\" && rm -f \"./$2\" \"./$2.part\".* && ok gone";
+static const char remove_script[] =
+	"cd \"$1\" && rm -f \"./$2\" \"./$2.room\" \"./$2.part\".* && ok gone";
+
+/* A reply is short: some of them, and the others when these are gone. */
+static const char list_script[] =
+	"cd \"$1\" || exit 1; r=; for q in ./\"$2\"*; do "
+	"if [ -d \"$q\" ] && [ ! -h \"$q\" ] && [ ${#r} -lt 120 ]; then r=\"$r${q#./} \"; fi; "
+	"done; ok \"$r\"";
 
 static const char rmdir_script[] = "rmdir \"$1\" && ok gone";
 
@@ -186,6 +193,23 @@ static int ssh_make_dir(struct target *t, const char *name, struct err *err)
 	}
 	return err_set(err, ERR_LIMIT, "%s/%s: there are %d of that name already", t->base, name,
 		       TARGET_SAME_NAME_MAX);
+}
+
+static int ssh_list_dirs(struct target *t, const char *prefix, char *names, size_t room,
+			 struct err *err)
+{
+	struct target_ssh *f = t->state;
+	struct shell_step step = {
+		.what = "list of directories",
+		.script = list_script,
+		.words = {path_of(t), prefix},
+	};
+	char reply[SHELL_REPLY_MAX];
+	int rc = shell_run(&f->shell, &step, reply, err);
+
+	if (!rc && snprintf(names, room, "%s", reply) >= (int)room)
+		names[0] = '\0';
+	return rc;
 }
 
 static int ssh_small_create(struct target *t, const char *name, int *fd_ret, struct err *err)
@@ -305,6 +329,7 @@ const struct target_ops target_ssh = {
 	.open = ssh_open,
 	.make_dir = ssh_make_dir,
 	.use_dir = ssh_use_dir,
+	.list_dirs = ssh_list_dirs,
 	.less_apart = true,
 	.small_create = ssh_small_create,
 	.small_commit = ssh_small_commit,

@@ -27,6 +27,7 @@
 #include "collector/plan.h"
 #include "collector/predict.h"
 #include "collector/record.h"
+#include "collector/remains.h"
 #include "collector/sink.h"
 #include "collector/target.h"
 #include "collector/watch.h"
@@ -39,13 +40,16 @@
 enum {
 	READ_PAGES = 4096, // pages of the sample that are read back at most
 	RAW_BLOCK = 4096,
-	NAME_MAX_LEN = 64,
 	ENTRIES_MAX = 1 << 16,
 	STALE_S = 24 * 3600, // longer than a trial takes; it may be another machine's
 	TIGHT_PERCENT = 80, // of what is free: a prediction may be off by as much
+	NAMES_MAX = 4096,
+	CLEAN_TRIES = 5, // as who wrote over there may not yet know that it is over
+	CLEAN_STEP_US = 500 * 1000,
+	// The end of a sample is asked for while it is written: what may come until then.
+	SAMPLE_SPARE = 64 << 20,
+	SAMPLE_LEAST = 16 << 20, // less tells nothing
 };
-
-#define NAME_PREFIX "lifeboat-rehearsal-"
 
 /* All that a trial writes; those of a small file that was not committed as well. */
 static const char *const written[] = {
@@ -137,7 +141,8 @@ static int open_target(struct trial *t, struct err *err)
 	return 0;
 }
 
-static void remove_one_stale(int base, const char *name)
+/* Of whom nobody here can tell whether he is still at it. */
+static void remove_one_old(int base, const char *name)
 {
 	CLEANUP_CLOSE int dir = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
@@ -149,8 +154,7 @@ static void remove_one_stale(int base, const char *name)
 	unlinkat(base, name, AT_REMOVEDIR);
 }
 
-/* One that was killed took nothing away, and who killed it did not see what it had mounted. */
-static void remove_stale(struct trial *t)
+static void remove_old(struct trial *t)
 {
 	struct target *target = &t->target;
 	struct dirent *e;
@@ -165,18 +169,56 @@ static void remove_stale(struct trial *t)
 		return;
 	}
 	for (int i = 0; i < ENTRIES_MAX && (e = readdir(d)); i++)
-		if (strncmp(e->d_name, NAME_PREFIX, strlen(NAME_PREFIX)) == 0)
-			remove_one_stale(base, e->d_name);
+		if (strncmp(e->d_name, REMAINS_PREFIX, strlen(REMAINS_PREFIX)) == 0)
+			remove_one_old(base, e->d_name);
 	closedir(d);
+}
+
+/* What a trial wrote to the directory that the target has now, and that itself. */
+static int remove_dir(struct trial *t, struct err *err)
+{
+	struct target *target = &t->target;
+	int rc;
+
+	for (size_t i = 0; i < ARRAY_SIZE(written); i++)
+		target->ops->small_remove(target, written[i]);
+	rc = target->ops->remove_dir(target, err);
+	if (!rc)
+		target->dir[0] = '\0';
+	return rc;
+}
+
+/* 0: there is none any more that is stale; another's file in one keeps it. */
+static int remove_stale(struct trial *t, struct err *err)
+{
+	struct target *target = &t->target;
+	char prefix[REMAINS_NAME_MAX], names[NAMES_MAX];
+	char *save = NULL;
+	int rc;
+
+	if (!target->ops->list_dirs || !target->ops->use_dir)
+		return 0;
+	remains_prefix(prefix);
+	rc = target->ops->list_dirs(target, prefix, names, sizeof(names), err);
+	for (char *name = rc ? NULL : strtok_r(names, " ", &save); name;
+	     name = strtok_r(NULL, " ", &save)) {
+		// Another machine may say any name.
+		if (strchr(name, '/') || !remains_are_stale(name, t->job->owner))
+			continue;
+		if (target->ops->use_dir(target, name, err) || remove_dir(t, err))
+			rc = ERR_SYS;
+		target->dir[0] = '\0';
+	}
+	return rc;
 }
 
 /* By its name no directory of a crash, for all who look for such. */
 static int make_dir(struct trial *t, struct err *err)
 {
-	char stamp[CRASHDIR_STAMP_LEN + 1], name[NAME_MAX_LEN];
+	char name[REMAINS_NAME_MAX];
 
-	crashdir_stamp(stamp, time(NULL));
-	snprintf(name, sizeof(name), NAME_PREFIX "%s", stamp);
+	remains_name(name, t->job->owner, time(NULL));
+	t->r->left = true;
 	return t->target.ops->make_dir(&t->target, name, err);
 }
 
@@ -218,8 +260,10 @@ static void try_tier(struct trial *t, enum manifest_stage next, const char *what
 	struct err err = {0};
 
 	stage(t, next);
-	if (!save(t, &err))
+	if (!save(t, &err)) {
+		t->r->done[next] = true;
 		return;
+	}
 	note(t, "%s cannot be saved: %.300s", what, err.msg);
 	t->r->result = TRIAL_WARN;
 }
@@ -312,15 +356,19 @@ static int predict(struct trial *t, struct err *err)
 	return rc;
 }
 
-static bool frees_room(const struct config *c)
+/* Over there older dumps are not ours to remove. */
+static bool frees_room(const struct trial *t)
 {
+	const struct config *c = t->job->config;
+
+	if (!t->target.ops->open_base)
+		return false;
 	return c->keep_dumps || c->keep_bytes || c->keep_days || c->min_free;
 }
 
 /* Known before the sample: a target that is too small needs none. */
 static int check_room(struct trial *t, struct err *err)
 {
-	const struct config *c = t->job->config;
 	uint64_t need = t->r->nlevels ? t->r->levels[0].bytes : 0;
 	uint64_t least = need;
 
@@ -331,7 +379,7 @@ static int check_room(struct trial *t, struct err *err)
 			if (t->r->levels[k].level == t->opts.levels[i] &&
 			    t->r->levels[k].bytes < least)
 				least = t->r->levels[k].bytes;
-	if (least > t->r->free && !frees_room(c))
+	if (least > t->r->free && !frees_room(t))
 		return err_set(err, ERR_NOSPC,
 			       "%" PRIu64 " MiB are free there, and the dump is to take %" PRIu64
 			       " MiB: make room, let older dumps go (keep_dumps, keep_bytes), or "
@@ -352,6 +400,33 @@ static int check_room(struct trial *t, struct err *err)
 }
 
 /* ---- the sample ---- */
+
+/*
+ * A capture lets older dumps go before it writes; a trial does not, and must not take what min_free
+ * keeps for others, such as a root file system that is in use. False: there is no room for a sample.
+ */
+static bool limit_sample(struct trial *t)
+{
+	uint64_t whole = t->r->nlevels ? t->r->levels[0].bytes : 0;
+	uint64_t kept = t->job->config->min_free;
+	struct target_space space;
+
+	if (!t->r->has_space || t->target.ops->space(&t->target, &space, NULL))
+		return true;
+	space.free = space.free > kept ? space.free - kept : 0;
+	if (whole && whole < space.free / 100 * TIGHT_PERCENT)
+		return true;
+	if (space.free >= SAMPLE_SPARE + SAMPLE_LEAST) {
+		t->r->sample_max = space.free - SAMPLE_SPARE;
+		return true;
+	}
+	note(t,
+	     "no sample of the dump was written, for there is no room for one now: %" PRIu64
+	     " MiB, without what min_free keeps",
+	     space.free >> 20);
+	t->r->result = TRIAL_WARN;
+	return false;
+}
 
 /* Who started this asks for an end after some time or bytes: then what is there is a valid dump. */
 static int save_sample(struct trial *t, struct err *err)
@@ -467,7 +542,7 @@ static int read_sample(struct trial *t, struct err *err)
 }
 
 /* Another machine has read it back itself, and told its length and sum. */
-static int read_back(struct trial *t, struct err *err)
+static int read_back(struct trial *t, bool sample, struct err *err)
 {
 	int rc;
 
@@ -477,20 +552,20 @@ static int read_back(struct trial *t, struct err *err)
 		return 0;
 	}
 	rc = read_record(t, err);
-	return rc ? rc : read_sample(t, err);
+	return rc || !sample ? rc : read_sample(t, err);
 }
 
 static void remove_all(struct trial *t)
 {
-	struct target *target = &t->target;
 	struct err err = {0};
 
-	if (!target->dir[0])
+	if (!t->target.dir[0]) {
+		t->r->left = false;
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(written); i++)
-		target->ops->small_remove(target, written[i]);
-	if (target->ops->remove_dir(target, &err)) {
-		note(t, "%s could not be removed: %.200s", target->dir, err.msg);
+	}
+	t->r->left = remove_dir(t, &err) != 0;
+	if (t->r->left) {
+		note(t, "%s could not be removed: %.200s", t->target.dir, err.msg);
 		t->r->result = t->r->result == TRIAL_OK ? TRIAL_WARN : t->r->result;
 	}
 }
@@ -536,6 +611,8 @@ static int try_without_writing(struct trial *t, struct err *err)
 	int rc = 0;
 
 	choose_options(t);
+	// That a dump can be written there is not known after this.
+	t->r->result = TRIAL_WARN;
 	stage(t, STAGE_PLAN);
 	if (t->target.device[0])
 		rc = write_device(t, err);
@@ -548,11 +625,34 @@ static int try_without_writing(struct trial *t, struct err *err)
 
 /* ---- all of it ---- */
 
+/* Without one what is there of the others is looked at all the same. */
+static int try_sample(struct trial *t, struct err *err)
+{
+	bool wanted = limit_sample(t);
+	int rc = 0;
+
+	if (wanted) {
+		stage(t, STAGE_PAGES);
+		rc = save_sample(t, err);
+	}
+	if (rc)
+		return rc;
+	stage(t, STAGE_COMMIT);
+	// What asked for the end of the sample is not meant for what follows.
+	t->job->watch->request = WATCH_GO_ON;
+	predict_time(t);
+	rc = read_back(t, wanted, err);
+	t->r->done[STAGE_PAGES] = wanted && !rc;
+	return rc;
+}
+
 static int try_with_files(struct trial *t, struct err *err)
 {
 	int rc;
 
-	remove_stale(t);
+	// That of others is no failure of this one.
+	remove_stale(t, NULL);
+	remove_old(t);
 	rc = make_dir(t, err);
 	if (rc)
 		return rc;
@@ -560,6 +660,7 @@ static int try_with_files(struct trial *t, struct err *err)
 	stage(t, STAGE_RECORD);
 	rc = target_put(&t->target, CRASHDIR_PANIC, t->record.text, t->record.size, err);
 	if (!rc) {
+		t->r->done[STAGE_RECORD] = true;
 		try_tier(t, STAGE_DMESG, "the log", save_dmesg);
 		try_tier(t, STAGE_MINI, "the mini-core", save_mini);
 		stage(t, STAGE_PLAN);
@@ -567,18 +668,7 @@ static int try_with_files(struct trial *t, struct err *err)
 	}
 	if (!rc)
 		rc = check_room(t, err);
-	if (!rc) {
-		stage(t, STAGE_PAGES);
-		rc = save_sample(t, err);
-	}
-	if (!rc) {
-		stage(t, STAGE_COMMIT);
-		// What asked for the end of the sample is not meant for what follows.
-		t->job->watch->request = WATCH_GO_ON;
-		predict_time(t);
-		rc = read_back(t, err);
-	}
-	return rc;
+	return rc ? rc : try_sample(t, err);
 }
 
 static int try_all(struct trial *t, struct err *err)
@@ -636,4 +726,28 @@ void trial_run(const struct trial_job *job)
 		input_close(&t->in);
 	free(t);
 	r->ended = true;
+}
+
+void trial_clean(const struct trial_job *job)
+{
+	CLEANUP_FREE struct trial *t = calloc(1, sizeof(*t));
+	const struct config *c = job->config;
+	int rc;
+
+	if (!t)
+		return;
+	t->job = job;
+	t->r = job->report;
+	if (target_init(&t->target, c, &c->targets[job->target], job->log, NULL))
+		return;
+	t->target.end_ms = job->end_ms;
+	if (target_open(&t->target, NULL))
+		return;
+	rc = remove_stale(t, NULL);
+	for (int i = 1; rc && i < CLEAN_TRIES && log_now_ms() < job->end_ms; i++) {
+		usleep(CLEAN_STEP_US);
+		rc = remove_stale(t, NULL);
+	}
+	if (!target_close(&t->target, NULL) && !rc)
+		t->r->left = false;
 }

@@ -3,7 +3,7 @@
  * trial: what a capture does with one target, done with the running kernel's memory: the target
  * opened, the small files, the mini-core and a sample of the dump written and made durable, read
  * back, and all of it removed. It is the work of a process of its own (rehearse.h), for any of it
- * may hang.
+ * may hang. What one that died in it left behind is the work of another process (trial_clean()).
  *
  * Nothing that is there already is touched: no older dump goes, a raw device is written with what
  * it holds, and to lifeboat-receive, which never gives anything back, nothing is sent.
@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "collector/manifest.h"
 
@@ -24,7 +25,7 @@ struct watch;
 enum {
 	TRIAL_LEVELS = 5, /* dump levels whose size is predicted */
 	TRIAL_TEXT_MAX = 400,
-	TRIAL_NOTES_MAX = 4,
+	TRIAL_NOTES_MAX = 6,
 };
 
 enum trial_result {
@@ -45,11 +46,14 @@ struct trial_report {
 	enum trial_result result;
 	enum manifest_stage stage; /* in which it is, or ended */
 	bool ended; /* it has said all that it had to say */
+	bool left; /* a directory of it may be on the target */
+	bool done[STAGES]; /* stages of which the target has taken what they write */
 	char target[128]; /* "ext4 LABEL=dump" */
 	char reason[TRIAL_TEXT_MAX]; /* why it failed */
 	char notes[TRIAL_NOTES_MAX][TRIAL_TEXT_MAX]; /* what else is to be known */
 	size_t nnotes;
 	uint64_t ms[STAGES]; /* stage times, as in a manifest; commit: read back and removed */
+	uint64_t sample_max; /* bytes of memory that the sample may be of; 0: no such limit */
 	uint64_t sample_bytes; /* of memory that the sample was made of */
 	uint64_t sample_written, sample_ms;
 	uint64_t read_back; /* bytes that were read back and found right */
@@ -70,10 +74,17 @@ struct trial_job {
 	uint64_t
 		memory; /* bytes that would be free in the capture kernel; 0: as much as there is */
 	uint64_t end_ms; /* no wait goes on beyond it */
+	pid_t owner; /* who the name of the directory says it is of (remains.h) */
 	struct trial_report *report;
 };
 
 /* Does it; the result is in the report. */
 void trial_run(const struct trial_job *job);
+
+/*
+ * Takes away what a trial with the same target and owner left behind when it was ended; the report
+ * says in ->left whether something still is. Of the job no input, memory or watch is used.
+ */
+void trial_clean(const struct trial_job *job);
 
 #endif

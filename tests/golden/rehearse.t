@@ -68,6 +68,7 @@ rehearse "path $work/crash" 'keep_dumps 1'
 ended 0 'a directory'
 is 'all is well' '["result"]' ok
 is 'to the end' '["targets"][0]["stage"]' commit
+is 'it took all of it' '["targets"][0]["took"]' "['record', 'dmesg', 'mini', 'pages']"
 check 'a sample was read back' at_least 1000000 '["targets"][0]["read_back_bytes"]'
 check 'sizes of four levels are predicted' matches '["targets"][0]["levels"]' \
 	"'level': 31.*'level': 17.*'level': 1,.*'level': 0"
@@ -92,6 +93,30 @@ check_is 'remains of another are gone, where they are old and its own' \
 	"$(cd crash && echo lifeboat-rehearsal-*)"
 rm -r crash/lifeboat-rehearsal-*
 
+# This machine's go at once, unless somebody is at work in one: in another boot nobody is.
+boot=$(cut -c 1-8 /proc/sys/kernel/random/boot_id)
+id=$(cat /etc/machine-id 2> /dev/null)
+[[ -n $id ]] || id=$(uname -n)
+machine=$(printf 'lifeboat-rehearsal-%s' "$id" | sha256sum | cut -c 1-8)
+bash -c 'echo $$' > gone
+mine=lifeboat-rehearsal-$machine-$boot
+remains=("$mine-$(cat gone)-2026" "$mine-$$-2026" "lifeboat-rehearsal-$machine-01234567-1-2026"
+	"lifeboat-rehearsal-01234567-$boot-$(cat gone)-2026")
+make_remains()
+{
+	local name
+	for name in "${remains[@]}"; do
+		mkdir -p "$1/$name"
+		touch "$1/$name/vmcore-incomplete" "$1/$name/vmcore-mini"
+	done
+}
+make_remains crash
+rehearse "path $work/crash"
+check_is 'only those are left in which somebody may be at work' \
+	"$(printf '%s\n' "${remains[3]}" "${remains[1]}" | sort)" \
+	"$(cd crash && printf '%s\n' lifeboat-rehearsal-* | sort)"
+rm -r crash/lifeboat-rehearsal-*
+
 # ---- a directory that cannot be ----
 
 printf 'x\n' > file
@@ -100,21 +125,52 @@ ended 0 'a path that is no directory'
 is 'it fails' '["result"]' failed
 check 'it says what is no directory' matches '["targets"][0]["reason"]' "$work/file.*Not a directory"
 
-# A file system of 256 KiB: in a name space where we may mount one.
+# small SIZE FULL CONF-LINE...: a file system of that size, of which FULL bytes are taken by an older
+# dump: in a name space where we may mount one.
 small()
 {
+	local size=$1 full=$2
+	shift 2
 	mkdir -p small
-	unshare -rm bash -c 'mount -t tmpfs -o size=256k tmpfs small && exec "$@"' small \
-		"$collect" --rehearse --config conf core > answer 2> said
+	printf '%s\n' "path $work/small" "$@" > conf
+	code=0
+	# shellcheck disable=SC2016 # for the shell in there
+	unshare -rm bash -c 'mount -t tmpfs -o size=$1 tmpfs small || exit 99
+		dump=small/127.0.0.1-2026-01-01-00:00:00
+		[[ $2 = 0 ]] || { mkdir $dump && truncate -s 1 $dump/vmcore &&
+			fallocate -l $2 $dump/vmcore; } || exit 99
+		shift 2
+		"$@"
+		code=$?
+		ls -A small > left
+		exit $code' small "$size" "$full" \
+		"$collect" --rehearse --config conf core > answer 2> said || code=$?
 }
-printf 'path %s\n' "$work/small" > conf
-code=0
-small || code=$?
+small 4M,nr_inodes=2 0
 ended 0 'a full target'
 is 'it fails' '["result"]' failed
+check 'it says so' matches '["targets"][0]["reason"]' 'No space left'
+check_is 'it is empty again' '' "$(cat left)"
+
+# What is asked for is more than the little that the others take, and is told before it is tried.
+small 256k 0 'core_collector lifeboat-collect -d 0'
+ended 0 'a target that is too small'
+is 'it fails' '["result"]' failed
 check 'it says what is free, and what helps' matches '["targets"][0]["reason"]' \
-	'No space left|MiB are free there, and the dump is to take .*: make room'
-check 'it is empty again' empty small
+	'MiB are free there, and the dump is to take .*: make room'
+is 'the others were taken' '["targets"][0]["took"]' "['record', 'dmesg', 'mini']"
+check_is 'it is empty again' '' "$(cat left)"
+
+# A capture would let the older dump go; a rehearsal does not, nor does it fill what is left.
+small 1M 600K 'core_collector lifeboat-collect -d 0' 'keep_dumps 1'
+ended 0 'room only where an older dump is'
+is 'it is no failure' '["result"]' warn
+check 'it says what will go' matches '["targets"][0]["notes"]' 'older dumps will have to go first'
+check 'and that no sample was written' matches '["targets"][0]["notes"]' 'no sample of the dump'
+is 'the others were taken' '["targets"][0]["took"]' "['record', 'dmesg', 'mini']"
+check_is 'the older dump is there' 127.0.0.1-2026-01-01-00:00:00 "$(cat left)"
+small 30M 0 'min_free 30M'
+is 'what min_free keeps is not for a sample' '["targets"][0]["took"]' "['record', 'dmesg', 'mini']"
 
 rehearse 'ext4 LABEL=nowhere' 'device_timeout 0'
 ended 0 'a device that is not there'
@@ -143,7 +199,7 @@ memory=()
 
 "$sshd" keys far > /dev/null || bail 'a key for clients'
 port=$("$sshd" start far/one) || bail 'an sshd runs'
-trap '"$sshd" kill "$work/far/one"; rm -rf "$work"' EXIT
+trap '"$sshd" kill "$work/far/one"; "$sshd" kill "$work/far/two"; rm -rf "$work"' EXIT
 "$sshd" known far/one "$port" > hosts
 conf=("ssh $(id -un)@127.0.0.1:$port" "path $work/there" "sshkey $work/far/key"
 	"ssh_hostkeys $work/hosts" 'network_timeout 10')
@@ -153,6 +209,68 @@ ended 0 'ssh'
 is 'all is well' '["result"]' ok
 check 'it was checked over there' matches '["targets"][0]["notes"]' 'read back over there'
 check 'nothing is left there' empty there
+
+make_remains there
+rehearse "${conf[@]}"
+is 'remains of another: all is well' '["result"]' ok
+check_is 'over there, too, only those are left in which somebody may be at work' \
+	"$(printf '%s\n' "${remains[3]}" "${remains[1]}" | sort)" "$(cd there && printf '%s\n' * | sort)"
+rm -r there/lifeboat-rehearsal-*
+
+# Another sshd, where the dump is kept waiting: what ends it is said before.
+cat > wait-for-dump << END
+#!/bin/sh
+case \$SSH_ORIGINAL_COMMAND in
+*vmcore-incomplete*) [ -e $work/go ] || { : > $work/waits; exec sleep 300; } ;;
+esac
+eval "\$SSH_ORIGINAL_COMMAND"
+END
+chmod 755 wait-for-dump
+slow=$("$sshd" start far/two "$work/wait-for-dump") || bail 'a slow sshd runs'
+"$sshd" known far/two "$slow" > slow-hosts
+# ended_in_the_midst HOW: a rehearsal that HOW ends while the dump is written.
+ended_in_the_midst()
+{
+	rm -f waits go
+	printf '%s\n' "ssh $(id -un)@127.0.0.1:$slow" "path $work/there" "sshkey $work/far/key" \
+		"ssh_hostkeys $work/slow-hosts" 'network_timeout 10' > conf
+	setsid bash -c 'echo $$ > pid; exec "$@"' setsid "$collect" --rehearse --config conf core \
+		> answer 2> said &
+	for _ in {1..300}; do
+		[[ -e waits ]] && break
+		sleep 0.1
+	done
+	[[ -e waits ]] && [[ -n $(ls there) ]] || return 1
+	touch go
+	"$1"
+	code=0
+	wait "$!" || code=$?
+}
+kill_worker()
+{
+	kill -KILL "$(pgrep -P "$(cat pid)" | head -n 1)"
+}
+kill_group()
+{
+	kill -TERM -- "-$(cat pid)"
+}
+kill_all()
+{
+	kill -KILL -- "-$(cat pid)"
+}
+check 'a worker that is killed' ended_in_the_midst kill_worker
+ended 0 'the others go on'
+is 'it fails' '["result"]' failed
+check 'it says where' matches '["targets"][0]["reason"]' "killed in stage 'pages'"
+check 'nothing is left there' empty there
+check 'one that is interrupted' ended_in_the_midst kill_group
+check 'it says so' grep -q 'ended by signal 15' said
+check 'nothing is left there' empty there
+check 'one that is killed' ended_in_the_midst kill_all
+check 'what it wrote is left there' eval '! empty there'
+rehearse "${conf[@]}"
+check 'until the next' empty there
+"$sshd" kill far/two
 
 ssh-keygen -q -t ed25519 -N '' -f other < /dev/null
 rehearse "${conf[@]}" "sshkey $work/other"
