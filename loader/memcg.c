@@ -149,11 +149,12 @@ bool memcg_create(struct memcg *m, const char *root, uint64_t limit)
 	return false;
 }
 
-uint64_t memcg_peak(const struct memcg *m)
+bool memcg_peak(const struct memcg *m, uint64_t *ret)
 {
 	CLEANUP_FREE char *text = m->dir[0] ? read_small(m->dir, version_of(m)->peak) : NULL;
 
-	return text ? strtoull(text, NULL, 10) : 0;
+	*ret = text ? strtoull(text, NULL, 10) : 0;
+	return *ret > 0;
 }
 
 bool memcg_killed(const struct memcg *m)

@@ -27,8 +27,8 @@ struct memcg {
  */
 bool memcg_create(struct memcg *m, const char *root, uint64_t limit);
 
-/* Bytes that were in it at most; 0: the kernel does not say (before 5.19). */
-uint64_t memcg_peak(const struct memcg *m);
+/* Bytes that were in it at most. False: the kernel does not say (of the second version before 5.19). */
+bool memcg_peak(const struct memcg *m, uint64_t *ret);
 
 /* Whether the kernel killed somebody in it for want of memory. */
 bool memcg_killed(const struct memcg *m);

@@ -58,7 +58,9 @@ struct rehearsal {
 	uint64_t limit; /* bytes that the collector gets */
 	char answer[ANSWER_MAX]; /* of the collector */
 	struct json_object *json; /* the same, read */
-	uint64_t peak;
+	bool limited; /* that is held by a cgroup */
+	bool killed; /* for want of memory: the collector, or what it started */
+	uint64_t peak; /* bytes it took at most; 0: not known */
 	enum result result;
 	char reason[REASON_MAX]; /* the first of the worst */
 };
@@ -161,7 +163,8 @@ static void set_limit(struct rehearsal *h)
 	h->limit = s->left;
 	if (s->facts.crash_size < (int64_t)s->bytes)
 		h->limit = s->need.collector + LIMIT_SPARE;
-	if (memcg_create(&h->memcg, h->ctx->root, h->limit))
+	h->limited = memcg_create(&h->memcg, h->ctx->root, h->limit);
+	if (h->limited)
 		return;
 	judge(h, RESULT_WARN,
 	      "the memory limit of %llu MiB is not held: %s; that memory suffices is only computed",
@@ -250,11 +253,15 @@ static void run_collector(struct rehearsal *h)
 	if (!rc)
 		rc = read_answer(h, &c, &why);
 	child_end(&c);
-	h->peak = memcg_peak(&h->memcg);
-	if (rc && memcg_killed(&h->memcg))
+	memcg_peak(&h->memcg, &h->peak);
+	// It is a new one: nobody was killed in it before. Of an ssh that was, the collector knows
+	// no more than that a connection broke.
+	h->killed = memcg_killed(&h->memcg);
+	if (h->killed)
 		judge(h, RESULT_FAILED,
-		      "out of memory: the collector has %llu MiB there, and died: the reservation "
-		      "is too small; `lifeboat reset-crashkernel`",
+		      "out of memory: the collector has %llu MiB there, and it or what it started "
+		      "was killed for want of more: the reservation is too small; `lifeboat "
+		      "reset-crashkernel`",
 		      facts_mib(h->limit));
 	else if (rc)
 		judge(h, RESULT_FAILED, "%s", why.msg);
@@ -309,35 +316,92 @@ static void print_times(struct rehearsal *h, struct json_object *t)
 			facts_mib(back));
 }
 
+/* What a capture writes one after the other: the stage's name in an answer, and ours. */
+static const struct written {
+	const char *stage, *name;
+} written[] = {{"record", "record"}, {"dmesg", "log"}, {"mini", "mini-core"}, {"pages", "sample"}};
+
+static bool took(struct json_object *t, const char *stage)
+{
+	size_t n = jsonread_count(t, "took");
+	char text[16];
+
+	for (size_t i = 0; i < n; i++) {
+		jsonread_string_at(t, "took", i, text, sizeof(text));
+		if (strcmp(text, stage) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "record, log" of those that it took, or did not take: how many. */
+static size_t list_written(struct json_object *t, bool taken, char *text, size_t room)
+{
+	size_t n = 0, used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(written); i++)
+		if (took(t, written[i].stage) == taken)
+			used += snprintf(text + used, room - used, "%s%s", n++ ? ", " : "",
+					 written[i].name);
+	return n;
+}
+
+static void judge_written(struct rehearsal *h, struct json_object *t, const char *name)
+{
+	char yes[64], no[64];
+	size_t n = list_written(t, true, yes, sizeof(yes));
+
+	list_written(t, false, no, sizeof(no));
+	if (n == ARRAY_SIZE(written))
+		judge(h, RESULT_OK, "target %s took %s", name, yes);
+	else if (n)
+		judge(h, RESULT_WARN, "target %s took %s, but not %s", name, yes, no);
+	else
+		judge(h, RESULT_WARN, "target %s: nothing of a dump was written there: no %s", name,
+		      no);
+}
+
 /* The remedy for what a target said: its own words have the cause. */
 static void judge_target(struct rehearsal *h, struct json_object *t)
 {
-	char name[128], reason[400], result[16], text[400];
+	char name[128], reason[400], text[400], word[16];
 	size_t n = jsonread_count(t, "notes");
+	enum result result;
 
 	jsonread_string(t, "target", name, sizeof(name));
 	jsonread_string(t, "reason", reason, sizeof(reason));
-	jsonread_string(t, "result", result, sizeof(result));
-	if (result_of(result) == RESULT_FAILED)
+	jsonread_string(t, "result", word, sizeof(word));
+	result = result_of(word);
+	if (result == RESULT_FAILED)
 		judge(h, RESULT_FAILED, "%s", reason);
-	else
-		judge(h, RESULT_OK, "target %s took record, log, mini-core and a sample", name);
+	else if (result == RESULT_OK)
+		judge_written(h, t, name);
 	for (size_t i = 0; i < n; i++) {
 		jsonread_string_at(t, "notes", i, text, sizeof(text));
-		if (result_of(result) == RESULT_WARN)
+		if (result == RESULT_WARN)
 			judge(h, RESULT_WARN, "target %s: %s", name, text);
 		else
 			fprintf(h->ctx->out, "    %s\n", text);
 	}
+	// Behind the causes: the first of the worst is what is told of a rehearsal.
+	if (result == RESULT_WARN)
+		judge_written(h, t, name);
 	print_times(h, t);
 	print_levels(h, t);
 }
 
-/* Told apart from other failures: the remedy is another one. */
 static void judge_memory(struct rehearsal *h)
 {
+	if (h->killed || !h->limited)
+		return;
 	if (h->peak)
 		judge(h, RESULT_OK, "at most %llu of %llu MiB were taken", facts_mib(h->peak),
+		      facts_mib(h->limit));
+	else
+		judge(h, RESULT_OK,
+		      "no more than %llu MiB were taken; how much is not known: this kernel keeps "
+		      "no memory.peak",
 		      facts_mib(h->limit));
 }
 
@@ -401,7 +465,8 @@ static int store(struct rehearsal *h, struct err *err)
 	json_string(&j, "result", result_name(h->result));
 	json_string(&j, "reason", h->reason);
 	put_prediction(h, &j);
-	json_u64(&j, "peak_memory_bytes", h->peak);
+	if (h->peak)
+		json_u64(&j, "peak_memory_bytes", h->peak);
 	json_u64(&j, "memory_limit_bytes", h->limit);
 	json_u64(&j, "need_bytes", h->sizing.bytes);
 	identity_put(&id, &j);

@@ -69,10 +69,11 @@ check 'estimate: enough is reserved' said estimate 0 '"need_bytes": [0-9]+'
 check 'all is well: login, write, read back, in the memory there will be' said fine 0 \
 	'^ok: [0-9]+ MiB are reserved, [0-9]+ MiB are needed \(computed\)' \
 	'^ok: the initrd has what the targets need' \
-	'^ok: target ext4 LABEL=dump took record, log, mini-core and a sample' \
+	'^ok: target ext4 LABEL=dump took record, log, mini-core, sample$' \
 	'level 31: about [0-9]+ MiB' '^ok: at most [0-9]+ of [0-9]+ MiB were taken' '^rehearsal: ok$'
 check 'its result is kept' eval "tr -d '\r' < $console | grep -q '\"predicted_bytes\": [1-9]'"
-check 'nothing is left on the disk' eval '! tried left | grep -q rehearsal'
+check 'the directory of the disk can be looked at' said left 0
+check 'nothing is left on the disk' eval '! grep -q rehearsal "$vm_dir/said"'
 check 'a target that cannot be mounted' said unreadable 1 \
 	'^failed: target ext4 /dev/vdc: mount /dev/vdc as ext4: Invalid argument'
 check 'where there is no cgroup, it is said' said unreadable 1 \
