@@ -73,7 +73,7 @@ check 'all is well: login, write, read back, in the memory there will be' said f
 	'level 31: about [0-9]+ MiB' '^ok: at most [0-9]+ of [0-9]+ MiB were taken' '^rehearsal: ok$'
 check 'its result is kept' eval "tr -d '\r' < $console | grep -q '\"predicted_bytes\": [1-9]'"
 check 'the directory of the disk can be looked at' said left 0
-check 'nothing is left on the disk' eval '! grep -q rehearsal "$vm_dir/said"'
+check_fails 'nothing is left on the disk' 1 grep rehearsal "$vm_dir/said"
 check 'a target that cannot be mounted' said unreadable 1 \
 	'^failed: target ext4 /dev/vdc: mount /dev/vdc as ext4: Invalid argument'
 check 'where there is no cgroup, it is said' said unreadable 1 \
