@@ -234,8 +234,9 @@ ended_in_the_midst()
 	rm -f waits go
 	printf '%s\n' "ssh $(id -un)@127.0.0.1:$slow" "path $work/there" "sshkey $work/far/key" \
 		"ssh_hostkeys $work/slow-hosts" 'network_timeout 10' > conf
-	setsid bash -c 'echo $$ > pid; exec "$@"' setsid "$collect" --rehearse --config conf core \
-		> answer 2> said &
+	# shellcheck disable=SC2016 # for the shell in there
+	setsid bash -c 'echo $$ > asker; "$@" & echo $! > pid; wait $!' asker \
+		"$collect" --rehearse --config conf core > answer 2> said &
 	for _ in {1..300}; do
 		[[ -e waits ]] && break
 		sleep 0.1
@@ -244,7 +245,12 @@ ended_in_the_midst()
 	touch go
 	"$1"
 	code=0
-	wait "$!" || code=$?
+	wait "$!" 2> /dev/null || code=$?
+	for _ in {1..300}; do
+		kill -0 "$(cat pid)" 2> /dev/null || return 0
+		sleep 0.1
+	done
+	return 1
 }
 kill_worker()
 {
@@ -252,11 +258,15 @@ kill_worker()
 }
 kill_group()
 {
-	kill -TERM -- "-$(cat pid)"
+	kill -TERM -- "-$(cat asker)"
+}
+kill_asker()
+{
+	kill -KILL "$(cat asker)"
 }
 kill_all()
 {
-	kill -KILL -- "-$(cat pid)"
+	kill -KILL -- "-$(cat asker)"
 }
 check 'a worker that is killed' ended_in_the_midst kill_worker
 ended 0 'the others go on'
@@ -264,6 +274,9 @@ is 'it fails' '["result"]' failed
 check 'it says where' matches '["targets"][0]["reason"]' "killed in stage 'pages'"
 check 'nothing is left there' empty there
 check 'one that is interrupted' ended_in_the_midst kill_group
+check 'it says so' grep -q 'ended by signal 15' said
+check 'nothing is left there' empty there
+check 'one whose asker is gone' ended_in_the_midst kill_asker
 check 'it says so' grep -q 'ended by signal 15' said
 check 'nothing is left there' empty there
 check 'one that is killed' ended_in_the_midst kill_all
