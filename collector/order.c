@@ -301,6 +301,17 @@ int order_cut(const struct pfn_list *list, pfn_t start, pfn_t end, struct pfn_li
 	return rc;
 }
 
+/*
+ * rank_of(), counted from where the last range ended if that is nearer than the beginning of the
+ * chunk: ranges are many and short, and mostly stand one behind the other.
+ */
+static uint64_t rank_from(const struct order_walk *w, pfn_t pfn)
+{
+	if (w->known > pfn || w->known / RANK_CHUNK != pfn / RANK_CHUNK)
+		return rank_of(w->rank, pfn);
+	return w->known_rank + bitmap_count(w->rank->kept, w->known, pfn);
+}
+
 size_t order_next(struct order_walk *w, size_t max, pfn_t *pfns, uint64_t *indices)
 {
 	size_t n = 0;
@@ -310,13 +321,17 @@ size_t order_next(struct order_walk *w, size_t max, pfn_t *pfns, uint64_t *indic
 
 		w->pfn = bitmap_next(w->rank->kept, w->started ? w->pfn : r->start, r->end);
 		if (w->pfn >= r->end) {
+			if (w->started) {
+				w->known = r->end;
+				w->known_rank = w->index;
+			}
 			w->range++;
 			w->started = 0;
 			continue;
 		}
 		// Most ranges have no kept page at all: only the others are worth a rank.
 		if (!w->started)
-			w->index = rank_of(w->rank, w->pfn);
+			w->index = rank_from(w, w->pfn);
 		w->started = 1;
 		pfns[n] = w->pfn++;
 		indices[n++] = w->index++;

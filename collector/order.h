@@ -106,6 +106,8 @@ struct order_walk {
 	size_t range; /* the one it stands in */
 	pfn_t pfn; /* next frame to look at; meaningful once started */
 	uint64_t index; /* descriptor index of the next kept page from pfn on */
+	pfn_t known; /* where the range before that had pages ended ... */
+	uint64_t known_rank; /* ... and the kept pages that stand before that */
 	int started;
 };
 

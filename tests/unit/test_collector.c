@@ -293,6 +293,29 @@ static void test_order(void **state)
 	bitmap_deinit(&kept);
 }
 
+/* Ranks are counted on from the range before: over chunks, and back. */
+static void test_order_of_chunks(void **state)
+{
+	enum { C = RANK_CHUNK };
+	static const struct pfn_range ranges[] = {
+		{C - 300, C - 200}, {C - 100, C + 100}, {C + 150, C + 160}, {C + 300, 3 * C - 10},
+		{C + 200, C + 250}, {0, C - 300},	{C - 200, C - 100}, {C + 100, C + 150},
+		{C + 160, C + 200}, {C + 250, C + 300}, {3 * C - 10, 4 * C}};
+	struct pfn_list order = {0};
+	struct bitmap kept;
+
+	(void)state;
+	add(&order, ranges, ARRAY_SIZE(ranges));
+	assert_int_equal(bitmap_init(&kept, 3 * C, NULL), 0);
+	for (pfn_t pfn = 0; pfn < 3 * C; pfn += 50 + pfn % 7)
+		bitmap_set_range(&kept, pfn, pfn + 1);
+	bitmap_set_range(&kept, C - 150, C + 350);
+	walk(&order, &kept, 1);
+	walk(&order, &kept, 64);
+	pfn_list_deinit(&order);
+	bitmap_deinit(&kept);
+}
+
 /* Lists that are full have an order all the same. */
 static void test_long_lists(void **state)
 {
@@ -571,6 +594,7 @@ int main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_near),
 		cmocka_unit_test(test_order_of_many),
+		cmocka_unit_test(test_order_of_chunks),
 		cmocka_unit_test(test_long_lists),
 		cmocka_unit_test(test_rank),
 		cmocka_unit_test(test_log),
