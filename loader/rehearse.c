@@ -99,7 +99,7 @@ judge(struct rehearsal *h, enum result result, const char *fmt, ...)
 static void check_size(struct rehearsal *h)
 {
 	const struct sizing *s = &h->sizing;
-	uint64_t want = need_reserve(s->bytes);
+	uint64_t want = need_reserve(s->next);
 
 	if (s->facts.crash_size <= 0)
 		judge(h, RESULT_FAILED,

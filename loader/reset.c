@@ -84,7 +84,7 @@ static int choose_value(const struct context *ctx, char ret[static BOOTCONF_VALU
 		rc = sizing_gather(s, ctx->root, c, NULL, err);
 	if (rc)
 		return rc;
-	snprintf(ret, BOOTCONF_VALUE_MAX, "%lluM", facts_mib(need_reserve(s->bytes)));
+	snprintf(ret, BOOTCONF_VALUE_MAX, "%lluM", facts_mib(need_reserve(s->next)));
 	fprintf(ctx->out, "needed: %llu MiB (%s)\n", facts_mib(s->bytes),
 		s->measured.need ? "measured" : "computed; lifeboat estimate says how");
 	return 0;
