@@ -3,9 +3,11 @@
 #include "loader/command.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "loader/choice.h"
 
 int command_read_config(const struct context *ctx, const char *who, struct config *c,
 			struct err *err)
@@ -27,6 +29,9 @@ int command_read_config(const struct context *ctx, const char *who, struct confi
 	for (size_t i = 0; who && i < c->nnotes && i < CONFIG_NOTES_MAX; i++)
 		fprintf(ctx->diag, "lifeboat: %s: note: %s:%u: %s\n", who, full, c->notes[i].line,
 			c->notes[i].text);
+	// From here on, whoever reads the configuration sees the same one.
+	if (strcmp(c->kernel, CONFIG_KERNEL_AUTO) == 0)
+		return choice_kernel(c, ctx->root, c->kernel, sizeof(c->kernel), err);
 	return 0;
 }
 

@@ -263,11 +263,12 @@ static int take(struct config_reader *p, const struct config_key *key, const cha
 	case KEY_FALLBACK:
 		return config_take_fallback(p, value, err);
 	case KEY_FILE:
-		if (value[0] != '/')
+		if (value[0] != '/' && !(key->word && strcmp(value, key->word) == 0))
 			return config_wrong(
 				p, p->line, err,
-				"%s: expected a path that begins with '/', found '%.64s'",
-				key->name, value);
+				"%s: expected %s%sa path that begins with '/', found '%.64s'",
+				key->name, key->word ? key->word : "", key->word ? " or " : "",
+				value);
 		// fall through
 	case KEY_TEXT:
 		snprintf((char *)p->c + key->offset, CONFIG_VALUE_MAX, "%s", value);

@@ -18,7 +18,8 @@
 
 struct err;
 
-#define CONFIG_FILE "/etc/lifeboat.conf"
+#define CONFIG_FILE	   "/etc/lifeboat.conf"
+#define CONFIG_KERNEL_AUTO "auto" /* the smallest kernel that has the drivers */
 
 enum {
 	CONFIG_SIZE_MAX = 256 << 10, /* of the file */
@@ -100,7 +101,8 @@ struct config {
 
 	enum config_call load_with;
 	bool lock_after_load; /* then nothing can be loaded until the next boot */
-	char kernel[CONFIG_VALUE_MAX]; /* of the capture kernel; "": the running one's file */
+	/* of the capture kernel, or CONFIG_KERNEL_AUTO; "": the running one's file */
+	char kernel[CONFIG_VALUE_MAX];
 	char initrd[CONFIG_VALUE_MAX]; /* "": what `lifeboat` builds for it */
 	char cmdline[CONFIG_VALUE_MAX]; /* whole command line; "": made from the running one's */
 	char cmdline_append[CONFIG_VALUE_MAX]; /* added to it */

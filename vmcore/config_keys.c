@@ -59,7 +59,7 @@ const struct config_key config_keys[] = {
 
 	{"load_with", PLAIN(KEY_CALL)},
 	{"lock_after_load", FLAG(lock_after_load)},
-	{"kernel", FILE_(kernel)},
+	{"kernel", FILE_(kernel), .word = CONFIG_KERNEL_AUTO},
 	{"initrd", FILE_(initrd)},
 	{"cmdline", TEXT(cmdline)},
 	{"cmdline_append", TEXT(cmdline_append)},

@@ -50,6 +50,7 @@ struct config_key {
 	enum key_kind kind;
 	size_t offset; /* in struct config, of KEY_TEXT, KEY_FILE, KEY_NUMBER, KEY_SIZE, KEY_FLAG */
 	enum config_target_kind target; /* of KEY_TARGET */
+	const char *word; /* of KEY_FILE, may stand instead of a path; or NULL */
 	const char *note; /* told whenever the key stands, or NULL */
 	unsigned int min, max; /* of KEY_NUMBER */
 	const char *unit; /* of KEY_NUMBER, what it counts */

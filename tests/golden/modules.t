@@ -106,6 +106,15 @@ build "ext4 $loop"
 check_is 'ext4 without does not' ext4 "$(loads)"
 printf 'kernel/fs/ext4/ext4.ko\n' > "$modules/modules.builtin"
 
+# ---- for which kernel ----
+
+printf '%s\n' "ext4 $work/disk" 'kernel /boot/vmlinuz-0.9-none' > lifeboat.conf
+code=0
+"$mkinitrd" -c lifeboat.conf -o initrd.img --lifeboat "$out/lifeboat" \
+	--collector "$out/lifeboat-collect" > said 2>&1 || code=$?
+ended 1 'a kernel that the configuration names'
+check 'is the one that it is for' says '^lifeboat-mkinitrd: /lib/modules/0.9-none has no modules.dep'
+
 # ---- what cannot be there after the crash ----
 
 disk virtual/block/md127/md127p1
