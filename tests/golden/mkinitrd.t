@@ -114,7 +114,7 @@ cat > first << 'END'
 #!/bin/sh
 echo "process $$, mask $(umask)"
 # As sha256sum would name the files of the whole.
-find . -type f | LC_ALL=C sort | xargs sha256sum > /listing
+find . -type f ! -path ./listing | LC_ALL=C sort | xargs sha256sum > /listing
 END
 chmod 755 first
 generic=(--generic virtio --init "$work/first" --extra "$(command -v sha256sum):/bin/sha256sum"
