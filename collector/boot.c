@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +11,6 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,7 +32,8 @@ enum {
 	RECORD_LIMIT_S = 120,
 	ACTION_LIMIT_S =
 		60, // of the configuration's action, of which the rest of the initrd is missing
-	RECORD_MEMORY = 2 << 20, // bytes, for who makes it until what was unpacked is gone
+	RECORD_MEMORY = 2 << 20, // bytes: without any the first process could not go on either
+	RESET_LIMIT_S = 30,
 	DESCRIPTORS = 8, // of a walk through the tree
 };
 
@@ -49,36 +47,6 @@ bool boot_is_due(void)
 	return getpid() == 1 && !access(REST, F_OK);
 }
 
-/* Where it is no tmpfs it has no size. */
-static void resize(const char *size)
-{
-	char options[64];
-
-	snprintf(options, sizeof(options), "size=%s", size);
-	(void)mount(NULL, "/", NULL, MS_REMOUNT, options);
-}
-
-/*
- * The kernel allows a tmpfs half of what memory there was before it gave back the packed initrd and its
- * own initialisation: that is too little. But the last of it is for the panic record: where no memory is
- * left at all, not even the first process can go on.
- */
-static void limit_size(void)
-{
-	uint64_t size, free;
-	char text[32];
-	struct statvfs fs;
-	struct sysinfo s;
-
-	if (sysinfo(&s) || statvfs("/", &fs))
-		return;
-	free = (uint64_t)s.freeram * s.mem_unit;
-	size = (uint64_t)(fs.f_blocks - fs.f_bfree) * fs.f_frsize;
-	size += free > RECORD_MEMORY ? free - RECORD_MEMORY : 0;
-	snprintf(text, sizeof(text), "%" PRIu64, size);
-	resize(text);
-}
-
 /* Its exit code: 0, ENOMEM when there was no room, EIO. */
 static int unpack_rest(const struct boot *b)
 {
@@ -87,12 +55,14 @@ static int unpack_rest(const struct boot *b)
 	struct err err = {0};
 	int rc;
 
-	limit_size();
-	rc = fd < 0 || root < 0 ? err_sys(&err, "opening it") : unpack(fd, root, &err);
+	// The kernel allows a tmpfs half of what memory there was before it gave back the packed initrd
+	// and its own initialisation. Of a ramfs, which it makes with root=, it is no option.
+	(void)mount(NULL, "/", NULL, MS_REMOUNT, "size=100%");
+	rc = fd < 0 || root < 0 ? err_sys(&err, "opening it")
+				: unpack(fd, root, RECORD_MEMORY, &err);
 	if (rc)
 		log_line(b->log, LOG_ERROR, "unpacking the initrd: %s", err.msg);
 	unlink(REST);
-	resize("100%");
 	return rc == ERR_NOSPC || rc == ERR_NOMEM ? ENOMEM : rc ? EIO : 0;
 }
 
@@ -177,6 +147,33 @@ static int act(const struct boot *b)
 	return EIO;
 }
 
+/* Devices that are told to go down may hang, as they may have in act(). */
+static int reset(const struct boot *b)
+{
+	(void)b;
+	return reboot(RB_AUTOBOOT);
+}
+
+static void force_reset(void)
+{
+	CLEANUP_CLOSE int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, "b", 1) != 1)
+		reboot(RB_AUTOBOOT);
+}
+
+/* Where the kernel found no console they are closed, and what is opened next would be written to. */
+static void hold_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void mount_all(void)
 {
 	static const char *const mounts[][2] = {
@@ -212,10 +209,12 @@ void boot_run(struct log *log)
 	log_line(log, LOG_ERROR, "%s", b.why);
 	nftw("/", remove_file, DESCRIPTORS, FTW_PHYS | FTW_MOUNT);
 	mount_all();
+	hold_standard_fds();
 	in_child(tell_record, &b, RECORD_LIMIT_S);
 	in_child(act, &b, ACTION_LIMIT_S);
 	for (;;) {
-		reboot(RB_AUTOBOOT);
+		in_child(reset, &b, RESET_LIMIT_S);
+		force_reset();
 		sleep(1);
 	}
 }

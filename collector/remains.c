@@ -28,13 +28,13 @@ static void put_machine(char ret[static ID_DIGITS + 1])
 	uint8_t digest[SHA256_SIZE];
 	struct sha256 h;
 
-	if (io_read_file("/etc/machine-id", ID_MAX, &id, NULL, NULL) || !id[0])
-		gethostname(host, sizeof(host) - 1);
+	// Of clones that have one id the names differ, one hopes.
+	(void)io_read_file("/etc/machine-id", ID_MAX, &id, NULL, NULL);
+	gethostname(host, sizeof(host) - 1);
 	sha256_init(&h);
 	sha256_update(&h, REMAINS_PREFIX, strlen(REMAINS_PREFIX));
-	if (host[0])
-		sha256_update(&h, host, strlen(host));
-	else if (id)
+	sha256_update(&h, host, strlen(host));
+	if (id)
 		sha256_update(&h, id, strcspn(id, "\n"));
 	sha256_final(&h, digest);
 	for (int i = 0; i < ID_DIGITS / 2; i++)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <zstd.h>
@@ -25,6 +26,7 @@ enum {
 
 struct unpack {
 	int fd, dirfd;
+	uint64_t spare; /* bytes of memory that are to stay free */
 	ZSTD_DStream *zstd;
 	ZSTD_inBuffer in;
 	uint64_t taken; /* bytes of @fd */
@@ -51,16 +53,31 @@ static int more_input(struct unpack *u, struct err *err)
 	return 0;
 }
 
+static int check_memory(const struct unpack *u, struct err *err)
+{
+	struct sysinfo s;
+	uint64_t free;
+
+	if (sysinfo(&s))
+		return 0;
+	free = (uint64_t)s.freeram * s.mem_unit;
+	return free >= u->spare ? 0
+				: err_set(err, ERR_NOMEM, "no more than %" PRIu64 " KiB are free",
+					  free >> 10);
+}
+
 /* The next bytes of the archive; none only at the end of the frame. */
 static int more(struct unpack *u, struct err *err)
 {
-	u->have = u->used = 0;
-	while (!u->have && u->left) {
-		ZSTD_outBuffer out = {.dst = u->out, .size = sizeof(u->out)};
-		int rc = u->in.pos < u->in.size ? 0 : more_input(u, err);
+	int rc = check_memory(u, err);
 
+	u->have = u->used = 0;
+	while (!rc && !u->have && u->left) {
+		ZSTD_outBuffer out = {.dst = u->out, .size = sizeof(u->out)};
+
+		rc = u->in.pos < u->in.size ? 0 : more_input(u, err);
 		if (rc)
-			return rc;
+			break;
 		u->left = ZSTD_decompressStream(u->zstd, &out, &u->in);
 		if (ZSTD_isError(u->left))
 			return err_set(err,
@@ -71,7 +88,7 @@ static int more(struct unpack *u, struct err *err)
 				       ZSTD_getErrorName(u->left));
 		u->have = out.pos;
 	}
-	return 0;
+	return rc;
 }
 
 /* Hands over up to @max bytes, at least one. */
@@ -215,7 +232,7 @@ static int take_file(struct unpack *u, bool *done, struct err *err)
 	return rc;
 }
 
-int unpack(int fd, int dirfd, struct err *err)
+int unpack(int fd, int dirfd, uint64_t spare, struct err *err)
 {
 	CLEANUP_FREE struct unpack *u = calloc(1, sizeof(*u));
 	bool done = false;
@@ -225,6 +242,7 @@ int unpack(int fd, int dirfd, struct err *err)
 		return err_set(err, ERR_NOMEM, "no memory to unpack anything");
 	u->fd = fd;
 	u->dirfd = dirfd;
+	u->spare = spare;
 	u->left = 1;
 	u->zstd = ZSTD_createDStream();
 	if (!u->zstd)

@@ -7,6 +7,8 @@
 #ifndef COLLECTOR_UNPACK_H
 #define COLLECTOR_UNPACK_H
 
+#include <stdint.h>
+
 struct err;
 
 enum {
@@ -17,9 +19,9 @@ enum {
  * Unpacks what @fd holds below the directory @dirfd: directories, symbolic links, files with one
  * name; a file that is there is replaced. Names that lead above @dirfd are refused; the archive's own
  * links are followed, for it is as trusted as the kernel beside it. Holes are punched in @fd as it is
- * read, where its file system can. ERR_CORRUPT with the offset in the archive,
- * ERR_UNSUPPORTED, ERR_NOSPC, ERR_NOMEM, ERR_SYS.
+ * read, where its file system can. Stops with ERR_NOMEM when less than @spare bytes of memory are free: of a
+ * ramfs nothing else does. ERR_CORRUPT with the offset in the archive, ERR_UNSUPPORTED, ERR_NOSPC, ERR_SYS.
  */
-int unpack(int fd, int dirfd, struct err *err);
+int unpack(int fd, int dirfd, uint64_t spare, struct err *err);
 
 #endif

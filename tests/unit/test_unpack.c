@@ -30,6 +30,7 @@ static struct {
 	struct mknewc a;
 	uint8_t *large;
 	int fd; /* what was packed last */
+	uint64_t spare;
 } m;
 
 static int setup(void **state)
@@ -39,6 +40,7 @@ static int setup(void **state)
 	m.a = (struct mknewc){.data = malloc(ROOM), .room = ROOM};
 	m.large = malloc(LARGE);
 	m.fd = -1;
+	m.spare = 1 << 20;
 	for (size_t i = 0; i < LARGE; i++)
 		m.large[i] = i * 2654435761U >> 13;
 	return tree_make(m.root) ? 0 : -1;
@@ -79,7 +81,7 @@ static int run(struct err *err)
 	CLEANUP_CLOSE int dir = open(m.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	*err = (struct err){0};
-	return unpack(m.fd, dir, err);
+	return unpack(m.fd, dir, m.spare, err);
 }
 
 static void refused(int rc, const char *why)
@@ -204,12 +206,27 @@ static void test_refused(void **state)
 	expect("a..", 0644, "x", 1);
 }
 
+/* What is to stay free stays free: it ends before there is none. */
+static void test_memory(void **state)
+{
+	struct err err;
+
+	(void)state;
+	mknewc_add(&m.a, "large", S_IFREG | 0644, m.large, LARGE);
+	mknewc_end(&m.a);
+	pack(m.a.n);
+	m.spare = UINT64_MAX;
+	assert_int_equal(run(&err), ERR_NOMEM);
+	assert_non_null(strstr(err.msg, "KiB are free"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
