@@ -61,7 +61,7 @@ static void want_drivers(struct wanted *w, const struct blockdev *b)
 			want(w, b->drivers[i]);
 }
 
-/* A device that is not there is told by who loads. */
+/* Of a device that is not there, or is no single one, as with btrfs, nobody can be said to have all. */
 static void want_disk(struct wanted *w, const struct config_target *t, struct blockdev *b)
 {
 	char node[FACTS_PATH_MAX] = "", *type = NULL;
@@ -77,6 +77,8 @@ static void want_disk(struct wanted *w, const struct config_target *t, struct bl
 	}
 	if (dev && !blockdev_look(b, w->root, dev, NULL))
 		want_drivers(w, b);
+	else
+		w->full = true;
 	if (t->kind == CONFIG_TARGET_FS)
 		want_fs(w, t->fstype);
 	else if (type)
@@ -197,7 +199,10 @@ static void take_smallest(const struct wanted *w, const char *running, char *ret
 		const char *path = found.gl_pathv[i] + strlen(w->root);
 		uint64_t memory = memory_of(w->root, path, "", &img);
 
-		if (memory >= least || !has_all(w, path + strlen("/boot/vmlinuz-")))
+		bool newer = ret[0] && strverscmp(path, ret) > 0;
+
+		if (memory > least || (memory == least && !newer) ||
+		    !has_all(w, path + strlen("/boot/vmlinuz-")))
 			continue;
 		least = memory;
 		snprintf(ret, size, "%s", path);
@@ -226,4 +231,19 @@ int choice_kernel(const struct config *c, const char *root, char *ret, size_t si
 	take_smallest(w, running, ret, size);
 	modlist_free(&w->running);
 	return 0;
+}
+
+void choice_recorded(const char *root, char *ret, size_t size)
+{
+	CLEANUP_FREE char *line = NULL;
+	char path[FACTS_PATH_MAX];
+
+	ret[0] = '\0';
+	snprintf(path, sizeof(path), "%.2000s" CHOICE_FILE, root);
+	if (io_read_file(path, FACTS_PATH_MAX, &line, NULL, NULL))
+		return;
+	line[strcspn(line, "\n")] = '\0';
+	snprintf(path, sizeof(path), "%.2000s%.2000s", root, line);
+	if (line[0] == '/' && strlen(line) < size && !access(path, F_OK))
+		snprintf(ret, size, "%s", line);
 }

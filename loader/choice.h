@@ -12,12 +12,22 @@
 struct config;
 struct err;
 
+/* What lifeboat-mkinitrd chose and made an initrd for: a line with the kernel's path, empty for the running one. */
+#define CHOICE_FILE "/var/lib/lifeboat/kernel"
+
 /*
- * Puts the path of the kernel, below @root, into @ret of @size bytes; "": the running one. What a
- * target needs is what drives it now, as far as the running kernel lists it as a module, and its file system;
- * a link that is up may be on the way to another machine. ERR_SYS when /proc is not there.
+ * Puts the path of the kernel, below @root, into @ret of @size bytes; "": the running one, as where what a
+ * target needs cannot be told. That is what drives it now, as far as the running kernel lists it as a module,
+ * and its file system; a link that is up may be on the way to another machine. For lifeboat-mkinitrd, which
+ * runs when the system is up. ERR_SYS when /proc is not there.
  */
 int choice_kernel(const struct config *c, const char *root, char *ret, size_t size,
 		  struct err *err);
+
+/*
+ * The same, as it was chosen then: for who loads, perhaps before there is a network. "" also where
+ * nothing was chosen yet, or what was chosen is not there any more.
+ */
+void choice_recorded(const char *root, char *ret, size_t size);
 
 #endif

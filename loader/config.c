@@ -9,6 +9,26 @@
 #include "base/err.h"
 #include "loader/choice.h"
 
+#define CONFIG_COMMAND "config"
+
+/*
+ * The builder of the initrd asks by `lifeboat config`, and leaves its choice; all others go by that, or they
+ * would load one that it has made no initrd for.
+ */
+static int choose(const struct context *ctx, const char *who, struct config *c, struct err *err)
+{
+	if (c->initrd[0])
+		return err_set(
+			err, ERR_USAGE,
+			"%s: `kernel auto` and `initrd %s`: the initrd is called by the kernel that "
+			"is chosen; say one of them",
+			ctx->config, c->initrd);
+	if (who && strcmp(who, CONFIG_COMMAND) == 0)
+		return choice_kernel(c, ctx->root, c->kernel, sizeof(c->kernel), err);
+	choice_recorded(ctx->root, c->kernel, sizeof(c->kernel));
+	return 0;
+}
+
 int command_read_config(const struct context *ctx, const char *who, struct config *c,
 			struct err *err)
 {
@@ -29,10 +49,7 @@ int command_read_config(const struct context *ctx, const char *who, struct confi
 	for (size_t i = 0; who && i < c->nnotes && i < CONFIG_NOTES_MAX; i++)
 		fprintf(ctx->diag, "lifeboat: %s: note: %s:%u: %s\n", who, full, c->notes[i].line,
 			c->notes[i].text);
-	// From here on, whoever reads the configuration sees the same one.
-	if (strcmp(c->kernel, CONFIG_KERNEL_AUTO) == 0)
-		return choice_kernel(c, ctx->root, c->kernel, sizeof(c->kernel), err);
-	return 0;
+	return strcmp(c->kernel, CONFIG_KERNEL_AUTO) == 0 ? choose(ctx, who, c, err) : 0;
 }
 
 static void print(void *out, const char *key, const char *value)
@@ -47,7 +64,7 @@ int command_config(const struct context *ctx, struct err *err)
 
 	if (!c)
 		return err_set(err, ERR_NOMEM, "no memory for the configuration");
-	rc = command_read_config(ctx, "config", c, err);
+	rc = command_read_config(ctx, CONFIG_COMMAND, c, err);
 	if (rc)
 		return rc;
 	config_print(c, print, ctx->out);

@@ -199,6 +199,51 @@ static void test_network(void **state)
 	assert_choice("");
 }
 
+/* Of what nothing is known nobody can be said to have all. */
+static void test_unknown(void **state)
+{
+	(void)state;
+	put_kernel(VM, 7);
+	put_modules(VM, EVERY_FS, "kernel/drivers/block/virtio_blk.ko.xz:\n");
+	conf.targets[0] = (struct config_target){
+		.kind = CONFIG_TARGET_FS, .fstype = "ext4", .where = "/dev/no-such-disk"};
+	assert_choice("");
+}
+
+/* An update leaves the older one: of two that take the same the newer one. */
+static void test_newer(void **state)
+{
+	static const char older[] = "6.1.99-lifeboat-vm";
+
+	(void)state;
+	put_kernel(VM, 7);
+	put_modules(VM, EVERY_FS, "kernel/drivers/block/virtio_blk.ko.xz:\n");
+	put_kernel(older, 7);
+	put_modules(older, EVERY_FS, "kernel/drivers/block/virtio_blk.ko.xz:\n");
+	assert_choice(VM);
+}
+
+/* Who loads goes by what an initrd was made for, whatever is there now. */
+static void test_recorded(void **state)
+{
+	char path[CONFIG_VALUE_MAX];
+
+	(void)state;
+	put_kernel(VM, 7);
+	put_modules(VM, EVERY_FS, "kernel/drivers/block/virtio_blk.ko.xz:\n");
+	choice_recorded(root, path, sizeof(path));
+	assert_string_equal(path, "");
+	put(CHOICE_FILE, "/boot/vmlinuz-" VM "\n");
+	choice_recorded(root, path, sizeof(path));
+	assert_string_equal(path, "/boot/vmlinuz-" VM);
+	put(CHOICE_FILE, "/boot/vmlinuz-that-was\n");
+	choice_recorded(root, path, sizeof(path));
+	assert_string_equal(path, "");
+	put(CHOICE_FILE, "\n");
+	choice_recorded(root, path, sizeof(path));
+	assert_string_equal(path, "");
+}
+
 static void test_no_proc(void **state)
 {
 	char path[CONFIG_VALUE_MAX];
@@ -216,6 +261,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_smallest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lacks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_network, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unknown, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_newer, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recorded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_proc, setup, teardown),
 	};
 
