@@ -184,7 +184,7 @@ static bool proven_since(const struct checkup *c, uint64_t time)
 	char text[OF_MAX];
 	struct proof p;
 
-	return !read_rehearsal(c, &p, NULL) && strcmp(p.result, "ok") == 0 && p.time > time &&
+	return !read_rehearsal(c, &p, NULL) && went_well(&p) && p.time > time &&
 	       of_which(c, &p.identity, text) == OF_NOW;
 }
 

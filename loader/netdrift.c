@@ -213,9 +213,15 @@ static int compare(struct pair *p, const struct initrd_file *f, const struct net
 	}
 	again.generic = is_generic(&p->then, plan->config);
 	again.known = ask ? NULL : &p->then;
-	rc = netplan_make(&again, &p->now, err);
-	if (rc < 0)
+	rc = netplan_make(&again, &p->now, &why);
+	if (rc == ERR_NODATA && again.known) {
+		snprintf(text, NETDRIFT_TEXT_MAX, "%.400s", why.msg);
+		return NETDRIFT_DIFFERS;
+	}
+	if (rc < 0) {
+		*err = why;
 		return rc;
+	}
 	if (rc != NETPLAN_MADE)
 		return NETDRIFT_UNWANTED;
 	return netdrift_differs(&p->then, &p->now, text) ? NETDRIFT_DIFFERS : NETDRIFT_SAME;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "loader/netplan.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,14 @@ static int find_hosts(struct plan *w, struct err *err)
 	return rc || w->p->nwords ? rc : want_nodes(w, err);
 }
 
+/* For which nobody has to be asked. */
+static bool is_address(const char *name)
+{
+	uint8_t address[16];
+
+	return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+}
+
 /* From what is known, as far as nobody is to be asked. */
 static int resolve(const struct plan *w, struct netconf_host *h, struct err *err)
 {
@@ -108,6 +117,8 @@ static int resolve(const struct plan *w, struct netconf_host *h, struct err *err
 		h->files = k->files;
 		return 0;
 	}
+	if (known && !is_address(h->name))
+		return err_set(err, ERR_NODATA, "%s is not among the hosts of the initrd", h->name);
 	return netgather_resolve(w->p->root, h, err);
 }
 

@@ -24,7 +24,7 @@ struct netplan {
 	char *const *words; /* hosts, instead of those of the configuration */
 	size_t nwords;
 	bool generic; /* for another machine than this one */
-	/* Hosts that are in it have its addresses and are not looked up; NULL: all are. */
+	/* Hosts that are in it have its addresses, and names that are not are ERR_NODATA; NULL: all are looked up. */
 	const struct netconf *known;
 	/* Something that is not carried over, and that the user should know. */
 	void (*note)(void *note_ctx, const char *text);
