@@ -149,4 +149,10 @@ check 'the collector unpacks it and starts what is in it' run_parts
 check 'as the first process, with the mask that it was given' grep -qx 'process 1, mask 0022' ran
 check 'all is there as in one part' diff whole parts/listing
 check 'and the packed one is gone' gone parts/rest.cpio.zst
+generic+=(--extra "$work/first:/bin/lifeboat-collect")
+check 'with something else in the place of the collector' build_parts
+mkdir other
+(cd other && gzip -dc ../initrd.img | cpio -id --quiet)
+check 'there is one part, with the init in it' cmp first other/init
+check 'and what was put in' cmp first other/bin/lifeboat-collect
 finish
