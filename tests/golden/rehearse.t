@@ -96,8 +96,7 @@ rm -r crash/lifeboat-rehearsal-*
 # This machine's go at once, unless somebody is at work in one: in another boot nobody is.
 boot=$(cut -c 1-8 /proc/sys/kernel/random/boot_id)
 id=$(cat /etc/machine-id 2> /dev/null)
-[[ -n $id ]] || id=$(uname -n)
-machine=$(printf 'lifeboat-rehearsal-%s' "$id" | sha256sum | cut -c 1-8)
+machine=$(printf 'lifeboat-rehearsal-%s%s' "$(uname -n)" "$id" | sha256sum | cut -c 1-8)
 bash -c 'echo $$' > gone
 mine=lifeboat-rehearsal-$machine-$boot
 remains=("$mine-$(cat gone)-2026" "$mine-$$-2026" "lifeboat-rehearsal-$machine-01234567-1-2026"
