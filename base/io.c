@@ -129,3 +129,14 @@ int io_sync_dir(const char *path, struct err *err)
 		return err_sys(err, "%s: fsync", path);
 	return 0;
 }
+
+void io_hold_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}

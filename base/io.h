@@ -27,6 +27,12 @@ int io_pwrite(int fd, const void *buf, size_t size, uint64_t offset, struct err 
  */
 int io_read_file(const char *path, size_t max, char **ret, size_t *size_ret, struct err *err);
 
+/*
+ * Opens /dev/null as each of the three standard descriptors that is closed: else the next file that is
+ * opened gets that number, and what is printed is written into it. Nothing happens without /dev/null.
+ */
+void io_hold_standard_fds(void);
+
 /* fsync() of the directory @path, which makes names created or renamed in it durable. */
 int io_sync_dir(const char *path, struct err *err);
 

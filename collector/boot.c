@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/io.h"
 #include "base/newc.h"
 #include "collector/action.h"
 #include "collector/captain.h"
@@ -162,18 +163,6 @@ static void force_reset(void)
 		reboot(RB_AUTOBOOT);
 }
 
-/* Where the kernel found no console they are closed, and what is opened next would be written to. */
-static void hold_standard_fds(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
-
 static void mount_all(void)
 {
 	static const char *const mounts[][2] = {
@@ -209,7 +198,8 @@ void boot_run(struct log *log)
 	log_line(log, LOG_ERROR, "%s", b.why);
 	nftw("/", remove_file, DESCRIPTORS, FTW_PHYS | FTW_MOUNT);
 	mount_all();
-	hold_standard_fds();
+	// Where the kernel found no console there was no /dev/null before, either.
+	io_hold_standard_fds();
 	in_child(tell_record, &b, RECORD_LIMIT_S);
 	in_child(act, &b, ACTION_LIMIT_S);
 	for (;;) {

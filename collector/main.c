@@ -368,25 +368,14 @@ static int run(const struct dumpopts *o, struct log *log)
 	return run_by_flags(o, log);
 }
 
-/* What is written to descriptor 2 must not land in the dump, for want of a console. */
-static void hold_standard_fds(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
-
 int main(int argc, char **argv)
 {
 	CLEANUP_FREE struct log *log = calloc(1, sizeof(*log));
 	struct dumpopts o;
 	struct err err = {0};
 
-	hold_standard_fds();
+	// What is written to descriptor 2 must not land in the dump, for want of a console.
+	io_hold_standard_fds();
 	// udhcpc runs this program to hand a lease over.
 	if (argc > 1 && getenv(NETLEASE_FILE_VARIABLE))
 		return netlease_take(argv[1]);
