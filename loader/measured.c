@@ -26,9 +26,6 @@ enum {
 	LIMIT_REACHED = 256 << 10,
 };
 
-/* How rehearse begins to say that the collector was killed for want of memory. */
-#define REHEARSAL_KILLED "out of memory: "
-
 static uint64_t more_than(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
@@ -260,18 +257,17 @@ static void read_calibration(struct measured *m, const char *root, const char *i
 static void read_rehearsal(struct measured *m, const char *root, const char *images)
 {
 	struct json_object *o = open_kept(root, MEASURED_DIR "/" MEASURED_REHEARSAL, images);
-	char reason[64];
 	uint64_t peak, limit;
+	bool killed;
 
 	if (!o)
 		return;
 	jsonread_u64(o, "peak_memory_bytes", &peak);
 	jsonread_u64(o, "memory_limit_bytes", &limit);
-	jsonread_string(o, "reason", reason, sizeof(reason));
+	jsonread_bool(o, "killed", &killed);
 	jsonread_free(o);
 	// Full to the limit, and nobody killed: that is the page cache, which makes do with any.
-	if (peak >= more_than(limit, LIMIT_REACHED) &&
-	    strncmp(reason, REHEARSAL_KILLED, strlen(REHEARSAL_KILLED)) != 0)
+	if (peak >= more_than(limit, LIMIT_REACHED) && !killed)
 		return;
 	m->rehearsed = peak < limit ? peak : limit;
 	m->rehearsed_limit = limit;

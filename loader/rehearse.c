@@ -464,6 +464,7 @@ static int store(struct rehearsal *h, struct err *err)
 	json_u64(&j, "time", time(NULL));
 	json_string(&j, "result", result_name(h->result));
 	json_string(&j, "reason", h->reason);
+	json_bool(&j, "killed", h->killed);
 	put_prediction(h, &j);
 	if (h->peak)
 		json_u64(&j, "peak_memory_bytes", h->peak);

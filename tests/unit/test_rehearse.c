@@ -125,6 +125,7 @@ static void test_peak_not_known(void **state)
 	assert_int_equal(io_read_file(path, 1 << 16, &text, NULL, NULL), 0);
 	assert_non_null(strstr(text, "\"memory_limit_bytes\""));
 	assert_null(strstr(text, "peak_memory_bytes"));
+	assert_non_null(strstr(text, "\"killed\": false"));
 }
 
 int main(void)
