@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # kexec: the same machine loaded by kexec_file_load(2) and by kexec_load(2), a bzImage and a
-# vmlinux: each is captured, and the same memory is in the dump. Then one bit of what was loaded is
-# turned: the purgatory names the segment and the machine resets instead of running it.
+# vmlinux, on a machine with a BIOS and on one with EFI: each is captured, and the same memory is in
+# the dump. Then one bit of what was loaded is turned: the purgatory names the segment and the machine
+# resets instead of running it.
 #
 #   KEXEC_KERNEL=NAME    another kernel of scripts/kernel (6.1-cloud), for all but the bit that is
 #                        turned: that takes the test module, which wants the compiler of its kernel
@@ -73,6 +74,24 @@ check_is 'segments: both CPUs have their notes' 2 \
 	"$(sed -n 's/.* \([0-9]*\) CPUs, .*ranges of memory.*/\1/p' "$log")"
 
 [[ -z ${KEXEC_CAPTURE-} ]] || finish
+
+# EFI has another map of the memory, and nothing but the boot parameters says where ACPI's tables are.
+cat > "$vm_dir/hook" << 'END'
+lab_before_load() { [ ! -d /sys/firmware/efi ] || printf 'guest: booted by EFI\n'; }
+END
+for call in kexec_file_load kexec_load; do
+	crash "efi-$call" "$call" --guest-init "$vm_dir/hook" \
+		--qemu -bios --qemu /usr/share/ovmf/OVMF.fd
+	check "efi-$call: it was EFI" grep -aq '^guest: booted by EFI' "$dir/console.log"
+	with "efi-$call" "$call, as configured"
+	memory > "$vm_dir/memory-efi-$call"
+	check_is "efi-$call: both CPUs have their notes" 2 \
+		"$(sed -n 's/.* \([0-9]*\) CPUs, .*ranges of memory.*/\1/p' "$log")"
+done
+check 'efi: ranges and pages are the same by both calls' \
+	cmp "$vm_dir/memory-efi-kexec_file_load" "$vm_dir/memory-efi-kexec_load"
+check 'efi: there is memory in the dump' \
+	grep -q 'memory [1-9][0-9]* pages' "$vm_dir/memory-efi-kexec_load"
 
 # A kernel that kexec_file_load does not know: the other one is taken by itself.
 objcopy --strip-debug "$vm_debug" "$vm_dir/capture.elf"
