@@ -28,6 +28,7 @@ enum {
 	RECORD_MAX = 4096, /* bytes of a panic record */
 	ATTEMPTS_MAX = 256, /* of a manifest */
 	CARDRESET = 0x0020, /* WDIOF_CARDRESET, linux/watchdog.h */
+	PSTORE_STORING = 60, /* seconds that storing one log takes at most */
 };
 
 static void close_dir(DIR **d)
@@ -351,9 +352,44 @@ void evidence_read_pstore_text(struct pstore_found *p, const char *text)
 			    sizeof(p->panic_line));
 }
 
+/*
+ * One file: a part of the end of a kernel's log, as large as one record of the backend, which is 1 KB
+ * in EFI variables. Parts are counted from the end of the log, so that the first lines are those of
+ * the highest number; none ends within a line (pstore_dump()).
+ */
+struct pstore_part {
+	char *text;
+	char cause[24]; /* "Shutdown#1": of which storing it is a part; "": it does not say */
+	unsigned int number;
+	time_t time;
+	unsigned int log; /* which parts are of one log */
+};
+
+struct pstore_parts {
+	struct pstore_part part[EVIDENCE_PSTORE_MAX];
+	size_t n; /* at most as many as there is evidence */
+};
+
+static void parts_free(struct pstore_parts *parts)
+{
+	for (size_t i = 0; i < parts->n; i++)
+		free(parts->part[i].text);
+}
+
+static void add_part(struct pstore_parts *parts, char *text, time_t time)
+{
+	struct pstore_part *p = &parts->part[parts->n++];
+	char word[12];
+	unsigned int count;
+
+	*p = (struct pstore_part){.text = text, .time = time};
+	if (sscanf(text, "%11[A-Za-z]#%u Part%u\n", word, &count, &p->number) == 3)
+		snprintf(p->cause, sizeof(p->cause), "%s#%u", word, count);
+}
+
 /* systemd-pstore(8) moves the files, and some backends use their names again: the bytes count. */
-static void read_pstore_file(struct pstore_found *p, int at, const char *name,
-			     const struct receipts *told)
+static void read_pstore_file(struct pstore_found *p, struct pstore_parts *parts, int at,
+			     const char *name, const struct receipts *told)
 {
 	CLEANUP_CLOSE int fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	CLEANUP_FREE char *text = malloc(EVIDENCE_PSTORE_SIZE_MAX + 1);
@@ -371,12 +407,13 @@ static void read_pstore_file(struct pstore_found *p, int at, const char *name,
 		 crc32(0, (const Bytef *)text, n));
 	if (receipts_have(told, evidence))
 		return;
-	evidence_read_pstore_text(p, text);
 	p->n++;
+	add_part(parts, text, st.st_mtime);
+	text = NULL;
 }
 
-static void read_pstore_dir(struct pstore_found *p, int at, const char *name, unsigned int depth,
-			    const struct receipts *told)
+static void read_pstore_dir(struct pstore_found *p, struct pstore_parts *parts, int at,
+			    const char *name, unsigned int depth, const struct receipts *told)
 {
 	CLEANUP_DIR DIR *d = open_dir(at, name);
 	struct dirent *e;
@@ -384,22 +421,96 @@ static void read_pstore_dir(struct pstore_found *p, int at, const char *name, un
 	for (int i = 0; d && i < ENTRIES_MAX && p->n < EVIDENCE_PSTORE_MAX && (e = readdir(d));
 	     i++) {
 		if (strncmp(e->d_name, "dmesg-", 6) == 0)
-			read_pstore_file(p, dirfd(d), e->d_name, told);
+			read_pstore_file(p, parts, dirfd(d), e->d_name, told);
 		else if (depth && e->d_name[0] != '.')
-			read_pstore_dir(p, dirfd(d), e->d_name, depth - 1, told);
+			read_pstore_dir(p, parts, dirfd(d), e->d_name, depth - 1, told);
+	}
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct pstore_part *x = a, *y = b;
+
+	return (x->time > y->time) - (x->time < y->time);
+}
+
+static int by_log(const void *a, const void *b)
+{
+	const struct pstore_part *x = a, *y = b;
+
+	if (x->log != y->log)
+		return x->log < y->log ? -1 : 1;
+	return (x->number < y->number) - (x->number > y->number);
+}
+
+static bool same_log(const struct pstore_parts *parts, unsigned int log,
+		     const struct pstore_part *part)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < parts->n; i++) {
+		const struct pstore_part *p = &parts->part[i];
+
+		if (p->log != log)
+			continue;
+		if (strcmp(p->cause, part->cause) != 0 || p->number == part->number ||
+		    part->time - p->time > PSTORE_STORING)
+			return false;
+		found = true;
+	}
+	return found;
+}
+
+/* Tells which parts are of one log, and lays each log's in order. */
+static void sort_parts(struct pstore_parts *parts)
+{
+	unsigned int logs = 0;
+
+	qsort(parts->part, parts->n, sizeof(parts->part[0]), by_time);
+	for (size_t i = 0; i < parts->n; i++) {
+		struct pstore_part *p = &parts->part[i];
+		unsigned int log = logs;
+
+		while (p->cause[0] && log && !same_log(parts, log, p))
+			log--;
+		p->log = p->cause[0] && log ? log : ++logs;
+	}
+	qsort(parts->part, parts->n, sizeof(parts->part[0]), by_log);
+}
+
+static void read_logs(struct pstore_found *p, struct pstore_parts *parts)
+{
+	sort_parts(parts);
+	for (size_t i = 0, end; i < parts->n; i = end) {
+		CLEANUP_FREE char *text = NULL;
+		size_t size = 1;
+
+		for (end = i; end < parts->n && parts->part[end].log == parts->part[i].log; end++)
+			size += strlen(parts->part[end].text);
+		text = malloc(size);
+		if (!text)
+			return;
+		for (char *to = text; i < end; i++)
+			to = stpcpy(to, parts->part[i].text);
+		evidence_read_pstore_text(p, text);
 	}
 }
 
 void evidence_read_pstore(struct pstore_found *p, const char *root, const struct receipts *told)
 {
+	CLEANUP_FREE struct pstore_parts *parts = calloc(1, sizeof(*parts));
 	char path[FACTS_PATH_MAX];
 
 	*p = (struct pstore_found){.n = 0};
+	if (!parts)
+		return;
 	if (!facts_path(path, sizeof(path), root, PSTORE_DIR, NULL))
-		read_pstore_dir(p, AT_FDCWD, path, 0, told);
+		read_pstore_dir(p, parts, AT_FDCWD, path, 0, told);
 	// A directory a time, and in it perhaps one a record.
 	if (!facts_path(path, sizeof(path), root, PSTORE_ARCHIVE_DIR, NULL))
-		read_pstore_dir(p, AT_FDCWD, path, 2, told);
+		read_pstore_dir(p, parts, AT_FDCWD, path, 2, told);
+	read_logs(p, parts);
+	parts_free(parts);
 }
 
 /* ---- the watchdog ---- */

@@ -29,7 +29,7 @@ struct place;
 
 enum {
 	EVIDENCE_CAPTURES_MAX = 64, /* new ones at a time; the others follow the next time */
-	EVIDENCE_PSTORE_MAX = 48, /* files of pstore, the same */
+	EVIDENCE_PSTORE_MAX = 48, /* files of pstore, the same; fewer than a receipt can name */
 	EVIDENCE_PSTORE_SIZE_MAX = 256 << 10, /* bytes read of one */
 };
 
@@ -91,7 +91,7 @@ void evidence_read_dir(struct capture *c, int at, const char *name, char nodenam
 
 void evidence_read_pstore(struct pstore_found *p, const char *root, const struct receipts *told);
 
-/* Takes in one file of pstore. */
+/* Takes in one log of pstore: its parts' files in order, those of the highest number first. */
 void evidence_read_pstore_text(struct pstore_found *p, const char *text);
 
 /* A watchdog says that it was the one that reset the machine. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What became of a crash, on a machine laid out in a directory: the truth, and once. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -360,6 +362,38 @@ static void test_pstore(void **state)
 	says("2026-11-21 03:44:59  failed");
 }
 
+static void put_part(const char *name, time_t time, const char *text)
+{
+	const struct timespec t[2] = {{.tv_sec = time}, {.tv_sec = time}};
+	char path[300], file[700];
+
+	snprintf(path, sizeof(path), "/sys/fs/pstore/%s", name);
+	put(path, text);
+	snprintf(file, sizeof(file), "%s%s", m.root, path);
+	assert_int_equal(utimensat(AT_FDCWD, file, t, 0), 0);
+}
+
+/* EFI variables hold 1 KB each, so that a record is spread over several, with no line cut. */
+static void test_pstore_parts(void **state)
+{
+	(void)state;
+	put_mark("\"local /var/crash\"");
+	put_part("dmesg-efi-1", 1795310487, "Shutdown#1 Part1\n<6>[ 4.0] reboot: x\n");
+	put_part("dmesg-efi-2", 1795310486,
+		 "Shutdown#1 Part2\n<6>[ 2.0] panic: Fatal exception\n<6>[ 2.0] end\n");
+	put_part("dmesg-efi-3", 1795310486,
+		 "Shutdown#1 Part3\n<6>[ 2.0] Lifeboat panic record\n"
+		 "<6>[ 2.0] time: 2026-11-22 01:20:05 UTC\n");
+	// Another log, a day before, that has no record; its lines are not the record's.
+	put_part("dmesg-efi-4", 1795224086,
+		 "Shutdown#1 Part2\n<6>[ 2.0] panic: nothing of that kind\n");
+	expect("failed", "at stage 'target'");
+	assert_non_null(strstr(m.log, "panic: Fatal exception"));
+	says("2026-11-22 01:20:05  failed");
+	receipts();
+	assert_int_equal(m.logged, 1);
+}
+
 /* Marks of several boots, told by their ids where there are some, else by their times. */
 static void test_marks(void **state)
 {
@@ -447,6 +481,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_governed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unclean, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pstore, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pstore_parts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_of_a_test, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
