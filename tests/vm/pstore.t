@@ -3,7 +3,8 @@
 #
 # pstore.t: a machine with an ERST crashes. The panic record is on the console and on the disk, and
 # after the next boot it can be read in /sys/fs/pstore, line for line. Then one with EFI variables,
-# whose dump finds no target: they are all that is left, and the receipt is made of them.
+# whose dump finds no target: they are all that is left, and the receipt is made of them. Its console
+# is one whose driver is a module (console=hvc0), so that there is none until that is loaded.
 
 set -u
 # shellcheck source=tests/vm/lib.sh
@@ -51,7 +52,7 @@ machine=(--kernel "$vm_kernel" --memory 1G --cpus 2 --disk-size 256M --quiet
 	--disk-image "$vm_dir/efi.img" --qemu -drive
 	--qemu 'if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE.fd'
 	--qemu -drive --qemu "if=pflash,format=raw,unit=1,file=$vm_dir/variables")
-printf 'ext4 LABEL=none\npath /var/crash\nextra_modules efi_pstore\n' > "$vm_dir/conf"
+printf 'ext4 LABEL=none\npath /var/crash\nextra_modules efi_pstore virtio_console\n' > "$vm_dir/conf"
 printf 'ext4 LABEL=dump\npath /var/crash\n' > "$vm_dir/guest.conf"
 cat > "$vm_dir/hook" << END
 lab_before_load()
@@ -64,8 +65,15 @@ lab_before_load()
 }
 END
 scripts/lab crash "${machine[@]}" --conf "$vm_dir/conf" --guest-conf "$vm_dir/guest.conf" \
-	--out "$vm_dir/efi" > "$vm_dir/efi.log" 2>&1
+	--append console=hvc0 --qemu -device --qemu virtio-serial-pci \
+	--qemu -chardev --qemu "file,id=hvc,path=$vm_dir/hvc" \
+	--qemu -device --qemu virtconsole,chardev=hvc --out "$vm_dir/efi" > "$vm_dir/efi.log" 2>&1
 check_is 'EFI: no dump, and the machine comes back' 3 "$?"
+plain "$vm_dir/hvc" > "$vm_dir/console"
+check 'EFI: the record is on the console that came late' \
+	grep -qx 'panic: Kernel panic - not syncing: sysrq triggered crash' "$vm_dir/console"
+check 'EFI: and so is what became of the capture' \
+	grep -q '^lifeboat-collect: failed: no dump was saved' "$vm_dir/console"
 check 'EFI: it boots again' scripts/lab boot "${machine[@]}" --guest-init "$vm_dir/hook" \
 	--guest-extra "$module:/lib/${module##*/}" --out "$vm_dir/efi-boot"
 plain "$vm_dir/efi-boot/console.log" > "$vm_dir/console"
