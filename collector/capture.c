@@ -189,8 +189,7 @@ static int make_crash_dir(struct capture *c, struct err *err)
 {
 	struct target *t = &c->target;
 	time_t when = crash_time(c);
-	char stamp[32], name[TARGET_HOST_MAX + 40];
-	struct tm tm;
+	char stamp[CRASHDIR_STAMP_LEN + 1], name[TARGET_HOST_MAX + 40];
 	int rc;
 
 	// Of a second try: what is there is added to. A larger dump that is not whole stays where it
@@ -198,8 +197,7 @@ static int make_crash_dir(struct capture *c, struct err *err)
 	if (c->now->dir[0] && t->ops->use_dir &&
 	    !(c->job->step.rung == COURSE_LESS && t->ops->less_apart))
 		return t->ops->use_dir(t, c->now->dir, err);
-	if (!gmtime_r(&when, &tm) || !strftime(stamp, sizeof(stamp), "%Y-%m-%d-%H:%M:%S", &tm))
-		snprintf(stamp, sizeof(stamp), "%" PRIu64, c->in.km.crashtime);
+	crashdir_stamp(stamp, when > 0 ? when : 0);
 	snprintf(name, sizeof(name), "%s-%s", t->host[0] ? t->host : CRASHDIR_LOCAL_HOST, stamp);
 	rc = t->ops->make_dir(t, name, err);
 	if (rc)

@@ -10,12 +10,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "collector/log.h"
 #include "collector/nfs.h"
 #include "collector/sink.h"
 #include "collector/target.h"
 #include "vmcore/config.h"
+#include "vmcore/crashdir.h"
 
 /* Below it there is a mount point for each process: what comes late in another hides nothing of ours. */
 #define MOUNT_DIR "/run/lifeboat/target"
@@ -32,6 +34,18 @@ enum {
 	ENTRIES_MAX = 1 << 16,
 };
 
+/* Owners and modes are made up where a file system keeps none: nobody but root has any business there. */
+static const char *mount_options(const char *fstype)
+{
+	static const char *const modeless[] = {"vfat", "msdos", "exfat", "ntfs3"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(modeless); i++) {
+		if (strcmp(fstype, modeless[i]) == 0)
+			return "umask=0077";
+	}
+	return "";
+}
+
 static int mount_device(struct target *t, struct err *err)
 {
 	int rc = make_mount_point(t, err);
@@ -39,7 +53,7 @@ static int mount_device(struct target *t, struct err *err)
 	if (rc)
 		return rc;
 	if (mount(t->device, t->mount_point, t->conf->fstype,
-		  MS_NOATIME | MS_NODEV | MS_NOSUID | MS_NOEXEC, "")) {
+		  MS_NOATIME | MS_NODEV | MS_NOSUID | MS_NOEXEC, mount_options(t->conf->fstype))) {
 		// What a device says whose medium is write-protected.
 		if (errno == EROFS || errno == EACCES)
 			return err_set(err, ERR_SYS, "%s is read-only: no dump can go there",
@@ -91,7 +105,7 @@ static int dir_open(struct target *t, struct err *err)
 	return 0;
 }
 
-static int dir_make_dir(struct target *t, const char *name, struct err *err)
+static int make_named(struct target *t, const char *name, struct err *err)
 {
 	char path[TARGET_PATH_MAX];
 	int rc;
@@ -113,6 +127,20 @@ static int dir_make_dir(struct target *t, const char *name, struct err *err)
 	}
 	return err_set(err, ERR_LIMIT, "%s/%s: there are %d of that name already", t->base, name,
 		       TARGET_SAME_NAME_MAX);
+}
+
+static int dir_make_dir(struct target *t, const char *name, struct err *err)
+{
+	char plain[CRASHDIR_NAME_MAX];
+	struct err why = {0};
+	int rc = make_named(t, name, err);
+
+	if (!rc || !strchr(name, ':') || strlen(name) >= sizeof(plain))
+		return rc;
+	// It may be one that does not know colons; if not, the first failure is the one to tell.
+	strcpy(plain, name);
+	crashdir_plain(plain);
+	return make_named(t, plain, &why) ? rc : 0;
 }
 
 static int dir_open_base(struct target *t, int *fd_ret, struct err *err)

@@ -43,6 +43,14 @@ int crashdir_name(char *buf, size_t size, const char *host, uint64_t time, unsig
 	return 0;
 }
 
+void crashdir_plain(char *name)
+{
+	for (; *name; name++) {
+		if (*name == ':')
+			*name = '-';
+	}
+}
+
 /* @digits decimal digits at *@s, up to @max; steps over them and the byte @end behind them. */
 static bool take_number(const char **s, int digits, char end, int max, int *ret)
 {
@@ -61,15 +69,17 @@ static bool take_number(const char **s, int digits, char end, int max, int *ret)
 	return true;
 }
 
-/* The stamp that @s is, to its end; a day that the month does not have is none. */
+/* The stamp of CRASHDIR_STAMP_LEN bytes that @s is; a day that the month does not have is none. */
 static bool parse_stamp(const char *s, uint64_t *ret)
 {
+	char colon = s[13] == '-' ? '-' : ':';
 	struct tm tm = {0}, same;
 	time_t t;
 
 	if (!take_number(&s, 4, '-', 9999, &tm.tm_year) ||
 	    !take_number(&s, 2, '-', 12, &tm.tm_mon) || !take_number(&s, 2, '-', 31, &tm.tm_mday) ||
-	    !take_number(&s, 2, ':', 23, &tm.tm_hour) || !take_number(&s, 2, ':', 59, &tm.tm_min) ||
+	    !take_number(&s, 2, colon, 23, &tm.tm_hour) ||
+	    !take_number(&s, 2, colon, 59, &tm.tm_min) ||
 	    !take_number(&s, 2, '\0', 59, &tm.tm_sec) || tm.tm_year < 1970)
 		return false;
 	tm.tm_year -= 1900;

@@ -2,7 +2,8 @@
 /*
  * crashdir: the directory of one crash on a target, HOST-YYYY-MM-DD-HH:MM:SS[.N], and the names
  * of what is in it. The name is kdump's, as its users' scripts expect it: the address of the
- * machine (127.0.0.1 on its own disks) and the time of the crash in UTC.
+ * machine (127.0.0.1 on its own disks) and the time of the crash in UTC. FAT and its kin know no
+ * colon in a name: there it is HOST-YYYY-MM-DD-HH-MM-SS[.N].
  */
 #ifndef VMCORE_CRASHDIR_H
 #define VMCORE_CRASHDIR_H
@@ -51,7 +52,10 @@ int crashdir_name(char *buf, size_t size, const char *host, uint64_t time, unsig
 /* "2026-11-21-03:44:59" of @time, in UTC; years beyond 9999 as 9999. */
 void crashdir_stamp(char buf[static CRASHDIR_STAMP_LEN + 1], uint64_t time);
 
-/* Whether @name (any bytes) is one that crashdir_name() could have made; then *@ret is set. */
+/* Makes of @name the one for a file system that knows no colons. */
+void crashdir_plain(char *name);
+
+/* Whether @name (any bytes) is one that these two could have made; then *@ret is set. */
 bool crashdir_parse(const char *name, struct crashdir *ret);
 
 /* Whether @name is that of a file this program leaves in such a directory, whole or not. */

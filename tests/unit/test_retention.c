@@ -49,6 +49,8 @@ static void test_names(void **state)
 		"127.0.0.1-2026-11-21-03:44:59x",
 		"127.0.0.1-2026-11-21-3:44:59",
 		"127.0.0.1_2026-11-21-03:44:59",
+		"127.0.0.1-2026-11-21-03:44-59",
+		"127.0.0.1-2026-11-21-03-44:59",
 		"127.0.0.1-2026-11-21 03:44:59",
 		".1",
 		"lost+found",
@@ -67,6 +69,13 @@ static void test_names(void **state)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_false(crashdir_parse(bad[i], &d));
+	assert_int_equal(crashdir_name(name, sizeof(name), "127.0.0.1", NOON, 3, NULL), 0);
+	crashdir_plain(name);
+	assert_string_equal(name, "127.0.0.1-2026-11-21-12-00-00.3");
+	assert_true(crashdir_parse(name, &d));
+	assert_int_equal(d.time, NOON);
+	assert_int_equal(d.nth, 3);
+	assert_int_equal(d.host_len, strlen("127.0.0.1"));
 	assert_int_equal(crashdir_name(name, sizeof(name), "127.0.0.1", NOON, 0, NULL), 0);
 	assert_string_equal(name, "127.0.0.1-2026-11-21-12:00:00");
 	assert_int_equal(crashdir_name(name, sizeof(name), "../x", NOON, 0, NULL), ERR_USAGE);
