@@ -18,6 +18,7 @@
 #define WORD	    "crashkernel="
 #define GRUB_FILE   "/etc/default/grub"
 #define GRUB_DIR    "/etc/default/grub.d"
+#define GRUB_DEB    GRUB_DIR "/lifeboat.cfg" /* the package's own */
 #define GRUB_OURS   GRUB_DIR "/zz-lifeboat-size.cfg" /* behind the package's own, and others' */
 #define KERNEL_FILE "/etc/kernel/cmdline"
 
@@ -470,8 +471,12 @@ static int take_grub(struct bootconf *b, const char *root, const char *path, con
 		     struct err *err)
 {
 	struct text t;
-	int rc = text_read(&t, root, path, read_grub, value, err);
+	int rc;
 
+	// A program, which asks for something where nothing else does; what stands behind it wins.
+	if (strcmp(path, GRUB_DEB) == 0)
+		return 0;
+	rc = text_read(&t, root, path, read_grub, value, err);
 	if (rc <= 0)
 		return rc;
 	if (change_each(&t)) {

@@ -301,6 +301,50 @@ static void test_grub_menu(void **state)
 	assert_non_null(strstr(err.msg, "x.conf does not ask for crashkernel=96M"));
 }
 
+/* Reads the files as grub-mkconfig does; the package's, which it has an eye on, by the test's root. */
+static const char grub_script[] =
+	"#!/bin/sh\n"
+	"cd \"${0%/usr/*}\" && . ./etc/default/grub || exit 1\n"
+	"for f in etc/default/grub.d/*.cfg; do\n"
+	"	sed \"s|-x /usr|-x $PWD/usr|\" \"$f\" >now && . ./now || exit 1\n"
+	"done\n"
+	"echo linux x $GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT >boot/grub/grub.cfg\n";
+
+/* What the Debian package asks for by a program is left alone, and what is asked for behind it wins. */
+static void test_grub_package(void **state)
+{
+	static const char program[] = "/etc/default/grub.d/lifeboat.cfg";
+	static const char menu[] = "/boot/grub/grub.cfg";
+	static const char other[] = "GRUB_CMDLINE_LINUX=\"crashkernel=512M\"\n";
+	CLEANUP_FREE char *text = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(io_read_file("debian/lifeboat.cfg", 1 << 16, &text, NULL, NULL), 0);
+	put("/etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n");
+	put(program, text);
+	put(menu, "");
+	put("/usr/sbin/lifeboat", "");
+	assert_int_equal(chmod(full("/usr/sbin/lifeboat"), 0755), 0);
+	put("/usr/sbin/update-grub", grub_script);
+	assert_int_equal(chmod(full("/usr/sbin/update-grub"), 0755), 0);
+	if (run(command_reset_crashkernel, true, "96M", &err))
+		fail_msg("%s", err.msg);
+	holds(program, text);
+	holds(menu, "linux x quiet crashkernel=160M crashkernel=96M\n");
+	// One who asks before it is heard, and it asks for nothing.
+	put("/etc/default/grub", other);
+	assert_int_equal(unlink(full("/etc/default/grub.d/zz-lifeboat-size.cfg")), 0);
+	assert_int_equal(run(command_reset_crashkernel, true, "100M", &err), 0);
+	holds(menu, "linux x crashkernel=100M\n");
+	// One who asks behind it, and yet stands before it in the line: that is seen, and taken back.
+	put("/etc/default/grub", "");
+	put("/etc/default/grub.d/x.cfg", other);
+	assert_int_equal(run(command_reset_crashkernel, true, "100M", &err), ERR_CORRUPT);
+	assert_non_null(strstr(err.msg, "an entry that asks for crashkernel=160M"));
+	holds("/etc/default/grub.d/x.cfg", other);
+}
+
 /* A GRUB that is gone has left its configuration. */
 static void test_grub_gone(void **state)
 {
@@ -617,6 +661,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_grub_new, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grub_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grub_menu, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_grub_package, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grub_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grub_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_systemd_boot, setup, teardown),
