@@ -43,6 +43,6 @@ int command_rebuild(const struct context *ctx, struct err *err)
 		rc = build(ctx, err);
 	// As kdumpctl: what is not armed is not armed by this.
 	if (!rc && f.crash_loaded == 1)
-		rc = load_anew(ctx, "rebuild", err);
+		rc = load_in_turn(ctx, "rebuild", err);
 	return rc;
 }

@@ -8,8 +8,6 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 
-#include "tests/lib/tree.h"
-
 #define QUIET "--if-changed --settle=0"
 
 static int setup(void **state)
@@ -168,14 +166,12 @@ static void test_another_works(void **state)
 	waitpid(pid, NULL, 0);
 }
 
-/* Each load has its turn: no reload looks for changes in the middle of another one. */
-static void test_load_waits(void **state)
+/* It is not done before another one is. */
+static void waits(command_run *command)
 {
 	int fd = hold("/run/lifeboat/reload-works.lock");
-	pid_t pid;
+	pid_t pid = fork();
 
-	(void)state;
-	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
 		usleep(300000);
@@ -183,9 +179,28 @@ static void test_load_waits(void **state)
 		_exit(0);
 	}
 	close(fd);
-	loads();
-	assert_true(tree_there(m.root, "/run/done"));
+	if (run(command, ""))
+		fail_msg("%s", m.err.msg);
+	assert_true(there("/run/done"));
 	waitpid(pid, NULL, 0);
+	drop("/run/done");
+}
+
+/* Each load has its turn: no reload looks for changes in the middle of another one. */
+static void test_loads_wait(void **state)
+{
+	CLEANUP_FREE char *path = strdup(getenv("PATH"));
+	char dir[FORGED_PATH_MAX];
+
+	(void)state;
+	waits(command_load);
+	waits(command_reload);
+	put("/bin/lifeboat-mkinitrd", "#!/bin/sh\n");
+	set_mode("/bin/lifeboat-mkinitrd", 0755);
+	setenv("PATH", forged_path("/bin", dir), 1);
+	waits(command_rebuild);
+	setenv("PATH", path, 1);
+	assert_int_equal(m.loads, 4);
 }
 
 static void test_words(void **state)
@@ -206,7 +221,7 @@ int main(void)
 		TEST(test_nothing_loaded),  TEST(test_no_record),
 		TEST(test_refused),	    TEST(test_another_waits),
 		TEST(test_another_works),   TEST(test_words),
-		TEST(test_load_waits),
+		TEST(test_loads_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
