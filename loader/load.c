@@ -407,18 +407,26 @@ int load_anew(const struct context *ctx, const char *who, struct err *err)
 	return rc;
 }
 
-int load_in_turn(const struct context *ctx, const char *who, struct err *err)
+/* *@ret_fd is to be closed; it stays as it is where no turns can be taken: no reason to stop. */
+static int take_turn(const struct context *ctx, const char *who, int *ret_fd, struct err *err)
 {
-	CLEANUP_CLOSE int work = -1;
 	struct err why = {0};
-	int rc = turn_take(ctx->root, LOAD_TURN, LOAD_TURN_MS, &work, &why);
+	int rc = turn_take(ctx->root, LOAD_TURN, LOAD_TURN_MS, ret_fd, &why);
 
 	if (!rc)
 		return err_set(err, ERR_LIMIT, "another load has been at work for %d seconds",
 			       LOAD_TURN_MS / 1000);
 	if (rc < 0)
 		fprintf(ctx->diag, "lifeboat: %s: note: %s\n", who, why.msg);
-	return load_anew(ctx, who, err);
+	return 0;
+}
+
+int load_in_turn(const struct context *ctx, const char *who, struct err *err)
+{
+	CLEANUP_CLOSE int work = -1;
+	int rc = take_turn(ctx, who, &work, err);
+
+	return rc ? rc : load_anew(ctx, who, err);
 }
 
 int command_load(const struct context *ctx, struct err *err)
@@ -443,7 +451,7 @@ static int unload(const struct context *ctx, const struct facts *facts, struct e
 	return armed_remove(ctx->root, boot_id, err);
 }
 
-int command_unload(const struct context *ctx, struct err *err)
+int unload_now(const struct context *ctx, struct err *err)
 {
 	struct facts facts;
 	int rc = facts_gather(&facts, ctx->root, err);
@@ -458,4 +466,20 @@ int command_unload(const struct context *ctx, struct err *err)
 		return rc;
 	fprintf(ctx->out, "unloaded\n");
 	return 0;
+}
+
+int command_unload(const struct context *ctx, struct err *err)
+{
+	CLEANUP_CLOSE int work = -1;
+	sigset_t before;
+	// A load at work would write its mark behind this.
+	int rc = take_turn(ctx, "unload", &work, err);
+
+	if (rc)
+		return rc;
+	// A mark that stays would have a later crash counted as one that should have been captured.
+	hold_begin(&before);
+	rc = unload_now(ctx, err);
+	hold_end(&before);
+	return rc;
 }

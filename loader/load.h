@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * load: puts the capture kernel in place of whatever is there, records what that was, and says so
- * on ctx->out. An older one is replaced in one step.
+ * on ctx->out; or takes it away. An older one is replaced in one step.
  */
 #ifndef LOADER_LOAD_H
 #define LOADER_LOAD_H
@@ -29,5 +29,11 @@ enum {
 
 /* load_anew() when it is its turn; ERR_LIMIT. Where no turns can be taken it goes ahead. */
 int load_in_turn(const struct context *ctx, const char *who, struct err *err);
+
+/*
+ * Takes away what is loaded, its record and the mark of this boot, and says so on ctx->out. The turn
+ * is the caller's, who holds back signals, too (hold.h).
+ */
+int unload_now(const struct context *ctx, struct err *err);
 
 #endif

@@ -177,7 +177,7 @@ static int check_ours(const struct context *ctx, struct err *err)
 static int call_kernel(const struct context *ctx, bool loaded, uint64_t to, struct err *err)
 {
 	struct err late = {0};
-	int rc = loaded ? command_unload(ctx, err) : 0;
+	int rc = loaded ? unload_now(ctx, err) : 0;
 
 	if (rc)
 		return rc;

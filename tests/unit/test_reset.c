@@ -619,8 +619,8 @@ static void test_shrink_other(void **state)
 	close(fd);
 }
 
-/* Ends by the signal, and not before the machine is armed again. */
-static void ends_armed(command_run *command, bool yes, int signal)
+/* Ends by the signal, and not before all is done: the machine armed, or nothing left that says so. */
+static void ends_by(int signal, command_run *command, bool yes, bool armed)
 {
 	struct err err;
 	int status;
@@ -634,8 +634,9 @@ static void ends_armed(command_run *command, bool yes, int signal)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == signal);
-	holds("/sys/kernel/kexec_crash_loaded", "1\n");
-	assert_int_equal(access(full(STATE_FILE), F_OK), 0);
+	holds("/sys/kernel/kexec_crash_loaded", armed ? "1\n" : "0\n");
+	assert_int_equal(access(full(STATE_FILE), F_OK), armed ? 0 : -1);
+	assert_int_equal(access(full(ARMED_DIR "/" BOOT_ID), F_OK), armed ? 0 : -1);
 }
 
 static void test_signals(void **state)
@@ -646,8 +647,9 @@ static void test_signals(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
 		lay_out_shrink();
-		ends_armed(command_load, false, signals[i]);
-		ends_armed(command_shrink, true, signals[i]);
+		ends_by(signals[i], command_load, false, true);
+		ends_by(signals[i], command_shrink, true, true);
+		ends_by(signals[i], command_unload, false, false);
 	}
 	assert_int_equal(run(command_shrink, true, NULL, &err), 0);
 	assert_non_null(strstr(m.out, "nothing to give back"));
