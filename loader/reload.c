@@ -49,22 +49,12 @@ static int machine_changed(const struct context *ctx, const struct state *s,
 	return 1;
 }
 
-/* 1 when there is a change, told in @what; 0 when there is none. */
-static int find_change(const struct context *ctx, struct loadplan *plan,
+/* 1 when there is a change since @s, told in @what; 0 when there is none. */
+static int find_change(const struct context *ctx, const struct state *s, struct loadplan *plan,
 		       char what[static LOADPLAN_CHANGES_MAX], struct err *err)
 {
-	CLEANUP_FREE struct state *s = malloc(sizeof(*s));
-	struct err why = {0};
-	int rc;
+	int rc = loadplan_config(plan, ctx, "reload", err);
 
-	if (!s)
-		return err_set(err, ERR_NOMEM, "no memory for the record");
-	rc = state_read(s, ctx->root, &why);
-	if (rc) {
-		snprintf(what, LOADPLAN_CHANGES_MAX, "what is loaded is not known: %s", why.msg);
-		return 1;
-	}
-	rc = loadplan_config(plan, ctx, "reload", err);
 	if (!rc)
 		rc = loadplan_facts(plan, ctx, err);
 	if (!rc)
@@ -80,10 +70,39 @@ static int find_change(const struct context *ctx, struct loadplan *plan,
 	return machine_changed(ctx, s, what, err);
 }
 
+/* Of what is loaded; as find_change(), and 0 where it is another program's. */
+static int look(const struct context *ctx, char what[static LOADPLAN_CHANGES_MAX], struct err *err)
+{
+	CLEANUP_FREE struct state *s = malloc(sizeof(*s));
+	struct loadplan *plan;
+	struct err why = {0};
+	int rc;
+
+	if (!s)
+		return err_set(err, ERR_NOMEM, "no memory for the record");
+	rc = state_read(s, ctx->root, &why);
+	// A load of ours leaves a record; what another program loaded is not to be replaced unasked.
+	if (rc == ERR_NOTFOUND) {
+		fprintf(ctx->out, "what is loaded is not ours: %s\n", why.msg);
+		return 0;
+	}
+	if (rc) {
+		snprintf(what, LOADPLAN_CHANGES_MAX, "what is loaded is not known: %s", why.msg);
+		return 1;
+	}
+	plan = loadplan_create();
+	if (!plan)
+		return err_set(err, ERR_NOMEM, "no memory to load");
+	rc = find_change(ctx, s, plan, what, err);
+	if (!rc)
+		fprintf(ctx->out, "nothing has changed\n");
+	loadplan_destroy(plan);
+	return rc;
+}
+
 static int reload_if_changed(const struct context *ctx, struct err *err)
 {
 	char what[LOADPLAN_CHANGES_MAX] = "";
-	struct loadplan *plan;
 	struct facts facts;
 	int rc = facts_gather(&facts, ctx->root, err);
 
@@ -94,18 +113,11 @@ static int reload_if_changed(const struct context *ctx, struct err *err)
 		fprintf(ctx->out, "nothing is loaded\n");
 		return 0;
 	}
-	plan = loadplan_create();
-	if (!plan)
-		return err_set(err, ERR_NOMEM, "no memory to load");
-	rc = find_change(ctx, plan, what, err);
-	loadplan_destroy(plan);
-	if (rc > 0) {
-		fprintf(ctx->out, "%s\n", what);
-		return load_anew(ctx, "reload", err);
-	}
-	if (!rc)
-		fprintf(ctx->out, "nothing has changed\n");
-	return rc;
+	rc = look(ctx, what, err);
+	if (rc <= 0)
+		return rc;
+	fprintf(ctx->out, "%s\n", what);
+	return load_anew(ctx, "reload", err);
 }
 
 /*

@@ -101,10 +101,23 @@ static void test_nothing_loaded(void **state)
 	stays("nothing is loaded\n");
 }
 
+/* Another program's is not replaced. */
 static void test_no_record(void **state)
 {
 	(void)state;
 	drop(STATE_FILE);
+	put_cpu(2);
+	stays("what is loaded is not ours: " STATE_FILE ": there is no record of a load\n");
+	assert_false(there(STATE_FILE));
+	// Asked for it is.
+	assert_int_equal(run(command_reload, ""), 0);
+	stays("nothing has changed\n");
+}
+
+static void test_damaged_record(void **state)
+{
+	(void)state;
+	put(STATE_FILE, "version 2\nkern");
 	reloads("what is loaded is not known: ");
 	stays("nothing has changed\n");
 }
@@ -221,9 +234,9 @@ int main(void)
 		TEST(test_nothing_changed), TEST(test_files),
 		TEST(test_machine),	    TEST(test_hotplug_of_the_kernel),
 		TEST(test_nothing_loaded),  TEST(test_no_record),
-		TEST(test_refused),	    TEST(test_another_waits),
-		TEST(test_another_works),   TEST(test_words),
-		TEST(test_loads_wait),
+		TEST(test_damaged_record),  TEST(test_refused),
+		TEST(test_another_waits),   TEST(test_another_works),
+		TEST(test_words),	    TEST(test_loads_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
