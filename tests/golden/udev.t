@@ -35,10 +35,12 @@ own=$(cat /sys/devices/system/cpu/crash_hotplug 2> /dev/null)
 for action in add remove; do
 	[[ $own != 1 ]] || call=
 	check_is "a CPU: $action" "$call" "$(runs "$action" "$cpu")"
-	check_is "memory: $action says nothing yet" '' "$(runs "$action" "$memory")"
 done
-for action in online offline; do
+for action in online offline remove; do
 	check_is "memory: $action" "$call" "$(runs "$action" "$memory")"
+done
+check_is 'memory: add says nothing yet' '' "$(runs add "$memory")"
+for action in online offline; do
 	check_is "a CPU: $action changes no note" '' "$(runs "$action" "$cpu")"
 done
 check_is 'also while a load is under way, which has no record yet' "$call" \
