@@ -35,6 +35,10 @@ check_is 'of one begun, those that begin so' 'rebuild receipts rehearse reload r
 	"$(offers _lifeboat lifeboat --yes re | xargs)"
 check_is 'options of status' '--full --json --network --prometheus' \
 	"$(offers _lifeboat lifeboat status '' | xargs)"
+check_is 'of estimate' '--json' "$(offers _lifeboat lifeboat estimate '' | xargs)"
+for command in shrink reset-crashkernel; do
+	check_is "of $command" '--to' "$(offers _lifeboat lifeboat "$command" '' | xargs)"
+done
 check_is 'behind --config a file' "$work/commands" \
 	"$(offers _lifeboat lifeboat --config "$work/comm")"
 check_is 'import takes a file' "$work/commands" "$(offers _lifeboat lifeboat import "$work/comm")"
@@ -64,6 +68,13 @@ for verb in load unload reload status show test propagate symlinks try-reload; d
 done
 check_is 'kdumpctl estimate and reset-crashkernel are commands' 'estimate reset-crashkernel' \
 	"$(grep -xE 'estimate|reset-crashkernel' "$work/commands" | xargs)"
+# These two the man page names.
+"$work/kdumpctl" --config "$work/none" get-default-crashkernel > "$work/said" 2>&1
+check 'kdumpctl get-default-crashkernel is not' \
+	grep -q 'no such command: get-default-crashkernel' "$work/said"
+"$work/kdumpctl" --config "$work/none" reset-crashkernel --kernel=ALL > "$work/said" 2>&1
+check_is 'nor are options of its reset-crashkernel: exit code' 2 $?
+check 'it is told what is' grep -q 'the only words behind it are --to VALUE' "$work/said"
 "$work/kdumpctl" nonsense > "$work/said" 2>&1
 check_is 'another word: exit code' 2 $?
 check 'another word is told' grep -q 'no such command: nonsense' "$work/said"
