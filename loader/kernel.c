@@ -170,11 +170,42 @@ static int add_phdr(struct kernel *k, const uint8_t *p, unsigned int i, struct e
 	return 0;
 }
 
+/* One over the other would be undone in silence. Their addresses do not wrap, add_phdr() says. */
+static int check_overlaps(const struct kernel *k, struct err *err)
+{
+	for (size_t i = 0; i < k->nparts; i++) {
+		const struct kernel_part *a = &k->parts[i];
+
+		for (size_t j = 0; j < i; j++) {
+			const struct kernel_part *b = &k->parts[j];
+
+			if (a->at < b->at + b->memsz && b->at < a->at + a->memsz)
+				return err_set(err, ERR_CORRUPT,
+					       "the segment at %#" PRIx64
+					       " lies over the one at %#" PRIx64,
+					       a->at, b->at);
+		}
+	}
+	return 0;
+}
+
+/* Whether the file has something for @entry: between the segments and in .bss are but zeros. */
+static bool has_code(const struct kernel *k, uint64_t entry)
+{
+	for (size_t i = 0; i < k->nparts; i++)
+		if (entry >= k->parts[i].at && entry - k->parts[i].at < k->parts[i].size)
+			return true;
+	return false;
+}
+
 /* Addresses become distances from the lowest one, and the kernel may lie anywhere. */
 static int settle_parts(struct kernel *k, uint64_t entry, struct err *err)
 {
 	uint64_t low = UINT64_MAX, high = 0;
+	int rc = check_overlaps(k, err);
 
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < k->nparts; i++) {
 		if (k->parts[i].at < low)
 			low = k->parts[i].at;
@@ -188,10 +219,10 @@ static int settle_parts(struct kernel *k, uint64_t entry, struct err *err)
 		return err_set(err, ERR_CORRUPT,
 			       "the lowest segment is at %#" PRIx64 ", not at a multiple of 2 MiB",
 			       low);
-	if (entry < low || entry >= high)
+	if (!has_code(k, entry))
 		return err_set(err, ERR_CORRUPT,
-			       "the entry %#" PRIx64 " is outside %#" PRIx64 "-%#" PRIx64, entry,
-			       low, high);
+			       "the entry %#" PRIx64 " is in none of the %zu segments' code", entry,
+			       k->nparts);
 	for (size_t i = 0; i < k->nparts; i++)
 		k->parts[i].at -= low;
 	k->entry = entry - low;

@@ -248,6 +248,13 @@ static const struct forged {
 	{true, offsetof(Elf64_Ehdr, e_phnum), 2, 1, 0, ERR_CORRUPT, "0 segments to load"},
 	{true, offsetof(Elf64_Ehdr, e_entry), 8, 0xfffff8, 0, ERR_CORRUPT, "the entry 0xfffff8"},
 	{true, offsetof(Elf64_Ehdr, e_entry), 8, 0x1209000, 0, ERR_CORRUPT, "the entry 0x1209000"},
+	// Between the two, and in .bss.
+	{true, offsetof(Elf64_Ehdr, e_entry), 8, 0x1000800, 0, ERR_CORRUPT, "the entry 0x1000800"},
+	{true, offsetof(Elf64_Ehdr, e_entry), 8, 0x1100000, 0, ERR_CORRUPT, "the entry 0x1100000"},
+	{true, offsetof(Elf64_Ehdr, e_entry), 8, 0x1200400, 0, ERR_CORRUPT, "the entry 0x1200400"},
+	{true, offsetof(Elf64_Ehdr, e_entry), 8, 0x12003ff, 0, 0, NULL},
+	{true, 64 + 112 + 24, 8, 0x10007ff, 0, ERR_CORRUPT, "at 0x10007ff lies over the one at"},
+	{true, 64 + 112 + 24, 8, 0xff8000, 0, ERR_CORRUPT, "at 0xff8000 lies over the one at"},
 	{true, 64 + 56 + 8, 8, UINT64_MAX, 0, ERR_CORRUPT, "program header 1:"},
 	{true, 64 + 56 + 32, 8, UINT64_MAX, 0, ERR_CORRUPT, "program header 1:"},
 	{true, 64 + 56 + 40, 8, 0x7ff, 0, ERR_CORRUPT, "0x7ff bytes of memory"},
