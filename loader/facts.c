@@ -128,12 +128,31 @@ static int64_t read_boot_apicid(const char *root)
 	return id;
 }
 
+/*
+ * The kernel takes the flag away where it does not use them (early_identify_cpu() of
+ * arch/x86/kernel/cpu/common.c).
+ */
+static bool read_five_levels(const char *root)
+{
+	CLEANUP_FREE char *text = read_head(root, "/proc/cpuinfo");
+	char *flags = text ? strstr(text, "\nflags") : NULL;
+
+	if (!flags)
+		return false;
+	flags[1 + strcspn(flags + 1, "\n")] = '\0';
+	for (char *word = flags; (word = strstr(word, " la57")); word++)
+		if (!word[5] || word[5] == ' ')
+			return true;
+	return false;
+}
+
 static void read_cpus(struct facts *f, const char *root)
 {
 	CLEANUP_FREE char *present = read_text(root, "/sys/devices/system/cpu/present");
 
 	f->cpus = present ? numlist_count(present) : 0;
 	f->boot_apicid = read_boot_apicid(root);
+	f->five_levels = read_five_levels(root);
 }
 
 void facts_refresh_loaded(struct facts *f, const char *root)

@@ -34,6 +34,7 @@ struct facts {
 	bool asked; /* crashkernel= is on the running command line */
 	unsigned int cpus; /* present; 0: unknown */
 	int64_t boot_apicid; /* x86: initial APIC ID of the boot CPU; -1: unknown */
+	bool five_levels; /* x86: it runs with page tables of five levels */
 };
 
 /* "ROOT/PATH" in the @size bytes at @buf; ERR_LIMIT when it does not fit. */

@@ -113,6 +113,12 @@ static int read_files(struct kexecload_parts *p, const struct kexecload_request 
 	if (rc)
 		return rc;
 	rc = kernel_parse(&p->kernel, (uint8_t *)p->kernel_file, p->kernel_size, err);
+	// 64-bit mode is not left on the way, and in it the number of levels cannot be changed.
+	if (!rc && req->five_levels && !p->kernel.five_levels)
+		rc = err_set(err, ERR_UNSUPPORTED,
+			     "this machine runs with page tables of five levels, and the kernel "
+			     "knows four (XLF_5LEVEL at 0x236, CONFIG_X86_5LEVEL): boot with "
+			     "no5lvl, or name another one with the key kernel");
 	if (rc)
 		err_prepend(err, "%s", req->kernel_path);
 	return rc;

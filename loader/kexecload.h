@@ -6,6 +6,7 @@
 #ifndef LOADER_KEXECLOAD_H
 #define LOADER_KEXECLOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,7 @@ struct kexecload_request {
 	const char *kernel_path, *initrd_path; /* as they really are, for reading and messages */
 	const char *cmdline; /* elfcorehdr= is added */
 	const char *running_cmdline; /* of the running kernel: where its serial console is */
+	bool five_levels; /* it runs with page tables of five levels, and is left in that mode */
 };
 
 /* All segments of a load, and what they are made of. */

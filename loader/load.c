@@ -98,7 +98,8 @@ static int call_segments(struct load *l, const char *why, const struct kexecfile
 	struct kexecload_request req = {.kernel_path = kernel,
 					.initrd_path = initrd,
 					.cmdline = p->cmdline,
-					.running_cmdline = p->running};
+					.running_cmdline = p->running,
+					.five_levels = p->facts.five_levels};
 	struct kexecload *s = &l->segments;
 	int rc = facts_path(kernel, sizeof(kernel), l->ctx->root, p->kernel.path, err);
 

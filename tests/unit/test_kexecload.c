@@ -49,6 +49,7 @@ static struct machine {
 	unsigned long flags[CALLS_MAX];
 	uint64_t entry;
 	size_t n;
+	bool five_levels; /* the running kernel has them */
 } m;
 
 static void put_bytes(const char *path, const void *data, size_t size)
@@ -110,7 +111,8 @@ static int prepare(struct kexecload *l, struct err *err)
 	struct kexecload_request req = {.kernel_path = kernel,
 					.initrd_path = initrd,
 					.cmdline = "root=/dev/x",
-					.running_cmdline = "quiet console=tty0 console=ttyS1,9600"};
+					.running_cmdline = "quiet console=tty0 console=ttyS1,9600",
+					.five_levels = m.five_levels};
 
 	snprintf(kernel, sizeof(kernel), "%s/k", m.root);
 	snprintf(initrd, sizeof(initrd), "%s/i", m.root);
@@ -350,6 +352,22 @@ static void test_no_room(void **state)
 	fails(ERR_UNSUPPORTED, "cannot lie above 4 GiB");
 }
 
+/* What the crash leaves on stays on: a kernel that knows four levels cannot be entered then. */
+static void test_five_levels(void **state)
+{
+	struct kexecload l;
+
+	(void)state;
+	m.five_levels = true;
+	assert_int_equal(prepare(&l, NULL), 0);
+	kexecload_deinit(&l);
+	put_kernel(3);
+	fails(ERR_UNSUPPORTED, "/k: this machine runs with page tables of five levels, and the");
+	m.five_levels = false;
+	assert_int_equal(prepare(&l, NULL), 0);
+	kexecload_deinit(&l);
+}
+
 /* With ",high" there is a second area, below 4 GiB, which the kernel does not load to. */
 static void test_two_areas(void **state)
 {
@@ -409,6 +427,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_machine_is_not_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_five_levels, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_areas, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_map, setup, teardown),
 	};
