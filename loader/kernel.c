@@ -24,7 +24,7 @@ enum {
 	SETUP_XLOADFLAGS_AT = 0x236,
 	SETUP_CMDLINE_AT = 0x238,
 	SETUP_INIT_SIZE_AT = 0x260,
-	SETUP_END = 0x264,
+	SETUP_END = KERNEL_HEAD_SIZE,
 	SETUP_MOST = 0x290, /* boot_params has the e820 table from 0x2d0 on */
 
 	SECTOR = 512,
@@ -75,6 +75,18 @@ static int check_setup(const struct kernel *k, struct err *err)
 			       "it cannot be moved (CONFIG_RELOCATABLE is off), and the reserved "
 			       "memory is not where it was built for");
 	return 0;
+}
+
+bool kernel_file_loadable(const uint8_t *head, size_t size, bool five_levels)
+{
+	const struct kernel k = {.data = head, .size = size};
+	uint16_t want = XLF_KERNEL_64 | XLF_CAN_BE_LOADED_ABOVE_4G;
+
+	if (five_levels)
+		want |= XLF_5LEVEL;
+	return is_bzimage(&k) && load_le16(head + SETUP_VERSION_AT) >= PROTOCOL_MIN &&
+	       head[SETUP_LOADFLAGS_AT] & 1 &&
+	       (load_le16(head + SETUP_XLOADFLAGS_AT) & want) == want;
 }
 
 static int parse_bzimage(struct kernel *k, struct err *err)

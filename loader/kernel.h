@@ -20,6 +20,7 @@ struct err;
 enum {
 	KERNEL_SIZE_MAX = 512 << 20, /* of a file, and of what is in it */
 	KERNEL_PARTS_MAX = 8,
+	KERNEL_HEAD_SIZE = 0x264, /* of a bzImage: up to here the setup header has what decides */
 };
 
 /* A piece of the file and where it goes, counted from where the kernel is put. */
@@ -52,6 +53,14 @@ struct kernel {
  * wrapping that is not known. kernel_free() in any case.
  */
 int kernel_parse(struct kernel *k, const uint8_t *data, size_t size, struct err *err);
+
+/*
+ * Whether kexec_file_load(2) of x86_64 takes a file that begins with the @size bytes at @head; more
+ * than KERNEL_HEAD_SIZE are not looked at. It asks this (bzImage64_probe() of
+ * arch/x86/kernel/kexec-bzimage64.c) only after it has freed what was loaded before. @five_levels:
+ * the running kernel has page tables of five levels.
+ */
+bool kernel_file_loadable(const uint8_t *head, size_t size, bool five_levels);
 
 void kernel_free(struct kernel *k);
 

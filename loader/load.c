@@ -15,6 +15,7 @@
 #include "loader/command.h"
 #include "loader/hold.h"
 #include "loader/iomem.h"
+#include "loader/kernel.h"
 #include "loader/loadplan.h"
 #include "loader/machine.h"
 #include "loader/sizing.h"
@@ -131,38 +132,48 @@ static int call_file(struct load *l, const char *why)
 	return 0;
 }
 
+/* False only where it is sure to refuse: on x86_64, whose kinds of kernels are known. */
+static bool file_loadable(const struct loadplan *p)
+{
+	uint8_t head[KERNEL_HEAD_SIZE];
+	ssize_t n;
+
+	if (strcmp(p->facts.machine, "x86_64") != 0)
+		return true;
+	n = io_pread(p->kernel_fd, head, sizeof(head), 0, NULL);
+	return n < 0 || kernel_file_loadable(head, n, p->facts.five_levels);
+}
+
 /*
  * By itself the kernel's own loader: it takes signed kernels under lockdown, and keeps what it
- * loaded up to date. Ours where there is none, or where the kernel is of a kind it does not know.
+ * loaded up to date. Ours where there is none, or where the kernel is of a kind it does not know:
+ * asked for such a one it would drop what is loaded before it refuses, and ours may refuse, too.
  */
 static int choose_call(struct load *l, const struct kexecfile_request *files, struct err *err)
 {
-	enum config_call with = l->plan->config.load_with;
+	static const char unknown[] = "kexec_file_load does not know such a kernel";
+	const struct loadplan *p = l->plan;
+	enum config_call with = p->config.load_with;
+	bool may_choose = with == CONFIG_CALL_AUTO && !locked_down(&p->facts);
+	struct err why = {0};
 	int sys;
 
 	if (with == CONFIG_CALL_SEGMENTS)
 		return call_segments(l, "as configured", files, err);
+	if (may_choose && !file_loadable(p))
+		return call_segments(l, unknown, files, err);
 	sys = call_file(l,
 			with == CONFIG_CALL_FILE ? "as configured" : "the running kernel has it");
 	if (!sys)
 		return 0;
-	if (with == CONFIG_CALL_AUTO && !locked_down(&l->plan->facts) &&
-	    (sys == ENOSYS || sys == ENOEXEC)) {
-		struct err why = {0};
-		int rc = call_segments(l,
-				       sys == ENOSYS
-					       ? "there is no kexec_file_load"
-					       : "kexec_file_load does not know such a kernel",
-				       files, &why);
-
-		// What the file is not is told best by the kernel's own answer.
-		if (!rc || sys == ENOSYS) {
-			if (rc && err)
-				*err = why;
-			return rc;
-		}
-	}
-	return kexecfile_explain(sys, &l->plan->facts, files, err);
+	if (may_choose && sys == ENOSYS)
+		return call_segments(l, "there is no kexec_file_load", files, err);
+	if (may_choose && sys == ENOEXEC && !call_segments(l, unknown, files, &why))
+		return 0;
+	sys = kexecfile_explain(sys, &p->facts, files, err);
+	if (why.code)
+		err_prepend(err, "kexec_load: %s; kexec_file_load", why.msg);
+	return sys;
 }
 
 /*

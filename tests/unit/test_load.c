@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* lifeboat's commands on a machine laid out in a directory, with a system call of the test's. */
+#include <elf.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/cursor.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "loader/armed.h"
@@ -32,7 +35,7 @@ static struct machine {
 	bool fails_once; /* only the next one */
 	bool forgets; /* says yes and loads nothing */
 	bool drops; /* frees the older image before it fails */
-	unsigned int calls;
+	unsigned int calls, segment_calls;
 	unsigned long flags;
 	char cmdline[CMDLINE_MAX];
 	char *out, *diag; /* of the last command */
@@ -58,19 +61,29 @@ static bool there(const char *path)
 	return tree_there(m.root, path);
 }
 
-/* A header as a bzImage has it: takes @init_size bytes, tells @release. */
-static void put_kernel(const char *path, const char *release, uint32_t init_size)
+/* A header as a bzImage has it: takes @init_size bytes, tells @release, and can what @flags say. */
+static void put_bzimage(const char *path, const char *release, uint32_t init_size, uint16_t flags)
 {
-	uint8_t head[0x400] = {0};
+	uint8_t head[0x800] = {[0x1f1] = 1};
 
 	memcpy(head + 0x202, "HdrS", 4);
-	head[0x20e] = 0x00;
-	head[0x20f] = 0x01; // the version stands at 0x300
+	store_le16(head + 0x206, 0x020f);
+	head[0x211] = 1;
+	store_le32(head + 0x230, 2 << 20);
+	head[0x234] = 1;
+	store_le16(head + 0x236, flags);
+	store_le32(head + 0x238, 2047);
+	head[0x201] = 0x6a;
+	store_le16(head + 0x20e, 0x100); // the version stands at 0x300
 	memcpy(head + 0x300, release, strlen(release));
 	memcpy(head + 0x300 + strlen(release), " (x) #1", 7);
-	for (int i = 0; i < 4; i++)
-		head[0x260 + i] = init_size >> (8 * i);
+	store_le32(head + 0x260, init_size);
 	put_bytes(path, head, sizeof(head));
+}
+
+static void put_kernel(const char *path, const char *release, uint32_t init_size)
+{
+	put_bzimage(path, release, init_size, 0x7f);
 }
 
 /* An initrd with one file. */
@@ -110,6 +123,17 @@ static long fake_kexec(int kernel_fd, int initrd_fd, unsigned long len, const ch
 	return 0;
 }
 
+static long fake_segments(uint64_t entry, size_t n, const struct kexecload_segment *segments,
+			  unsigned long flags)
+{
+	(void)entry;
+	(void)segments;
+	m.segment_calls++;
+	assert_true(n && flags & KEXECLOAD_ON_CRASH);
+	put(LOADED, "1\n");
+	return 0;
+}
+
 static int run(command_run *command, struct err *err)
 {
 	size_t n;
@@ -124,7 +148,8 @@ static int run(command_run *command, struct err *err)
 				    .config = CONFIG_FILE,
 				    .out = out,
 				    .diag = diag,
-				    .kexec = fake_kexec};
+				    .kexec = fake_kexec,
+				    .kexec_load = fake_segments};
 
 	rc = command(&ctx, err);
 	fclose(out);
@@ -299,8 +324,9 @@ static void test_images(void **state)
 	fails(command_load, ERR_LIMIT, "kernel and initrd need 65 MiB, and 64 MiB are reserved");
 	drop("/boot/vmlinuz-" RELEASE);
 	fails(command_load, ERR_NOTFOUND, "no kernel " RELEASE " in /boot");
-	// Elsewhere, and no bzImage: what it is is for the kernel to say.
+	// Elsewhere, and by a call that the user wants: what it is is for the kernel to say.
 	put("/usr/lib/modules/" RELEASE "/vmlinuz", "not a kernel");
+	put(CONFIG_FILE, "load_with kexec_file_load\n");
 	m.fails_with = ENOEXEC;
 	m.calls = 0;
 	struct err err;
@@ -309,6 +335,111 @@ static void test_images(void **state)
 	assert_int_equal(m.calls, 1);
 	assert_non_null(strstr(err.msg, "/usr/lib/modules/" RELEASE "/vmlinuz is not a kernel"));
 }
+
+#ifdef __x86_64__
+/* What a load by segments reads. */
+static void put_machine(void)
+{
+	put("/proc/iomem", "00001000-0009fbff : System RAM\n00100000-3ffd9fff : System RAM\n"
+			   "  20000000-23ffffff : Crash kernel\n");
+	put("/sys/devices/system/cpu/cpu0/crash_notes", "10001000\n");
+	put("/sys/devices/system/cpu/cpu0/crash_notes_size", "368\n");
+	put("/sys/kernel/vmcoreinfo", "0x0000000012345000 1024\n");
+}
+
+/* A kernel as large as @memory says, of the kind that kexec_file_load does not know. */
+static void put_vmlinux(const char *path, uint64_t memory)
+{
+	struct {
+		Elf64_Ehdr e;
+		Elf64_Phdr p;
+		uint8_t code[64];
+	} v = {.e = {.e_ident = ELFMAG,
+		     .e_type = ET_EXEC,
+		     .e_machine = EM_X86_64,
+		     .e_entry = 16 << 20,
+		     .e_phoff = sizeof(v.e),
+		     .e_phentsize = sizeof(v.p),
+		     .e_phnum = 1},
+	       .p = {.p_type = PT_LOAD,
+		     .p_offset = offsetof(typeof(v), code),
+		     .p_paddr = 16 << 20,
+		     .p_filesz = sizeof(v.code),
+		     .p_memsz = memory}};
+
+	v.e.e_ident[EI_CLASS] = ELFCLASS64;
+	v.e.e_ident[EI_DATA] = ELFDATA2LSB;
+	put_bytes(path, &v, sizeof(v));
+}
+
+/*
+ * kexec_file_load frees what is loaded before it looks at a kernel: it is not asked for one that it
+ * is known to refuse, and each call counts against kernel.kexec_load_limit_panic.
+ */
+static void test_kernels_of_other_kinds(void **state)
+{
+	static const char kernel[] = "/boot/vmlinuz-" RELEASE;
+
+	(void)state;
+	put_machine();
+	succeeds(command_load);
+	m.calls = 0;
+	m.fails_with = ENOEXEC;
+	m.drops = true;
+	// No place for it: told as such, and the one that is loaded stays.
+	put_vmlinux(kernel, 100 << 20);
+	fails(command_load, ERR_LIMIT, "kernel: no place for");
+	assert_true(there(STATE_FILE));
+	put(kernel, "not a kernel");
+	fails(command_load, ERR_UNSUPPORTED, "neither a bzImage nor an ELF vmlinux");
+	assert_true(there(STATE_FILE));
+	assert_int_equal(m.segment_calls, 0);
+	put_vmlinux(kernel, 1 << 20);
+	succeeds(command_load);
+	assert_int_equal(m.calls, 0);
+	assert_int_equal(m.segment_calls, 1);
+	assert_non_null(
+		strstr(m.out, "\nwith kexec_load, kexec_file_load does not know such a kernel: "));
+	// Locked down the kernel would take no segments.
+	put("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+	m.drops = false;
+	struct err err;
+
+	assert_int_equal(run(command_load, &err), ERR_SYS);
+	assert_int_equal(m.calls, 1);
+	assert_int_equal(m.segment_calls, 1);
+}
+
+/* The flag is there where the running kernel uses them. */
+static void test_five_levels(void **state)
+{
+	static const char kernel[] = "/boot/vmlinuz-" RELEASE;
+
+	(void)state;
+	put_machine();
+	put("/proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu la57 rdpid\nbugs\t\t: x\n\n");
+	succeeds(command_load);
+	m.calls = 0;
+	put_bzimage(kernel, RELEASE, 40 << 20, 3);
+	fails(command_load, ERR_UNSUPPORTED, "page tables of five levels");
+	put("/proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu la57x\nbugs\t\t: la57\n\n");
+	succeeds(command_load);
+	assert_int_equal(m.calls, 1);
+	assert_int_equal(m.segment_calls, 0);
+}
+
+/* The kernel alone knows why it does not take one that looks right; then both reasons are told. */
+static void test_refused_by_both(void **state)
+{
+	struct err err;
+
+	(void)state;
+	m.fails_with = ENOEXEC;
+	assert_int_equal(run(command_load, &err), ERR_SYS);
+	assert_non_null(strstr(err.msg, "kexec_load: "));
+	assert_non_null(strstr(err.msg, "; kexec_file_load: /boot/vmlinuz-" RELEASE " is not a"));
+}
+#endif
 
 static void test_configured_images(void **state)
 {
@@ -619,6 +750,9 @@ int main(void)
 		TEST(test_images),
 		TEST(test_configured_images),
 #ifdef __x86_64__
+		TEST(test_kernels_of_other_kinds),
+		TEST(test_five_levels),
+		TEST(test_refused_by_both),
 		TEST(test_cpus),
 #endif
 		TEST(test_configuration),

@@ -503,6 +503,9 @@ static void put_images(void)
 	CLEANUP_CLOSE int fd = -1;
 
 	memcpy(head + 0x202, "HdrS", 4);
+	memcpy(head + 0x206, (char[]){0x0f, 0x02}, 2);
+	head[0x211] = 1;
+	head[0x236] = 0x7f;
 	head[0x262] = 0x80;
 	head[0x263] = 0x02;
 	put("/boot/vmlinuz-6.1.0-test", "");
