@@ -15,6 +15,7 @@
 #include "loader/blockdev.h"
 #include "loader/facts.h"
 #include "loader/initrd.h"
+#include "loader/modlist.h"
 #include "loader/places.h"
 #include "loader/sizing.h"
 #include "vmcore/config.h"
@@ -33,6 +34,8 @@ struct look {
 	const struct initrd *r;
 	const char *release, *running;
 	char *builtin; /* of the capture kernel; NULL: not known */
+	struct modlist modules; /* of the running kernel */
+	bool listed; /* it has a list */
 };
 
 static void __attribute__((format(printf, 2, 3))) missing(struct look *l, const char *fmt, ...)
@@ -107,8 +110,10 @@ static void want_module(struct look *l, const char *name, const char *what)
 
 static void want_drivers(struct look *l, const struct blockdev *b, const char *what)
 {
+	// Since 6.15 what is built in has a name in /sys, too, that no kernel need have as a module.
 	for (size_t i = 0; i < b->ndrivers; i++)
-		want_module(l, b->drivers[i], what);
+		if (!l->listed || modlist_has(&l->modules, b->drivers[i]))
+			want_module(l, b->drivers[i], what);
 }
 
 /* ---- targets on a disk ---- */
@@ -323,6 +328,7 @@ void aboard_check(struct aboard *a, const char *root, const struct config *c,
 		return;
 	}
 	read_builtin(&l);
+	l.listed = modlist_read(&l.modules, root, running);
 	check_targets(&l, c, theirs);
 	for (size_t i = 0; i < c->ntargets; i++) {
 		const struct config_target *t = &c->targets[i];
@@ -339,5 +345,6 @@ void aboard_check(struct aboard *a, const char *root, const struct config *c,
 		if (t->kind == CONFIG_TARGET_SSH)
 			check_ssh(&l, c, t, what);
 	}
+	modlist_free(&l.modules);
 	free(l.builtin);
 }

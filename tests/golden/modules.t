@@ -12,7 +12,7 @@ set -u
 golden_needs lifeboat lifeboat-collect
 mkinitrd=$PWD/initrd/lifeboat-mkinitrd
 cd "$work" || exit 1
-export LIFEBOAT_SYSFS=$work/sys
+export LIFEBOAT_SYSFS=$work/sys LIFEBOAT_RUNNING=$work/running
 modules=$work/modules
 kernel=$modules/kernel
 devices=$work/sys/devices
@@ -162,12 +162,27 @@ printf 'pci:v00001000d00000073\n' > "$devices/pci0000:00/0000:01:00.0/modalias"
 build "ext4 $work/disk"
 check_is 'an adapter is found by its alias' megaraid_sas "$(loads)"
 check 'no firmware is there for it' gone tree/lib/firmware
+# Of the running kernel: the adapter's driver is one of its modules, that of the port is built in and none.
+driven pci0000:00 pcieportdrv ''
+driven pci0000:00/0000:01:00.0/host0 megaraid-sas ''
+mkdir running
+printf 'kernel/drivers/scsi/megaraid/megaraid_sas.ko:\n' > running/modules.dep
+build "ext4 $work/disk"
+ended 0 'an adapter behind a port whose driver is part of any kernel'
+check_is 'which is asked for from none' megaraid_sas "$(loads)"
+has
+build "ext4 $work/disk"
+ended 1 'a kernel without the driver of the adapter'
+check 'which is told, and the port is not' says 'has no module megaraid_sas and the target'
+has drivers/scsi/megaraid/megaraid_sas
 mkdir -p bin firmware/raid
 printf '#!/bin/sh\necho raid/first.bin\necho raid/second.bin\n' > bin/modinfo
 chmod 755 bin/modinfo
 printf 'second\n' | xz > firmware/raid/second.bin.xz
 PATH=$PWD/bin:$PATH LIFEBOAT_FIRMWARE=$PWD/firmware build "ext4 $work/disk"
 check_is 'what there is goes along' second "$(cat tree/lib/firmware/raid/second.bin)"
+
+rm -r running
 
 # ---- watchdogs, keyboards, consoles ----
 

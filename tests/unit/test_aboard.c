@@ -224,6 +224,27 @@ static void test_disk(void **state)
 	assert_true(has(a.missing, a.nmissing, "virtio_blk"));
 }
 
+/* The driver of a port is built in and has a name in /sys, but is no module of the running kernel. */
+static void test_no_module(void **state)
+{
+	static const char dep[] = "kernel/drivers/block/virtio_blk.ko:\n";
+	CLEANUP_FREE struct config *c = calloc(1, sizeof(*c));
+	struct archive files = {.n = 0};
+	struct aboard a;
+
+	(void)state;
+	config_default(c);
+	strcpy(c->targets[0].path, "/crash");
+	put_disk(sizing_device_of(root, "/crash"));
+	add(&files, "etc/lifeboat.conf", "ext4 UUID=1\n");
+	look(&a, &files, c, "6.1");
+	assert_true(has(a.missing, a.nmissing, "no module virtio_pci"));
+	put("/lib/modules/6.1/modules.dep", dep, strlen(dep));
+	look(&a, &files, c, "6.1");
+	assert_true(has(a.missing, a.nmissing, "no module virtio_blk"));
+	assert_false(has(a.missing, a.nmissing, "virtio_pci"));
+}
+
 /* A directory that is on another file system than when the initrd was built. */
 static void test_moved(void **state)
 {
@@ -332,6 +353,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_drivers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_luks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_module, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ssh, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_cgroup, setup, teardown),
