@@ -65,14 +65,14 @@ in_tree()
 all_there()
 {
 	local module
-	while read -r module; do
+	while read -r module _; do
 		in_tree "$module" || { echo "$module"; return 1; }
 	done < tree/etc/lifeboat/modules
 }
 
 names()
 {
-	sed 's/.*\///; s/\.ko$//' "$1"
+	sed 's/ .*//; s/.*\///; s/\.ko$//' "$1"
 }
 
 build -m lifeboat
@@ -155,13 +155,13 @@ check_code 'it goes in only when it is asked for' 255 module check
 missing=lifeboat-collect check_code 'and not where the collector is missing' 1 module check
 
 mkdir -p initdir srcmods initdir.lifeboat/etc/lifeboat
-printf 'virtio_blk\next4\n' > initdir.lifeboat/etc/lifeboat/modules
+printf 'virtio_blk a=1 b=/2\next4\n' > initdir.lifeboat/etc/lifeboat/modules
 printf 'path /\n' > initdir.lifeboat/etc/lifeboat.conf
 # Whichever is called first.
 check 'installkernel before install' module installkernel
 check 'install after it' module install
-check_is 'compressed modules are unpacked, and found by either spelling' \
-	"$(printf '/lib/modules/%s/kernel/%s.ko\n' "$release" virtio-blk "$release" ext4)" \
+check_is 'compressed modules are unpacked, and found by either spelling, with their options' \
+	"$(printf '/lib/modules/%s/kernel/%s\n' "$release" 'virtio-blk.ko a=1 b=/2' "$release" ext4.ko)" \
 	"$(cat initdir/etc/lifeboat/modules)"
 check_is 'with their contents' virtio_blk "$(cat "initdir/lib/modules/$release/kernel/virtio-blk.ko")"
 check 'the files are there' cmp initdir/etc/lifeboat.conf initdir.lifeboat/etc/lifeboat.conf

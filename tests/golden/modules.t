@@ -62,7 +62,7 @@ build()
 		--kernel-config /dev/null --compress none \
 		--lifeboat "$out/lifeboat" --collector "$out/lifeboat-collect" > said 2>&1 || code=$?
 	[[ $code != 0 ]] || (cd tree && cpio -id --quiet < ../initrd.img)
-	[[ $code != 0 ]] || sed 's/.*\///; s/\.ko$//' tree/etc/lifeboat/modules > loaded
+	[[ $code != 0 ]] || sed 's/ .*//; s/.*\///; s/\.ko$//' tree/etc/lifeboat/modules > loaded
 }
 loads()
 {
@@ -183,6 +183,47 @@ PATH=$PWD/bin:$PATH LIFEBOAT_FIRMWARE=$PWD/firmware build "ext4 $work/disk"
 check_is 'what there is goes along' second "$(cat tree/lib/firmware/raid/second.bin)"
 
 rm -r running
+
+# ---- options ----
+
+cat > bin/modprobe << 'END'
+#!/bin/sh
+[ "$1" = -c ] && printf '%s\n' 'alias x usb-storage' 'options usb_storage quirks=1:2:u delay_use=3' \
+	'options usb-storage swi_tru_install=1' 'options usb_storage option_zero_cd=9' \
+	'options usb label="a b" x=1' 'options other y=1'
+END
+chmod 755 bin/modprobe
+printf 'root=/dev/sda usb-storage.option_zero_cd=9 x.y=1\n' > cmdline
+has drivers/usb/storage/usb-storage drivers/usb/core/usb
+disk virtual/block/test
+PATH=$PWD/bin:$PATH LIFEBOAT_CMDLINE=$PWD/cmdline build "ext4 $work/disk" 'extra_modules usb-storage usb'
+ended 0 'options of modprobe.d'
+check_is 'go along, without those of the running kernel'"'"'s command line' \
+	"$(printf '/lib/modules/%s\n' 'usb-storage.ko quirks=1:2:u delay_use=3 swi_tru_install=1' 'usb.ko x=1')" \
+	"$(cat tree/etc/lifeboat/modules)"
+check 'those in quotes do not, which is told' says 'options in quotes for module usb are passed over'
+
+# What /init adds: words of the capture kernel's command line for a module.
+cat > cmdline << 'END'
+usb_storage.quirks=3:4:u x="q usb.no=1 z" usb-storage.flag usb.a=* usb.b="c d" "usb.e=f g" usb.h=i -- usb.j=k
+END
+{
+	echo 'tell() { echo "$*"; }'
+	sed -n '/^parameters()/,/^}/ { s,/proc/cmdline,cmdline,; p }' "$OLDPWD/initrd/init"
+	# shellcheck disable=SC2016 # it is for the other shell
+	echo 'parameters "$1"'
+} > parameters
+busybox=$(command -v busybox)
+mkdir applets
+for applet in sed grep; do ln -s "$busybox" "applets/$applet"; done
+parameters()
+{
+	PATH=$PWD/applets "$busybox" sh parameters "/lib/modules/$1" 2> said | paste -s -d ' '
+}
+check_is 'init finds them by either spelling' 'quirks=3:4:u flag' "$(parameters usb-storage.ko)"
+check_is 'and none of another module, or behind --' 'a=* h=i' "$(parameters usb.ko)"
+check 'those in quotes are told' says 'words in quotes for module usb.ko are passed over'
+check_is 'no more than there are' '' "$(parameters ext4.ko)"
 
 # ---- watchdogs, keyboards, consoles ----
 

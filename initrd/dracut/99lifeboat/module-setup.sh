@@ -32,7 +32,8 @@ lifeboat_fail()
 }
 
 # All but the kernel modules, in a directory beside the initrd's, made by whoever is called first. In it
-# etc/lifeboat/modules has the names of those that are wanted, in the order in which to load them.
+# etc/lifeboat/modules has the names of those that are wanted, in the order in which to load them, each with
+# its options.
 lifeboat_tree()
 {
 	local generic=()
@@ -59,16 +60,18 @@ install()
 # called by dracut
 installkernel()
 {
-	local tree names name file list
+	local tree names name file list lines line
 	lifeboat_tree
-	mapfile -t names < "$tree/etc/lifeboat/modules"
+	mapfile -t lines < "$tree/etc/lifeboat/modules"
+	names=("${lines[@]%% *}")
 	mkdir -p "$initdir/etc/lifeboat"
 	list=$initdir/etc/lifeboat/modules
 	: > "$list"
 	[[ ${#names[@]} != 0 ]] || return 0
 	# By what the target needs, not by what happens to be loaded now.
 	hostonly='' instmods -c "${names[@]}" || lifeboat_fail 'kernel modules could not be put in'
-	for name in "${names[@]}"; do
+	for line in "${lines[@]}"; do
+		name=${line%% *}
 		file=$(find "$initdir/lib/modules/$kernel/" -name "${name//_/[-_]}.ko*" | head -n 1)
 		[[ -n $file ]] || lifeboat_fail "the kernel module $name is not in the initrd"
 		# The capture kernel need not know how to unpack it; the whole is compressed anyway.
@@ -78,6 +81,6 @@ installkernel()
 		*.gz) gzip -d "$file" ;;
 		esac || lifeboat_fail "$file cannot be unpacked"
 		file=${file%.ko*}.ko
-		printf '%s\n' "${file#"$initdir"}" >> "$list"
+		printf '%s%s\n' "${file#"$initdir"}" "${line#"$name"}" >> "$list"
 	done
 }
