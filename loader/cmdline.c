@@ -23,6 +23,8 @@ static const struct cmdline_arch archs[] = {
 		       "panic=10 acpi_no_memhotplug transparent_hugepage=never nokaslr hest_disable "
 		       "cma=0 hugetlb_cma=0 pcie_ports=compat novmcoredd kfence.sample_interval=0 "
 		       "initramfs_options=size=90% "
+		       // A disk without memory of its own asks for up to 128 MiB of ours.
+		       "nvme.max_host_mem_size_mb=0 "
 		       // No files of events to trace, which take 9 MiB. Ended by the name of a function,
 		       // which a kernel without tracing does not have.
 		       "initcall_blacklist=tracer_init_tracefs",

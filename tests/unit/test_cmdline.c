@@ -204,6 +204,12 @@ static void test_x86(void **state)
 	assert_int_equal(cmdline_build(&p, buf, &err), 0);
 	assert_non_null(strstr(buf, "root=/dev/vda1 nr_cpus=1 irqpoll reset_devices "));
 	assert_non_null(strstr(buf, " novmcoredd"));
+	// In place of what the running system allows.
+	p.running = "nvme.max-host-mem-size-mb=64 nvme.io_timeout=9";
+	assert_int_equal(cmdline_build(&p, buf, &err), 0);
+	assert_non_null(strstr(buf, " nvme.max_host_mem_size_mb=0 "));
+	assert_null(strstr(buf, "=64"));
+	assert_non_null(strstr(buf, "nvme.io_timeout=9 "));
 	assert_null(cmdline_arch("pdp11"));
 }
 
