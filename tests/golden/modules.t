@@ -71,7 +71,7 @@ loads()
 
 # ---- file systems ----
 
-disk virtual/block/test
+disk pci0000:00/block/test
 has fs/ext4/ext4
 build "ext3 $work/disk"
 ended 0 'ext3, which ext4 serves'
@@ -96,14 +96,29 @@ loop=$(losetup --find --show image) || bail 'loop devices can be set up: run the
 trap 'losetup -d "$loop"; rm -rf "$work"' EXIT
 has fs/ext4/ext4 fs/quota/quota_v2
 rm -f "$modules/modules.builtin"
-mkdir -p "$devices/virtual/block/loop"
-ln -s "$devices/virtual/block/loop" "sys/dev/block/$(lsblk -n -o MAJ:MIN "$loop" | tr -d ' ')"
+mkdir -p "$devices/pci0000:00/block/loop"
+ln -s "$devices/pci0000:00/block/loop" "sys/dev/block/$(lsblk -n -o MAJ:MIN "$loop" | tr -d ' ')"
 build "ext4 $loop"
 check_is 'ext4 with quotas takes their format' 'quota_v2 ext4' "$(loads)"
 printf '\0\0' | dd of=image bs=1 seek=1124 conv=notrunc status=none
 blockdev --flushbufs "$loop"
 build "ext4 $loop"
 check_is 'ext4 without does not' ext4 "$(loads)"
+
+# In the superblock: the magic number, and how many devices there are.
+has fs/btrfs/btrfs
+printf _BHRfS_M | dd of=image bs=1 seek=65600 conv=notrunc status=none
+for devices_of in 1 2; do
+	printf "\\$devices_of" | dd of=image bs=1 seek=65672 conv=notrunc status=none
+	blockdev --flushbufs "$loop"
+	build "btrfs $loop"
+	ended $((devices_of - 1)) "btrfs on so many devices: $devices_of"
+done
+check 'says why' says "$loop is a btrfs on more than one device"
+printf '#!/bin/sh\n' > scan
+chmod 755 scan
+build "btrfs $loop" "kdump_pre $work/scan"
+ended 0 'unless somebody looks for the others'
 printf 'kernel/fs/ext4/ext4.ko\n' > "$modules/modules.builtin"
 
 # ---- for which kernel ----
@@ -122,6 +137,19 @@ build "ext4 $work/disk"
 ended 1 'a software RAID'
 check 'says what it is, and what to do' \
 	says "target $work/disk is on a software RAID, which cannot be assembled in the capture kernel yet: name a"
+disk virtual/block/drbd0
+build "ext4 $work/disk"
+ended 1 'a device that the kernel makes'
+check 'says what it is' says "target $work/disk is on a block device of the kernel's own \(drbd\)"
+printf '#!/bin/sh\n' > attach
+chmod 755 attach
+has drivers/block/drbd/drbd
+build "ext4 $work/disk" "kdump_pre $work/attach"
+ended 0 'unless somebody sets it up'
+check_is 'its driver is there' drbd "$(loads)"
+disk rbd/0/block/rbd0
+build "ext4 $work/disk"
+ended 1 'an image of Ceph'
 disk platform/host3/session1/target3:0:0/3:0:0:1/block/sdb
 build "ext4 $work/disk"
 ended 1 'a disk of iSCSI'
@@ -195,7 +223,7 @@ END
 chmod 755 bin/modprobe
 printf 'root=/dev/sda usb-storage.option_zero_cd=9 x.y=1\n' > cmdline
 has drivers/usb/storage/usb-storage drivers/usb/core/usb
-disk virtual/block/test
+disk pci0000:00/block/test
 PATH=$PWD/bin:$PATH LIFEBOAT_CMDLINE=$PWD/cmdline build "ext4 $work/disk" 'extra_modules usb-storage usb'
 ended 0 'options of modprobe.d'
 check_is 'go along, without those of the running kernel'"'"'s command line' \
@@ -229,7 +257,7 @@ check_is 'no more than there are' '' "$(parameters ext4.ko)"
 
 has drivers/char/ipmi/ipmi_si drivers/char/ipmi/ipmi_ssif drivers/char/ipmi/ipmi_watchdog \
 	drivers/hid/hid-generic drivers/hid/usbhid/usbhid drivers/char/virtio_console
-disk virtual/block/test
+disk pci0000:00/block/test
 mkdir -p sys/module/ipmi_si
 build "ext4 $work/disk"
 check_is 'no timer of a controller is running' '' "$(loads)"
@@ -239,7 +267,7 @@ check_is 'one that is gets its driver, and the way to it before' 'ipmi_si ipmi_w
 build "ext4 $work/disk" 'watchdog no'
 check_is 'unless no watchdog is wanted' '' "$(loads)"
 
-disk virtual/block/test
+disk pci0000:00/block/test
 driven usb1/1-1/1-1:1.0 usbhid ''
 driven usb1/1-1/1-1:1.0/0003:046D:C31C.0001 hid_generic 'hid:b0003g0001v0000046Dp0000C31C'
 keyboard=usb1/1-1/1-1:1.0/0003:046D:C31C.0001/input/input7
