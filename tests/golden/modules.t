@@ -210,6 +210,10 @@ printf 'second\n' | xz > firmware/raid/second.bin.xz
 PATH=$PWD/bin:$PATH LIFEBOAT_FIRMWARE=$PWD/firmware build "ext4 $work/disk"
 check_is 'what there is goes along' second "$(cat tree/lib/firmware/raid/second.bin)"
 
+has extra/vendor
+disk pci0000:00/block/test
+PATH=$PWD/bin:$PATH LIFEBOAT_FIRMWARE=$PWD/firmware build "ext4 $work/disk" 'extra_modules vendor'
+check_is 'so it does for a driver of a vendor' second "$(cat tree/lib/firmware/raid/second.bin)"
 rm -r running
 
 # ---- options ----
