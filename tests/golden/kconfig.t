@@ -13,6 +13,12 @@ set -u
 script=$PWD/scripts/capture-kernel
 check 'all profiles, as 6.1 has them' "$script" check 6.1
 
+# What initrd/lifeboat-mkinitrd takes for a watchdog of a management controller.
+for symbol in IPMI_SI IPMI_SSIF IPMI_WATCHDOG; do
+	check "there is a module for CONFIG_$symbol" \
+		grep -qx "CONFIG_$symbol=m" capture-kernel-config/hardware.config
+done
+
 cd "$work" || exit 1
 mkdir -p fragments/x86_64
 printf 'one two\n' > fragments/test.profile
