@@ -14,7 +14,8 @@
 
 /*
  * Drivers with large rings, event queues and firmware commands of their own. In a capture kernel they
- * make do with one queue (is_kdump_kernel()), and none of them was in a run here.
+ * make do with one queue (is_kdump_kernel()), but for hv_netvsc, whose buffers are of one size always.
+ * None of them was in a run here.
  */
 static const struct nic {
 	const char *driver;
@@ -32,6 +33,8 @@ static const struct nic {
 	{"cxgb4", 24, true, "a guess"},
 	{"ena", 8, true, "a guess"},
 	{"gve", 8, true, "a guess"},
+	{"hv_netvsc", 18, true,
+	 "drivers/net/hyperv: a receive buffer of 16 MiB, a send buffer, rings; no less for a dump"},
 };
 
 int need_nic(const char *driver)

@@ -49,7 +49,7 @@ enum {
 	 * sev_setup_arch(), 6 % of memory, is not less (arch/x86/mm/mem_encrypt.c).
 	 */
 	NEED_SWIOTLB = 64 << 20,
-	NEED_NICS_MAX = 10,
+	NEED_NICS_MAX = 11,
 	/* cryptsetup itself, a guess; what its keyslot asks for comes to that. */
 	NEED_LUKS_KIB = 8 << 10,
 	/*
