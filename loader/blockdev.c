@@ -164,6 +164,20 @@ static void look(struct blockdev *b, const char *root, const char *at, int depth
 	add_chain(b, root, dir);
 }
 
+/* The file `size` counts sectors of 512 bytes, whatever those of the device are. */
+static uint64_t read_size(const char *dir)
+{
+	CLEANUP_FREE char *text = NULL;
+	char path[FACTS_PATH_MAX + 8];
+	uint64_t sectors;
+
+	snprintf(path, sizeof(path), "%s/size", dir);
+	if (io_read_file(path, 64, &text, NULL, NULL))
+		return 0;
+	sectors = strtoull(text, NULL, 10);
+	return sectors > UINT64_MAX >> 9 ? 0 : sectors << 9;
+}
+
 int blockdev_look(struct blockdev *b, const char *root, dev_t dev, struct err *err)
 {
 	char path[FACTS_PATH_MAX];
@@ -173,6 +187,7 @@ int blockdev_look(struct blockdev *b, const char *root, dev_t dev, struct err *e
 	if (access(path, F_OK))
 		return err_set(err, ERR_NOTFOUND, "block device %u:%u is not in /sys", major(dev),
 			       minor(dev));
+	b->bytes = read_size(path);
 	look(b, root, path, 0);
 	return 0;
 }

@@ -21,6 +21,7 @@ enum {
 };
 
 struct blockdev {
+	uint64_t bytes; /* its size; 0: not known */
 	/* Modules that drive it and what it stands on, as far as they are modules. */
 	char drivers[BLOCKDEV_DRIVERS_MAX][BLOCKDEV_NAME_MAX];
 	size_t ndrivers;

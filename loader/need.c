@@ -105,6 +105,16 @@ static void add_initrd(struct need *n, const struct need_facts *f)
 	    "%zu, their sections that stay, and the largest file while it is loaded", f->nmodules);
 }
 
+static void add_file_system(struct need *n, const struct need_facts *f)
+{
+	uint64_t bytes = f->ext / NEED_EXT_GROUP_SIZE * NEED_EXT_GROUP;
+
+	add(n, "file system", NEED_AT_WORK, bytes < NEED_EXT_LEAST ? 0 : bytes,
+	    "groups of the largest ext2, ext3 or ext4, %" PRIu64
+	    " GiB: %d bytes for each 128 MiB, by fs/ext4",
+	    f->ext >> 30, NEED_EXT_GROUP);
+}
+
 /* It ran on the live kernel, with no driver of its own: the collector's part is all that it tells. */
 static void add_rehearsed(struct need *n, const struct need_facts *f)
 {
@@ -221,11 +231,11 @@ static void add_struct_pages(struct need *n, const struct need_facts *f)
 	    "of %" PRIu64 " sections of 128 MiB that it touches, 2 MiB each", sections);
 }
 
-/* A machine of QEMU with one CPU and one disk; its own target has neither ssh nor LUKS. */
+/* A machine of QEMU with one CPU and one small disk; its own target has neither ssh nor LUKS. */
 static uint64_t count_not_in_lab(const struct need *n)
 {
-	static const char *const names[] = {"ssh",  "network", "LUKS",
-					    "CPUs", "swiotlb", "rehearsal"};
+	static const char *const names[] = {"ssh",     "network",   "LUKS",	  "CPUs",
+					    "swiotlb", "rehearsal", "file system"};
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < n->n; i++) {
@@ -245,6 +255,7 @@ void need_compute(struct need *n, const struct need_facts *f)
 	add_kernel(n, f);
 	add_initrd(n, f);
 	add_collector(n, f);
+	add_file_system(n, f);
 	add_devices(n, f);
 	add_cpus(n, f);
 	add_struct_pages(n, f);

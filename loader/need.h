@@ -40,6 +40,14 @@ enum {
 	NEED_COLLECTOR_TIB_KIB = 768, /* for each TiB of the dead machine */
 	/* What is on its way to a disk: dirty pages, requests, a journal. */
 	NEED_DISK_KIB = 1 << 10,
+	/*
+	 * What mounting ext2, ext3 or ext4 (fs/ext4, of 6.1) takes for each group of blocks, and keeps: an
+	 * ext4_group_info, 184 bytes, 22 of them in a page; a descriptor, 64; and a buffer_head of 104 and
+	 * pointers for each 64 of these. A group is what a block of 4 KiB has bits for.
+	 */
+	NEED_EXT_GROUP = 272, /* bytes */
+	NEED_EXT_GROUP_SIZE = 128 << 20,
+	NEED_EXT_LEAST = 1 << 20, /* less is in what was measured with small disks */
 	/* Rings of a light card, socket buffers, and what the protocols take: a guess. */
 	NEED_NETWORK_KIB = 3 << 10,
 	/* The ssh client, and what was sent and is kept until it is acknowledged. */
@@ -82,6 +90,7 @@ struct need_facts {
 	uint64_t swiotlb; /* bytes of bounce buffers; 0: its memory is not encrypted */
 	unsigned int nics[NEED_NICS_MAX]; /* cards of each driver of need_nic() */
 	bool disk, network, ssh;
+	uint64_t ext; /* bytes of the largest ext2, ext3 or ext4 of a target; 0: there is none */
 	bool luks;
 	uint64_t luks_memory; /* bytes of the keyslot */
 	/* Bytes that the collector took in a rehearsal, and had; 0: there was none. */

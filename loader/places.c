@@ -85,15 +85,41 @@ static bool parse_mount(char *line, struct mount_line *m)
 	return true;
 }
 
+/* The lines of /proc/self/mountinfo below @root; the caller frees. */
+static char *read_mounts(const char *root)
+{
+	char path[FACTS_PATH_MAX], *text = NULL;
+
+	if (facts_path(path, sizeof(path), root, "/proc/self/mountinfo", NULL) ||
+	    io_read_file(path, MOUNTINFO_MAX, &text, NULL, NULL))
+		return NULL;
+	return text;
+}
+
+bool places_fstype(const char *root, dev_t dev, char *ret, size_t size)
+{
+	CLEANUP_FREE char *text = read_mounts(root);
+	char *save = NULL;
+
+	if (!text)
+		return false;
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		struct mount_line m;
+
+		if (parse_mount(l, &m) && makedev(m.major, m.minor) == dev)
+			return snprintf(ret, size, "%s", m.type) < (int)size;
+	}
+	return false;
+}
+
 /* Where the whole of @device (or of @source, for what has none) is mounted. */
 static bool find_mount(const char *root, const struct stat *device, const char *source,
 		       char point[static FACTS_PATH_MAX])
 {
-	CLEANUP_FREE char *text = NULL;
-	char path[FACTS_PATH_MAX], *save = NULL;
+	CLEANUP_FREE char *text = read_mounts(root);
+	char *save = NULL;
 
-	if (facts_path(path, sizeof(path), root, "/proc/self/mountinfo", NULL) ||
-	    io_read_file(path, MOUNTINFO_MAX, &text, NULL, NULL))
+	if (!text)
 		return false;
 	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
 		struct mount_line m;

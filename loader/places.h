@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "loader/facts.h"
 #include "vmcore/config.h"
@@ -48,6 +49,9 @@ void places_release(struct places *p);
  * it is, too (ext4(5), xfs(5), btrfs(5)), for another machine may have it in use.
  */
 const char *places_look_only(const char *fstype);
+
+/* The type of the file system of device @dev, if it is mounted below @root: "ext4". */
+bool places_fstype(const char *root, dev_t dev, char *ret, size_t size);
 
 /* The block device that @where (a path, LABEL=, UUID= ...) means: ERR_NOTFOUND, ERR_USAGE. */
 int places_device(const char *where, char *ret, size_t size, struct err *err);

@@ -246,7 +246,14 @@ static uint64_t bounce_buffers(const struct config *c)
 	return slabs ? slabs << 11 : NEED_SWIOTLB;
 }
 
-static void look_at_device(struct sizing *s, const char *root, dev_t dev)
+static bool is_ext(const char *fstype)
+{
+	return strcmp(fstype, "ext2") == 0 || strcmp(fstype, "ext3") == 0 ||
+	       strcmp(fstype, "ext4") == 0;
+}
+
+/* @fstype: of the file system on it, "" when there is none that will be mounted. */
+static void look_at_device(struct sizing *s, const char *root, dev_t dev, const char *fstype)
 {
 	CLEANUP_FREE struct blockdev *b = malloc(sizeof(*b));
 	struct err why = {0};
@@ -256,6 +263,9 @@ static void look_at_device(struct sizing *s, const char *root, dev_t dev)
 	// One without a device of its own, such as tmpfs or btrfs, is not in /sys.
 	if (blockdev_look(b, root, dev, &why))
 		return;
+	// One target is let go of before the next one is mounted.
+	if (is_ext(fstype) && b->bytes > s->need_facts.ext)
+		s->need_facts.ext = b->bytes;
 	s->need_facts.luks = s->need_facts.luks || b->luks;
 	if (b->luks_memory > s->need_facts.luks_memory)
 		s->need_facts.luks_memory = b->luks_memory;
@@ -266,19 +276,23 @@ static void look_at_device(struct sizing *s, const char *root, dev_t dev)
 
 static void look_at_target(struct sizing *s, const char *root, const struct config_target *t)
 {
-	char node[FACTS_PATH_MAX];
+	char node[FACTS_PATH_MAX], fstype[sizeof(t->fstype)];
 	struct stat st;
+	dev_t dev;
 
 	switch (t->kind) {
 	case CONFIG_TARGET_LOCAL:
 		s->need_facts.disk = true;
-		look_at_device(s, root, sizing_device_of(root, t->path));
+		dev = sizing_device_of(root, t->path);
+		if (!places_fstype(root, dev, fstype, sizeof(fstype)))
+			fstype[0] = '\0';
+		look_at_device(s, root, dev, fstype);
 		break;
 	case CONFIG_TARGET_FS:
 	case CONFIG_TARGET_RAW:
 		s->need_facts.disk = true;
 		if (!places_device(t->where, node, sizeof(node), NULL) && !stat(node, &st))
-			look_at_device(s, root, st.st_rdev);
+			look_at_device(s, root, st.st_rdev, t->fstype);
 		break;
 	case CONFIG_TARGET_NFS:
 		s->need_facts.network = true;

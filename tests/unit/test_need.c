@@ -223,6 +223,27 @@ static void test_devices(void **state)
 	assert_non_null(strstr(line(&more, "hv_netvsc")->source, "no less for a dump"));
 }
 
+/* A large ext4 takes memory for each of its groups; what a small one takes was measured. */
+static void test_file_system(void **state)
+{
+	struct need_facts f = plain();
+	struct need n, more;
+
+	(void)state;
+	need_compute(&n, &f);
+	f.ext = 400 * GIB;
+	need_compute(&more, &f);
+	assert_null(line(&more, "file system"));
+	assert_int_equal(more.total, n.total);
+	f.ext = 16 * TIB;
+	need_compute(&more, &f);
+	assert_int_equal(bytes(&more, "file system"), 34 * MIB);
+	assert_int_equal(more.work, n.work + 34 * MIB);
+	assert_int_equal(more.not_in_lab, 34 * MIB);
+	assert_int_equal(more.collector, n.collector);
+	assert_non_null(strstr(line(&more, "file system")->source, "16384 GiB"));
+}
+
 /* A rehearsal raises the collector's part, where it had no more than it will have. */
 static void test_rehearsed(void **state)
 {
@@ -682,6 +703,7 @@ int main(void)
 		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_file_system),
 		cmocka_unit_test(test_rehearsed),
 		cmocka_unit_test(test_collector),
 		cmocka_unit_test(test_crashkernel),

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -128,6 +129,41 @@ static void test_cards(void **state)
 	assert_null(gather(m, "mlx5_core"));
 }
 
+/* The root file system, which has the dumps, of @fstype on a device of @tib TiB. */
+static void put_disk(struct machine *m, const char *fstype, unsigned int tib)
+{
+	char path[256], text[256];
+	struct stat st;
+
+	assert_int_equal(stat(m->root, &st), 0);
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/size", major(st.st_dev),
+		 minor(st.st_dev));
+	snprintf(text, sizeof(text), "%llu\n", (unsigned long long)tib << (40 - 9));
+	put(m, path, text);
+	snprintf(text, sizeof(text),
+		 "22 1 9999:1 / /boot rw - vfat /dev/sda1 rw\n"
+		 "23 1 %u:%u / / rw shared:1 - %s /dev/sda2 rw\n",
+		 major(st.st_dev), minor(st.st_dev), fstype);
+	put(m, "/proc/self/mountinfo", text);
+}
+
+/* A large ext4 costs by its size; what others take is not known. */
+static void test_file_system(void **state)
+{
+	struct machine *m = *state;
+	const struct need_line *l;
+
+	assert_null(gather(m, "file system"));
+	put_disk(m, "ext4", 8);
+	l = gather(m, "file system");
+	assert_non_null(l);
+	assert_int_equal(l->bytes, 17 * MIB);
+	put_disk(m, "xfs", 8);
+	assert_null(gather(m, "file system"));
+	put_disk(m, "ext3", 1);
+	assert_int_equal(gather(m, "file system")->bytes, 8192 * NEED_EXT_GROUP);
+}
+
 static void test_encrypted(void **state)
 {
 	static const struct {
@@ -189,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_cards, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_file_system, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_encrypted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_same_sum, setup, teardown),
 	};
