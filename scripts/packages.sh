@@ -25,7 +25,11 @@ apt_run()
 	if [ -z "$suite" ]; then
 		"$cmd" -o APT::Sandbox::User=root "$@"
 	else
+		# What the machine prefers is of another suite.
 		"$cmd" -o APT::Sandbox::User=root \
+			-o APT::Default-Release= \
+			-o Dir::Etc::Preferences=/dev/null \
+			-o Dir::Etc::PreferencesParts=/dev/null \
 			-o Dir::Etc::SourceList="$build/apt/$suite/sources.list" \
 			-o Dir::Etc::SourceParts=/dev/null \
 			-o Dir::State::Lists="$build/apt/$suite/lists" \
@@ -33,6 +37,21 @@ apt_run()
 			-o Dir::Cache="$build/apt/$suite/cache" \
 			-o Acquire::Languages=none "$@"
 	fi
+}
+
+# Why apt-get did not do what WORDS... ask for, in one line; only for what is done without the network.
+apt_reason() # WORDS...
+{
+	apt_get "$@" 2>&1 > /dev/null | sed -n 's/^E: //p' | paste -s -d ' ' -
+}
+
+# The sources of the machine: the address, suite and component of each. Their lists need not be there,
+# as they are not in an image of a container.
+machine_sources()
+{
+	# shellcheck disable=SC2016 # these are apt's own variables
+	apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
+		'Created-By: Packages'
 }
 
 codename()
@@ -48,8 +67,7 @@ derive_sources()
 	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	opts=
 	[ ! -f "$keyring" ] || opts=" [signed-by=$keyring]"
-	# shellcheck disable=SC2016 # these are apt's own variables
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+	machine_sources |
 		awk -v own="$own" -v suite="$1" -v opts="$opts" '
 			$2 == own || $2 == "stable" {
 				print "deb" opts, $1, suite, $3
@@ -92,7 +110,8 @@ suite_is_old()
 package()
 {
 	line=$(apt_get download --print-uris "$1" 2>/dev/null | tail -n 1)
-	[ -n "$line" ] || die "the package $1 cannot be found"
+	[ -n "$line" ] ||
+		die "the package $1 cannot be found: $(apt_reason download --print-uris "$1")"
 	# 'URI' NAME SIZE HASH
 	file=$(printf '%s\n' "$line" | awk '{ print $2 }')
 	size=$(printf '%s\n' "$line" | awk '{ print $3 }')
