@@ -23,7 +23,13 @@ enum {
 	PAGE = 4096,
 	INODE = 1024, /* of an inode and its name in tmpfs: shmem_inode_cache and dentry, 6.1 */
 	TOOL_MS = 60000,
-	XZ_WINDOW = 8 << 20, /* the dictionary of xz -6, taken whole whatever the content is */
+	XZ_WINDOW = 8 << 20, /* the dictionary of xz -6, where the header does not tell */
+	XZ_BLOCK_AT = 12, /* of a stream: the first block header; The .xz File Format, 2.1.1, 3.1 */
+	XZ_FILTERS = 3, /* bits of the flags: their number, less one */
+	XZ_SIZES = 0xc0, /* of the flags, each: a size comes before the filters */
+	XZ_INTEGER_MAX = 9, /* bytes */
+	XZ_LZMA2 = 0x21, /* ID of the filter */
+	XZ_DICT_MAX = 40,
 	GZIP_WINDOW = 64 << 10,
 	ZSTD_DESCRIPTOR_AT = 4, /* of a frame, RFC 8878 */
 	ZSTD_WINDOW_AT = 5,
@@ -35,7 +41,7 @@ enum {
 static const struct codec_kind {
 	const char *name, *magic;
 	size_t magic_size;
-	uint64_t window; /* bytes, at most */
+	uint64_t window; /* bytes, at most; of zstd and xz the header tells */
 	const char *tool; /* NULL: unwrap() knows it */
 } kinds[] = {
 	{"gzip", "\x1f\x8b", 2, GZIP_WINDOW, NULL},
@@ -182,6 +188,57 @@ static uint64_t zstd_window(const uint8_t *data, size_t size, size_t content)
 	return base + base / 8 * (data[ZSTD_WINDOW_AT] & 7);
 }
 
+/* One of variable length, The .xz File Format, 1.2. */
+static int xz_integer(struct cursor *c, uint64_t *ret)
+{
+	uint8_t byte;
+	int rc;
+
+	*ret = 0;
+	for (int i = 0; i < XZ_INTEGER_MAX; i++) {
+		rc = cursor_u8(c, &byte, NULL);
+		if (rc)
+			return rc;
+		*ret |= (uint64_t)(byte & 0x7f) << 7 * i;
+		if (!(byte & 0x80))
+			return 0;
+	}
+	return ERR_CORRUPT;
+}
+
+uint64_t initrd_xz_window(const uint8_t *data, size_t size)
+{
+	struct cursor c = cursor_init(data, size, 0);
+	uint64_t id, props, skipped;
+	uint8_t flags, dict;
+
+	// The first byte of a block header is its size.
+	if (cursor_seek(&c, XZ_BLOCK_AT + 1, NULL) || cursor_u8(&c, &flags, NULL))
+		return XZ_WINDOW;
+	for (int sizes = flags & XZ_SIZES; sizes; sizes &= sizes - 1)
+		if (xz_integer(&c, &skipped))
+			return XZ_WINDOW;
+	for (int i = 0; i <= (flags & XZ_FILTERS); i++) {
+		if (xz_integer(&c, &id) || xz_integer(&c, &props))
+			return XZ_WINDOW;
+		if (id == XZ_LZMA2)
+			return props != 1 || cursor_u8(&c, &dict, NULL) || dict > XZ_DICT_MAX
+				       ? XZ_WINDOW
+				       : (2ULL | (dict & 1)) << (dict / 2 + 11);
+		if (cursor_skip(&c, props, NULL))
+			return XZ_WINDOW;
+	}
+	return XZ_WINDOW;
+}
+
+static uint64_t window_of(const struct codec_kind *k, const uint8_t *data, size_t size,
+			  size_t content)
+{
+	if (strcmp(k->name, "zstd") == 0)
+		return zstd_window(data, size, content);
+	return strcmp(k->name, "xz") == 0 ? initrd_xz_window(data, size) : k->window;
+}
+
 static int take_packed(struct initrd *r, const uint8_t *data, size_t size, struct err *err)
 {
 	const struct codec_kind *k = NULL;
@@ -208,9 +265,7 @@ static int take_packed(struct initrd *r, const uint8_t *data, size_t size, struc
 		err_prepend(err, "%s", k->name);
 		return rc;
 	}
-	r->window = k->window;
-	if (strcmp(k->name, "zstd") == 0)
-		r->window = zstd_window(data, size, inner_size);
+	r->window = window_of(k, data, size, inner_size);
 	c = cursor_init(inner, inner_size, 0);
 	return read_archive(r, &c, err);
 }

@@ -59,6 +59,12 @@ const struct initrd_file *initrd_find(const struct initrd *r, const char *path);
 /* The module called @name, '-' and '_' being the same; NULL. */
 const struct initrd_file *initrd_module(const struct initrd *r, const char *name);
 
+/*
+ * Bytes of the dictionary that the first block of an xz stream asks for; lib/decompress_unxz.c takes it
+ * whole, whatever the content is. Where @size bytes at @data do not tell it is 8 MiB, that of xz -6.
+ */
+uint64_t initrd_xz_window(const uint8_t *data, size_t size);
+
 /* Bytes that all its modules take when they are loaded: the parts of them that stay. */
 uint64_t initrd_modules(const struct initrd *r, size_t *count_ret);
 

@@ -129,6 +129,42 @@ static void test_zstd(void **state)
 	initrd_close(&r);
 }
 
+/* What unpacks takes the dictionary that the first block asks for, wherever in its header that is. */
+static void test_xz_window(void **state)
+{
+	static const struct {
+		const char *head; /* of the first block, behind its size */
+		size_t size;
+		uint64_t window; /* KiB */
+	} rows[] = {
+		{"\0\x21\1\x16", 4, 8 << 10},
+		{"\0\x21\1\x0e", 4, 512},
+		{"\0\x21\1\x0f", 4, 768},
+		{"\x01\x04\0\x21\1\x10", 6, 1 << 10}, // behind the filter for x86
+		{"\x01\x04\4abcd\x21\1\x10", 10, 1 << 10},
+		{"\xc0\x81\x82\3\x84\5\x21\1\x0e", 9, 512}, // behind both sizes
+		// Such as are none.
+		{"\0\x21\1\x29", 4, 8 << 10},
+		{"\0\x21\2\x0e", 4, 8 << 10},
+		{"\0\x04\0", 3, 8 << 10},
+		{"\x40\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x21\1\x0e", 14, 8 << 10},
+		{"\x01\x04\xff\xff\xff\xff\x7f\x21\1\x0e", 10, 8 << 10},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint8_t data[64] = "\xfd"
+				   "7zXZ";
+
+		memcpy(data + 13, rows[i].head, rows[i].size);
+		assert_int_equal(initrd_xz_window(data, 13 + rows[i].size), rows[i].window << 10);
+	}
+	assert_int_equal(initrd_xz_window((const uint8_t *)"\xfd"
+							   "7zXZ",
+					  6),
+			 8 << 20);
+}
+
 /* Microcode comes first, not packed, filled up to a block. */
 static void test_early(void **state)
 {
@@ -158,7 +194,7 @@ static void test_early(void **state)
 /* By the tool of that name; one that is damaged is told as what the tool says. */
 static void test_xz(void **state)
 {
-	static const char make_it[] = "xz -c --check=crc32 < %s > %s";
+	static const char make_it[] = "xz -c --check=crc32 --x86 --lzma2=dict=512KiB < %s > %s";
 	char in[] = "/tmp/lifeboat-test-XXXXXX", out[64], command[256];
 	CLEANUP_FREE struct archive *a = make();
 	CLEANUP_CLOSE int fd = mkstemp(in);
@@ -175,6 +211,7 @@ static void test_xz(void **state)
 		fail_msg("%s", err.msg);
 	check(&r);
 	assert_string_equal(r.codec, "xz");
+	assert_int_equal(r.window, 512 << 10);
 	initrd_close(&r);
 	assert_int_equal(truncate(out, 200), 0);
 	assert_int_equal(initrd_open(&r, "", out, &err), ERR_CORRUPT);
@@ -270,7 +307,7 @@ int main(void)
 		cmocka_unit_test(test_plain),	    cmocka_unit_test(test_zstd),
 		cmocka_unit_test(test_early),	    cmocka_unit_test(test_xz),
 		cmocka_unit_test(test_module_size), cmocka_unit_test(test_rest),
-		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_cut),	    cmocka_unit_test(test_xz_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
