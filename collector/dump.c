@@ -333,6 +333,26 @@ static int check_whole(const struct dump *d, struct err *err)
 	return err_set(err, ERR_NODATA, "the input is not whole: only what is there was saved");
 }
 
+/* All of them, for what one medium does says nothing of another. The first failure is returned. */
+static int keep_sinks(struct dump *d, struct flow *f)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < f->nparts; i++) {
+		struct err why = {0};
+		int rc = sink_keep(f->parts[i].sink, &why);
+
+		if (rc)
+			log_line(
+				d->log, LOG_ERROR,
+				"what was saved is left in %s, but is not surely on its medium: %s",
+				f->parts[i].sink->temp, why.msg);
+		if (!first)
+			first = rc;
+	}
+	return first;
+}
+
 /* Ends a dump that cannot be whole: its index is valid, lost pages are marked as lost. */
 static void keep_incomplete(struct dump *d, struct flow *f)
 {
@@ -349,12 +369,12 @@ static void keep_incomplete(struct dump *d, struct flow *f)
 		d->m->result = (struct writer_result){0};
 		return;
 	}
-	for (size_t i = 0; i < f->nparts && !rc; i++)
-		rc = sink_keep(f->parts[i].sink, &why);
 	if (rc) {
 		log_line(d->log, LOG_ERROR, "the incomplete dump cannot be kept: %s", why.msg);
 		return;
 	}
+	if (keep_sinks(d, f))
+		return;
 	d->m->status = MANIFEST_INCOMPLETE;
 	d->m->commit_time = time(NULL);
 }

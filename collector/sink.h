@@ -145,7 +145,10 @@ int sink_sync(struct sink *s, struct err *err);
 /* All of it is durable and has its own name, or an error and it has not. */
 int sink_commit(struct sink *s, struct err *err);
 
-/* What was written is made durable under the name that says it is incomplete. */
+/*
+ * What was written is made durable under the name that says it is incomplete. After an error it is
+ * not surely so; a file stays under that name all the same.
+ */
 int sink_keep(struct sink *s, struct err *err);
 
 /* Forgets all that was written, to begin again. */

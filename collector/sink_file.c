@@ -91,13 +91,13 @@ static int file_commit(struct sink *s, struct err *err)
 
 static int file_keep(struct sink *s, struct err *err)
 {
-	int rc = sink_disk_keep(s, err);
+	int rc;
 
-	if (!rc)
-		rc = sync_parent(s, err);
-	if (!rc)
-		s->force = true, s->path[0] = '\0';
-	return rc;
+	// First: what could not be synced is not surely safe, but it is all there is.
+	s->force = true;
+	s->path[0] = '\0';
+	rc = sink_disk_keep(s, err);
+	return rc ? rc : sync_parent(s, err);
 }
 
 static int file_restart(struct sink *s, struct err *err)

@@ -281,6 +281,26 @@ static void test_sink_keep(void **state)
 	assert_true(is_there(n.temp) && !is_there(n.path));
 }
 
+/* The medium does not say that it has it: told, and yet not thrown away. */
+static void test_sink_keep_unsynced(void **state)
+{
+	struct err err = {0};
+	struct sink s;
+	struct names n;
+	int ends[2];
+
+	open_sink(*state, &n, &s);
+	assert_int_equal(pipe(ends), 0);
+	// fsync() of a pipe fails.
+	assert_int_equal(dup2(ends[1], s.fd), s.fd);
+	assert_int_equal(sink_keep(&s, &err), ERR_SYS);
+	assert_non_null(strstr(err.msg, "fsync"));
+	sink_close(&s);
+	close(ends[0]);
+	close(ends[1]);
+	assert_true(is_there(n.temp) && !is_there(n.path));
+}
+
 static void test_sink_close(void **state)
 {
 	struct sink s;
@@ -362,10 +382,12 @@ static void test_make_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_capture),	    TEST(test_unsure),	   TEST(test_crash_time),
-		TEST(test_all_names_taken), TEST(test_no_target),  TEST(test_sink_commit),
-		TEST(test_sink_keep),	    TEST(test_sink_close), TEST(test_sink_taken),
-		TEST(test_small),	    TEST(test_make_dir),
+		TEST(test_capture),    TEST(test_unsure),
+		TEST(test_crash_time), TEST(test_all_names_taken),
+		TEST(test_no_target),  TEST(test_sink_commit),
+		TEST(test_sink_keep),  TEST(test_sink_keep_unsynced),
+		TEST(test_sink_close), TEST(test_sink_taken),
+		TEST(test_small),      TEST(test_make_dir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
