@@ -35,6 +35,8 @@ struct sink_ops {
 	uint64_t (*written)(struct sink *s);
 	int (*drain)(struct sink *s, struct err *err);
 	int (*reserve)(struct sink *s, uint64_t start, uint64_t end, struct err *err);
+	/* Room for [start, end) behind what was written, the size stays; NULL: none can be kept. */
+	int (*hold)(struct sink *s, uint64_t start, uint64_t end, struct err *err);
 	int (*resize)(struct sink *s, uint64_t size, struct err *err);
 	int (*sync)(struct sink *s, struct err *err);
 	int (*commit)(struct sink *s, struct err *err);
@@ -129,7 +131,9 @@ int sink_drain(struct sink *s, struct err *err);
 
 /*
  * For an index that can always be finished: all bytes below @end read as zero until they are
- * written, and those from @start on are sure of their room. Before any other write.
+ * written, and those from @start on are sure of their room. Before any other write. Of a flattened
+ * dump that goes to a file: room is kept for the records of [@start, @end), and of the first block,
+ * to be written last.
  */
 int sink_reserve(struct sink *s, uint64_t start, uint64_t end, struct err *err);
 

@@ -26,6 +26,15 @@ static int file_reserve(struct sink *s, uint64_t start, uint64_t end, struct err
 	return err_sys(err, "room for %llu bytes of index", (unsigned long long)(end - start));
 }
 
+/* Without it what is written last may find the file system full: that is told then. */
+static int file_hold(struct sink *s, uint64_t start, uint64_t end, struct err *err)
+{
+	if (!fallocate(s->fd, FALLOC_FL_KEEP_SIZE, start, end - start) || errno == EOPNOTSUPP ||
+	    errno == ENOSYS)
+		return 0;
+	return err_sys(err, "room for %llu bytes more", (unsigned long long)(end - start));
+}
+
 static int file_resize(struct sink *s, uint64_t size, struct err *err)
 {
 	if (ftruncate(s->fd, size))
@@ -125,6 +134,7 @@ static const struct sink_ops file_ops = {
 	.written = sink_disk_written,
 	.drain = sink_disk_drain,
 	.reserve = file_reserve,
+	.hold = file_hold,
 	.resize = file_resize,
 	.sync = file_sync,
 	.commit = file_commit,

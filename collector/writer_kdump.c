@@ -576,23 +576,29 @@ static int append_bitmap(struct writer *w, bool second, struct err *err)
 	return rc ? rc : append_zeros(w, end - w->tail, err);
 }
 
-/* Descriptors of pages whose data lies below @limit; the others read as lost. */
+/* The next descriptors from @i on, of pages whose data lies below @limit; others read as lost. */
+static uint64_t fill_descs(struct writer *w, uint64_t i, uint64_t limit)
+{
+	uint64_t n = w->count - i < DESCS_A_WRITE ? w->count - i : DESCS_A_WRITE;
+
+	for (uint64_t k = 0; k < n; k++) {
+		uint8_t *desc = w->descs + k * KDUMP_DESC_SIZE;
+
+		fill_held(w, i + k, desc);
+		if (load_le64(desc + KDUMP_D_OFFSET) + load_le32(desc + KDUMP_D_SIZE) > limit)
+			memset(desc, 0, KDUMP_DESC_SIZE);
+		w->pages += load_le64(desc + KDUMP_D_OFFSET) != 0;
+	}
+	return n;
+}
+
 static int append_descs(struct writer *w, uint64_t limit, struct err *err)
 {
 	int rc = 0;
 
 	w->pages = 0;
 	for (uint64_t i = 0, n; i < w->count && !rc; i += n) {
-		n = w->count - i < DESCS_A_WRITE ? w->count - i : DESCS_A_WRITE;
-		for (uint64_t k = 0; k < n; k++) {
-			uint8_t *desc = w->descs + k * KDUMP_DESC_SIZE;
-
-			fill_held(w, i + k, desc);
-			if (load_le64(desc + KDUMP_D_OFFSET) + load_le32(desc + KDUMP_D_SIZE) >
-			    limit)
-				memset(desc, 0, KDUMP_DESC_SIZE);
-			w->pages += load_le64(desc + KDUMP_D_OFFSET) != 0;
-		}
+		n = fill_descs(w, i, limit);
 		rc = append_index(w, w->descs, n * KDUMP_DESC_SIZE, err);
 	}
 	return rc;
@@ -675,14 +681,19 @@ static int finish_stream(struct writer *w, bool complete, struct writer_result *
 /* All descriptors that were held, then the header: once. */
 static int write_held(struct writer *w, bool complete, struct err *err)
 {
-	int rc = 0;
+	uint64_t limit;
+	int rc;
 
 	if (w->marked)
 		return err_set(err, ERR_UNSUPPORTED, "the header went out already");
+	rc = sink_drain(w->conf.sink, complete ? err : NULL);
+	if (rc && complete)
+		return rc;
+	rc = 0;
+	limit = sink_written(w->conf.sink);
+	w->pages = 0;
 	for (uint64_t i = 0, n; i < w->count && !rc; i += n) {
-		n = w->count - i < BLOCK_PAGES ? w->count - i : BLOCK_PAGES;
-		for (uint64_t k = 0; k < n; k++)
-			fill_held(w, i + k, w->descs + k * KDUMP_DESC_SIZE);
+		n = fill_descs(w, i, limit);
 		rc = sink_write_at(w->conf.sink, w->descs, n * KDUMP_DESC_SIZE,
 				   w->desc_offset + i * KDUMP_DESC_SIZE, err);
 	}

@@ -261,5 +261,25 @@ ok 'it has not the name' gone raw2
 mounted 20M "$collect" -F -d 0,31 -l plain small/flat2
 ended 0 'a flattened dump with a level that fits'
 ok 'it obeys the format' "$flatcheck" flat2
+# The index goes out last: its room is kept, whatever the pages take.
+for size in 9M 20M; do
+	rm -f flat3-incomplete whole ours
+	mounted $size "$collect" -F -d 0 --codec none plain small/flat3
+	ended 3 "a flattened dump that does not fit into $size"
+	ok 'it has not the name of a dump' gone flat3
+	ok 'it obeys the format' "$flatcheck" flat3-incomplete
+	ok 'of its room little was left over' \
+		test "$(stat -c %s flat3-incomplete)" -gt $(((${size%M} - 3) << 20))
+	ok 'makedumpfile puts it together' sh -c "$makedumpfile -R whole < flat3-incomplete"
+	ok 'no descriptor points at what was lost' "$kdumpcmp" --check --holes whole
+	ok 'the pages that it has are those of the core' \
+		"$kdumpcmp" --lost-ok --core plain whole
+	"$collect" -R ours < flat3-incomplete 2> said
+	code=$?
+	ended 0 "-R of it"
+	ok 'we put it together alike' cmp ours whole
+	run -f --dump-dmesg flat3-incomplete log
+	ok 'it can be read as it is, with a warning' says 'marked it as incomplete'
+done
 
 finish
