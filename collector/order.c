@@ -5,15 +5,8 @@
 
 #include "base/err.h"
 
-/* Adds without a limit: for lists made of lists that had one. */
-static int add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err)
+static int append(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err)
 {
-	if (start >= end)
-		return 0;
-	if (list->n && list->ranges[list->n - 1].end == start) {
-		list->ranges[list->n - 1].end = end;
-		return 0;
-	}
 	if (list->n == list->room) {
 		size_t room = list->room ? list->room * 2 : 64;
 		struct pfn_range *grown = realloc(list->ranges, room * sizeof(*grown));
@@ -27,11 +20,27 @@ static int add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err)
 	return 0;
 }
 
+/* Adds without a limit: for lists made of lists that had one. */
+static int add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err)
+{
+	if (start >= end)
+		return 0;
+	if (!list->n || list->ranges[list->n - 1].end != start)
+		return append(list, start, end, err);
+	list->ranges[list->n - 1].end = end;
+	return 0;
+}
+
+static int full(struct err *err)
+{
+	return err_set(err, ERR_LIMIT, "more than %d ranges of pages", PFN_LIST_MAX);
+}
+
 int pfn_list_add(struct pfn_list *list, pfn_t start, pfn_t end, struct err *err)
 {
 	// One more is no more where it only lengthens the last.
 	if (list->n >= PFN_LIST_MAX && start < end && list->ranges[list->n - 1].end != start)
-		return err_set(err, ERR_LIMIT, "more than %d ranges of pages", PFN_LIST_MAX);
+		return full(err);
 	return add(list, start, end, err);
 }
 
@@ -104,9 +113,12 @@ int pfn_list_add_near(struct pfn_list *list, pfn_t start, pfn_t end, pfn_t gap, 
 {
 	struct pfn_range *last = list->n ? &list->ranges[list->n - 1] : NULL;
 
-	if (!last || start >= end || last->start < floor || start < last->start ||
+	if (start >= end)
+		return 0;
+	// Not even where it ends at @start: gaps behind it would not be bridged then.
+	if (!last || last->start < floor || start < last->start ||
 	    (start > last->end && start - last->end > gap))
-		return pfn_list_add(list, start, end, err);
+		return list->n < PFN_LIST_MAX ? append(list, start, end, err) : full(err);
 	if (end > last->end)
 		last->end = end;
 	return 0;

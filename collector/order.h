@@ -37,7 +37,8 @@ void pfn_list_deinit(struct pfn_list *list);
 /*
  * The same, but over a gap of at most @gap pages to the last range, if that begins at @floor
  * or above, the last range is only lengthened: for what is found in ascending order and may
- * be listed coarsely.
+ * be listed coarsely. One that begins below @floor stays as it is, whatever follows: what is
+ * listed from @floor on does not depend on whether the same list has what lies below.
  */
 int pfn_list_add_near(struct pfn_list *list, pfn_t start, pfn_t end, pfn_t gap, pfn_t floor,
 		      struct err *err);

@@ -224,6 +224,33 @@ static void test_near(void **state)
 	assert_int_equal(list.n, 0);
 }
 
+/* Two sections of which one ends where the other begins, by one thread and by one each: the same. */
+static void test_near_sections(void **state)
+{
+	static const struct pfn_range want[] = {{90, 112}};
+	static const struct pfn_range second[] = {{100, 104}, {108, 112}};
+	struct pfn_list lists[2] = {0};
+
+	(void)state;
+	for (size_t threads = 1; threads <= 2; threads++) {
+		struct pfn_list all = {0}, *other = &lists[threads - 1];
+
+		assert_int_equal(pfn_list_add_near(&lists[0], 90, 100, 4, 0, NULL), 0);
+		for (size_t i = 0; i < ARRAY_SIZE(second); i++)
+			assert_int_equal(pfn_list_add_near(other, second[i].start, second[i].end, 4,
+							   100, NULL),
+					 0);
+		pfn_list_append(&all, other);
+		if (threads == 2)
+			pfn_list_append(&all, &lists[0]);
+		pfn_list_normalise(&all);
+		expect_list(&all, want, ARRAY_SIZE(want));
+		pfn_list_deinit(&all);
+		pfn_list_deinit(&lists[0]);
+		pfn_list_deinit(&lists[1]);
+	}
+}
+
 /* Of a page in several lists the first counts, and the others have their place among them. */
 static void test_order_of_many(void **state)
 {
@@ -593,6 +620,7 @@ int main(void)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_near),
+		cmocka_unit_test(test_near_sections),
 		cmocka_unit_test(test_order_of_many),
 		cmocka_unit_test(test_order_of_chunks),
 		cmocka_unit_test(test_long_lists),
