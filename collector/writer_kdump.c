@@ -28,7 +28,7 @@
 
 enum {
 	BITMAP_CHUNK = 8192, // words of a bitmap made and written at a time: 64 KiB
-	READ_BACK = 64 << 10,
+	READ_BACK = BITMAP_CHUNK * 8, // bytes of the index at a time, for its digest
 	PENDING = 8192, // pages, a power of two, above BLOCK_PAGES: 192 KiB
 	DESCS_A_WRITE = 1024,
 };
@@ -38,6 +38,13 @@ struct pending {
 	uint64_t index; // of its descriptor
 	uint64_t offset;
 	uint32_t size, flags;
+};
+
+/* A run of words of the bitmaps. Neither is held for the file: bitmap1 is made as it is written. */
+struct bitmap_chunk {
+	size_t n; // words
+	bool empty; // no memory is there, and so no page that is kept
+	uint64_t words[BITMAP_CHUNK];
 };
 
 struct writer {
@@ -59,6 +66,8 @@ struct writer {
 	uint64_t arrived; // of a stream: bytes of page data that were there by then
 	bool marked; // the file says that it is complete
 	uint8_t *header; // block 0
+	// Of one bitmap or the other, or of the index that is read back: there may be no memory then.
+	struct bitmap_chunk *chunk;
 	uint8_t descs[DESCS_A_WRITE * KDUMP_DESC_SIZE];
 	XXH64_state_t data_hash;
 	XXH64_state_t index_hash; // of a stream: of what goes out behind the data
@@ -203,13 +212,6 @@ static bool is_memory(const struct writer *w, pfn_t start, uint64_t npages)
 	return i < info->nranges && info->ranges[i].paddr >> shift < start + npages;
 }
 
-/* A run of words of the bitmaps. Neither is held for the file: bitmap1 is made as it is written. */
-struct bitmap_chunk {
-	size_t n; // words
-	bool empty; // no memory is there, and so no page that is kept
-	uint64_t words[BITMAP_CHUNK];
-};
-
 static void begin_chunk(const struct writer *w, uint64_t first, struct bitmap_chunk *c)
 {
 	const struct bitmap *kept = &w->conf.plan->kept;
@@ -229,21 +231,12 @@ static void fill_chunk(const struct writer *w, uint64_t first, bool second, stru
 		plan_ram_words(w->conf.plan, w->conf.km, first * 64, c->words, c->n);
 }
 
-static struct bitmap_chunk *new_chunk(struct err *err)
-{
-	struct bitmap_chunk *c = malloc(sizeof(*c));
-
-	if (!c)
-		err_set(err, ERR_NOMEM, "no memory for a bitmap's chunk");
-	return c;
-}
-
 static int write_bitmaps(struct writer *w, struct err *err)
 {
-	CLEANUP_FREE struct bitmap_chunk *c = new_chunk(err);
+	struct bitmap_chunk *c = w->chunk;
 	uint64_t at[2] = {w->bitmap_offset,
 			  w->bitmap_offset + w->bitmap_blocks / 2 * w->block_size};
-	int rc = c ? 0 : ERR_NOMEM;
+	int rc = 0;
 
 	for (uint64_t i = 0; !rc && i < w->conf.plan->kept.nwords; i += c->n) {
 		begin_chunk(w, i, c);
@@ -285,6 +278,7 @@ static void kdump_destroy(struct writer *w)
 	free(w->held);
 	free(w->pending);
 	free(w->header);
+	free(w->chunk);
 	free(w);
 }
 
@@ -339,11 +333,12 @@ static int kdump_create(const struct writer_conf *conf, struct writer **ret, str
 	XXH64_reset(&w->data_hash, 0);
 	XXH64_reset(&w->index_hash, 0);
 	w->header = calloc(1, w->block_size);
+	w->chunk = malloc(sizeof(*w->chunk));
 	if (conf->sink->ops->append_only)
 		w->held = calloc(w->count ? w->count : 1, sizeof(*w->held));
 	else
 		w->pending = malloc(PENDING * sizeof(*w->pending));
-	if (!w->header || (!w->held && !w->pending)) {
+	if (!w->header || !w->chunk || (!w->held && !w->pending)) {
 		rc = err_set(err, ERR_NOMEM, "no memory for the header and %llu descriptors",
 			     (unsigned long long)w->count);
 		kdump_destroy(w);
@@ -510,12 +505,10 @@ static int kdump_write_block(struct writer *w, const struct block *block, struct
 /* The digest of the index, from what the file says: descriptors came in any order. */
 static int digest_index(const struct writer *w, uint64_t *ret, struct err *err)
 {
-	CLEANUP_FREE uint8_t *buf = malloc(READ_BACK);
+	uint64_t *buf = w->chunk->words;
 	XXH64_state_t hash;
 	int rc = 0;
 
-	if (!buf)
-		return err_set(err, ERR_NOMEM, "no memory to read the index back");
 	XXH64_reset(&hash, 0);
 	for (uint64_t done = 0; done < w->index_size && !rc;) {
 		uint64_t left = w->index_size - done;
@@ -564,9 +557,9 @@ static int append_zeros(struct writer *w, uint64_t size, struct err *err)
 /* bitmap1, or with @second bitmap2, whole blocks. */
 static int append_bitmap(struct writer *w, bool second, struct err *err)
 {
-	CLEANUP_FREE struct bitmap_chunk *c = new_chunk(err);
+	struct bitmap_chunk *c = w->chunk;
 	uint64_t end = w->tail + w->bitmap_blocks / 2 * w->block_size;
-	int rc = c ? 0 : ERR_NOMEM;
+	int rc = 0;
 
 	for (uint64_t i = 0; !rc && i < w->conf.plan->kept.nwords; i += c->n) {
 		begin_chunk(w, i, c);
