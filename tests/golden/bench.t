@@ -140,6 +140,9 @@ ok 'one pass of a scan is compared' has "$doc" \
 ok 'efficiency leaves out pages of zeros' has "$doc" \
 	'| zstd: codec-bound efficiency | 0.9 | 0.90 | yes |'
 ok 'all is met' has "$doc" 'All of them are met.'
+# 5 seconds of one pass, and ours takes 0.01.
+ok 'the scan that no aim is set for is told beside them' has "$doc" \
+	'No aim is set for the scan of the 4 GB: 500.00 times as fast'
 for plot in kept memory free; do
 	ok "plot $plot is XML" /usr/bin/python3 -c \
 		'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' "$tmp/good/performance-$plot.svg"
@@ -149,5 +152,38 @@ ok 'a miss is told in the text' has "$tmp/bad/performance.md" \
 	'LZO, `-l`: times faster (1.50, wanted 2.0)'
 ok 'and in the table' has "$tmp/bad/performance.md" \
 	'| LZO, `-l`: times faster | 2.0 | 1.50 | **no** |'
+
+# ---- levels that keep more and more ----
+
+# grows COUNT...: whether pages kept by levels 31, 25, 23 and 17 serve a comparison.
+grows()
+{
+	/usr/bin/python3 - "$@" << 'END'
+import importlib.machinery
+import importlib.util
+import sys
+
+sys.dont_write_bytecode = True
+loader = importlib.machinery.SourceFileLoader('measure', 'tests/bench/measure')
+measure = importlib.util.module_from_spec(importlib.util.spec_from_loader('measure', loader))
+loader.exec_module(measure)
+try:
+    measure.check_grows(dict(zip(measure.KEPT_LEVELS, map(int, sys.argv[1:]))))
+except measure.Trouble as e:
+    sys.exit(str(e))
+END
+}
+
+shrinks()
+{
+	! grows "$@"
+}
+
+ok 'levels that keep more and more serve' grows 10 20 30 40
+ok 'whichever of two keeps more' grows 10 30 20 40
+for counts in '10 10 30 30' '10 30 30 40' '20 10 30 40' '0 0 0 0'; do
+	# shellcheck disable=SC2086 # one word a count
+	ok "levels that keep $counts do not" shrinks $counts
+done
 printf '1..%d\n' "$tests"
 [[ $failed = 0 ]]
