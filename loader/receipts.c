@@ -15,11 +15,13 @@
 #include "loader/evidence.h"
 #include "loader/jsonread.h"
 #include "loader/places.h"
+#include "loader/turn.h"
 #include "loader/verdict.h"
 #include "vmcore/crashdir.h"
 
 enum {
 	NOTIFY_LIMIT_MS = 60 * 1000,
+	TURN_MS = 2 * NOTIFY_LIMIT_MS, /* for another one that is at work */
 	UNSEEN_MAX = 512,
 };
 
@@ -159,13 +161,51 @@ static void run_notify(const struct look *l, const struct context *ctx, const st
 			why.msg);
 }
 
-/* Stored first: what cannot be kept is told again at the next try, and not the other way round. */
+static void drop_mark(struct look *l, size_t i)
+{
+	memmove(&l->marks[i], &l->marks[i + 1], (--l->nmarks - i) * sizeof(l->marks[0]));
+}
+
+/* What is left of a run that was ended between a receipt and the end of its mark. */
+static int drop_told_marks(struct look *l, const struct context *ctx, struct err *err)
+{
+	for (size_t i = 0; i < l->told.n; i++) {
+		for (size_t k = l->nmarks; k--;) {
+			int rc;
+
+			if (strcmp(l->marks[k].boot_id, l->told.rows[i].boot_id) != 0)
+				continue;
+			rc = armed_remove(ctx->root, l->marks[k].boot_id, err);
+			if (rc)
+				return rc;
+			drop_mark(l, k);
+		}
+	}
+	return 0;
+}
+
+/* The boot of @r may be named by a manifest that anybody wrote: only a mark that was read goes. */
+static int remove_mark(const struct look *l, const struct context *ctx, const struct receipt *r,
+		       struct err *err)
+{
+	for (size_t i = 0; i < l->nmarks; i++)
+		if (strcmp(l->marks[i].boot_id, r->boot_id) == 0)
+			return armed_remove(ctx->root, l->marks[i].boot_id, err);
+	return 0;
+}
+
+/*
+ * Stored first: what cannot be kept is told again at the next try, and not the other way round.
+ * Its mark goes before anybody is told, which may take long.
+ */
 static int store_and_tell(struct look *l, const struct context *ctx, const struct receipt *r,
 			  struct err *err)
 {
 	char name[RECEIPT_NAME_MAX];
 	int rc = receipt_store(r, ctx->root, name, err);
 
+	if (!rc)
+		rc = remove_mark(l, ctx, r, err);
 	if (rc)
 		return rc;
 	tell_log(ctx, r);
@@ -189,6 +229,9 @@ static int find_new(struct look *l, const struct context *ctx, struct err *err)
 	// Without one no mark can be told from that of this boot.
 	if (!armed_boot_id(ctx->root, l->boot_id, NULL))
 		l->nmarks = armed_list(ctx->root, l->boot_id, l->marks);
+	rc = drop_told_marks(l, ctx, err);
+	if (rc)
+		return rc;
 	facts.nmarks = l->nmarks;
 	evidence_read_pstore(&l->pstore, ctx->root, &l->told);
 	facts.watchdog_reset = evidence_watchdog_reset(ctx->root);
@@ -200,13 +243,30 @@ static int find_new(struct look *l, const struct context *ctx, struct err *err)
 		if (rc)
 			return rc;
 	}
-	for (size_t i = 0; i < l->nmarks; i++) {
-		rc = armed_remove(ctx->root, l->marks[i].boot_id, err);
-		if (rc)
-			return rc;
-	}
 	receipts_free(&l->told);
 	return receipts_load(&l->told, ctx->root, err);
+}
+
+/* Two at a time would tell one crash twice: what is told is read when it is one's turn. */
+static int load_and_find(struct look *l, const struct context *ctx, struct err *err)
+{
+	// Who may not write can still read.
+	bool may = ctx->root[0] || geteuid() == 0;
+	CLEANUP_CLOSE int turn = -1;
+	struct err why = {0};
+	int rc;
+
+	if (may) {
+		rc = turn_take(ctx->root, "receipts", TURN_MS, &turn, &why);
+		if (rc < 0)
+			fprintf(ctx->diag, "lifeboat: receipts: note: %s\n", why.msg);
+		else if (!rc)
+			fprintf(ctx->diag, "lifeboat: receipts: note: another one is still at "
+					   "work; this is what was told so far\n");
+		may = rc != 0;
+	}
+	rc = receipts_load(&l->told, ctx->root, err);
+	return rc || !may ? rc : find_new(l, ctx, err);
 }
 
 static void print_table(const struct context *ctx, const struct receipts *rs)
@@ -269,10 +329,7 @@ int command_receipts(const struct context *ctx, struct err *err)
 		return err_set(err, ERR_USAGE, "the only word behind it is --json");
 	rc = command_read_config(ctx, NULL, &l->config, err);
 	if (!rc)
-		rc = receipts_load(&l->told, ctx->root, err);
-	// Who may not write can still read.
-	if (!rc && (ctx->root[0] || geteuid() == 0))
-		rc = find_new(l, ctx, err);
+		rc = load_and_find(l, ctx, err);
 	if (!rc && json)
 		rc = print_json(ctx, &l->told, err);
 	else if (!rc)

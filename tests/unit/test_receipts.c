@@ -33,6 +33,7 @@ static struct machine {
 	unsigned int logged; /* lines in the system's log */
 	int priority; /* of the last one */
 	char log[1024];
+	unsigned int boots; /* that left a mark */
 } m;
 
 static void to_log(int priority, const char *text)
@@ -108,16 +109,18 @@ static void expect(const char *outcome, const char *part)
 	says(outcome);
 }
 
+/* Of a new boot, the first being DEAD_BOOT. */
 static void put_mark(const char *targets)
 {
-	char text[512];
+	char id[ARMED_BOOT_ID_MAX], path[128], text[512];
 
+	snprintf(id, sizeof(id), "aaaaaaaa-bbbb-cccc-dddd-%012llx", 0xeeeeeeeeeeeeULL + m.boots++);
 	snprintf(text, sizeof(text),
-		 "{\"armed_version\": 1, \"boot_id\": \"" DEAD_BOOT
-		 "\", \"time\": %d, \"release\": "
+		 "{\"armed_version\": 1, \"boot_id\": \"%s\", \"time\": %d, \"release\": "
 		 "\"6.1.0-dead\", \"targets\": [%s]}\n",
-		 CRASH_T - 3600, targets);
-	put(ARMED_DIR "/" DEAD_BOOT, text);
+		 id, CRASH_T - 3600, targets);
+	snprintf(path, sizeof(path), ARMED_DIR "/%s", id);
+	put(path, text);
 }
 
 static void put_manifest(const char *dir, const char *status, const char *more)
@@ -416,6 +419,22 @@ static void test_marks(void **state)
 	says("\"outcome\": \"captured\"");
 }
 
+/* A run was ended behind the receipt and before its mark was gone: that boot is told already. */
+static void test_told_mark(void **state)
+{
+	(void)state;
+	put_mark("\"local /var/crash\"");
+	put(CRASH "/vmcore", "x");
+	put_manifest(CRASH, "complete", "");
+	expect("captured", "complete dump in " CRASH);
+	m.boots = 0;
+	put_mark("\"local /var/crash\"");
+	assert_true(there(ARMED_DIR "/" DEAD_BOOT));
+	receipts();
+	assert_int_equal(m.logged, 1);
+	assert_false(there(ARMED_DIR "/" DEAD_BOOT));
+}
+
 static void test_elsewhere(void **state)
 {
 	(void)state;
@@ -428,18 +447,21 @@ static void test_elsewhere(void **state)
 
 static void test_notify(void **state)
 {
-	char text[512], path[128];
+	char text[768], path[128];
 	CLEANUP_FREE char *found = NULL;
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/hook", m.root);
 	snprintf(text, sizeof(text),
-		 "#!/bin/sh\necho \"$1|$2|$3|$LIFEBOAT_OUTCOME|$LIFEBOAT_CRASH_TIME\" >> "
-		 "%s/notified\nexit 3\n",
-		 m.root);
+		 "#!/bin/sh\necho \"$1|$2|$3|$LIFEBOAT_OUTCOME|$LIFEBOAT_CRASH_TIME|$(ls "
+		 "%s" ARMED_DIR ")\" >> %s/notified\n"
+		 "flock -n %s/run/lifeboat/receipts.lock true || exit 3\n",
+		 m.root, m.root, m.root);
 	put("/hook", text);
 	snprintf(text, sizeof(text), "notify %s\n", path);
 	put(CONFIG_FILE, text);
+	// The mark is gone when the hook runs, and no other run may begin.
+	put_mark("\"local /var/crash\"");
 	put(CRASH "/vmcore", "x");
 	put_manifest(CRASH, "complete", "");
 	receipts();
@@ -449,7 +471,7 @@ static void test_notify(void **state)
 	assert_int_equal(io_read_file(path, 4096, &found, NULL, NULL), 0);
 	snprintf(text, sizeof(text),
 		 "captured|%s" RECEIPT_DIR "/2026-11-21-03:44:59.json|" CRASH
-		 "|captured|1795232699\n",
+		 "|captured|1795232699|\n",
 		 m.root);
 	assert_string_equal(found, text);
 }
@@ -485,6 +507,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_of_a_test, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_told_mark, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
