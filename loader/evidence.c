@@ -126,12 +126,14 @@ static void judge_attempts(struct capture *c, struct json_object *o)
 
 		jsonread_string(a, "outcome", outcome, sizeof(outcome));
 		c->nomem = c->nomem || strcmp(outcome, "out-of-memory") == 0;
+		jsonread_string(a, "target", target, sizeof(target));
+		if (c->ntried < EVIDENCE_TRIED_MAX)
+			snprintf(c->tried[c->ntried++], EVIDENCE_TRIED_LEN, "%.63s", target);
 		jsonread_string(a, "status", status, sizeof(status));
 		if (strcmp(status, "complete") != 0) {
 			jsonread_string(a, "stage", c->stage, sizeof(c->stage));
 			continue;
 		}
-		jsonread_string(a, "target", target, sizeof(target));
 		jsonread_string(a, "directory", dir, sizeof(dir));
 		snprintf(c->elsewhere, sizeof(c->elsewhere), "%s%s%s", target, dir[0] ? ": " : "",
 			 dir);

@@ -31,6 +31,9 @@ enum {
 	EVIDENCE_CAPTURES_MAX = 64, /* new ones at a time; the others follow the next time */
 	EVIDENCE_PSTORE_MAX = 48, /* files of pstore, the same; fewer than a receipt can name */
 	EVIDENCE_PSTORE_SIZE_MAX = 256 << 10, /* bytes read of one */
+	EVIDENCE_TRIED_MAX = 32, /* names of targets taken from a manifest */
+	EVIDENCE_TRIED_LEN =
+		64, /* to which a manifest cuts them (collector/course.h), zero included */
 };
 
 /* How much there is, from best to worst. */
@@ -55,6 +58,8 @@ struct capture {
 	char panic[RECEIPT_LINE_MAX], signature[20];
 	char stage[64], reason[RECEIPT_LINE_MAX];
 	bool nomem; /* one of its attempts had not enough memory */
+	size_t ntried; /* the targets of its attempts */
+	char tried[EVIDENCE_TRIED_MAX][EVIDENCE_TRIED_LEN];
 	char elsewhere
 		[RECEIPT_LINE_MAX]; /* another target has a whole one, says its manifest; "" */
 };

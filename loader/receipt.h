@@ -32,7 +32,7 @@ enum receipt_outcome {
 	RECEIPT_PARTIAL, /* an incomplete one that can be used */
 	RECEIPT_SMALL, /* only the small files, as crash_loop wants it */
 	RECEIPT_FAILED, /* the capture kernel came up, and there is no dump */
-	RECEIPT_UNKNOWN, /* nothing here, and there are targets that cannot be seen from here */
+	RECEIPT_UNKNOWN, /* no dump here, and there are targets that cannot be seen from here */
 	RECEIPT_NO_CAPTURE, /* a panic is recorded, of a capture kernel there is no trace */
 	RECEIPT_NOT_ARMED, /* a panic is recorded, and no capture kernel was loaded */
 	RECEIPT_UNCLEAN, /* the machine did not end in order, and nothing says why */

@@ -22,7 +22,7 @@
 enum {
 	NOTIFY_LIMIT_MS = 60 * 1000,
 	TURN_MS = 2 * NOTIFY_LIMIT_MS, /* for another one that is at work */
-	UNSEEN_MAX = 512,
+	UNSEEN_MAX = CONFIG_TARGETS_MAX * (ARMED_MAX + 1) + 1,
 };
 
 /* All that it works with, too much for a stack. */
@@ -34,18 +34,19 @@ struct look {
 	struct captures captures;
 	struct pstore_found pstore;
 	struct places places;
-	char unseen[UNSEEN_MAX];
+	char unseen[UNSEEN_MAX][PLACES_TEXT_MAX];
+	size_t nunseen;
 	struct receipts told;
 	struct receipt found[VERDICTS_MAX];
 };
 
 static void add_unseen(struct look *l, const char *name)
 {
-	size_t used = strlen(l->unseen);
-
-	if (!strstr(l->unseen, name))
-		snprintf(l->unseen + used, sizeof(l->unseen) - used, "%s%s", used ? ", " : "",
-			 name);
+	for (size_t i = 0; i < l->nunseen; i++)
+		if (strcmp(l->unseen[i], name) == 0)
+			return;
+	if (l->nunseen < UNSEEN_MAX)
+		snprintf(l->unseen[l->nunseen++], sizeof(l->unseen[0]), "%s", name);
 }
 
 /* By the configuration of now; what a mark names beyond it is not to be seen either. */
@@ -221,7 +222,7 @@ static int find_new(struct look *l, const struct context *ctx, struct err *err)
 		.pstore = &l->pstore,
 		.now = time(NULL),
 		.boot_time = boot_time(),
-		.unseen = l->unseen,
+		.unseen = (const char(*)[PLACES_TEXT_MAX])l->unseen,
 	};
 	size_t n;
 	int rc;
@@ -236,6 +237,7 @@ static int find_new(struct look *l, const struct context *ctx, struct err *err)
 	evidence_read_pstore(&l->pstore, ctx->root, &l->told);
 	facts.watchdog_reset = evidence_watchdog_reset(ctx->root);
 	look_at_places(l, ctx);
+	facts.nunseen = l->nunseen;
 	forget_old(l);
 	n = verdict_reach(&facts, l->found);
 	for (size_t i = 0; i < n; i++) {

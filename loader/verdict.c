@@ -171,12 +171,81 @@ static void say_memory(struct receipt *r, const char *how)
 	memcpy(r->reason, why, sizeof(r->reason));
 }
 
-static void say_captured(struct receipt *r)
+/* ---- targets that cannot be seen from here ---- */
+
+/* Each of the names is cut somewhere, the one in a manifest first. */
+static bool same_target(const char *a, const char *b)
+{
+	return strncmp(a, b, EVIDENCE_TRIED_LEN - 1) == 0;
+}
+
+static bool was_given(const struct receipt *r, const char *target)
+{
+	for (size_t i = 0; i < r->ntargets; i++)
+		if (same_target(r->targets[i], target))
+			return true;
+	// Of a boot without a mark nobody knows.
+	return !r->ntargets;
+}
+
+/* A manifest of this crash tells how it went there. */
+static bool was_tried(const struct verdict *v, const struct receipt *r, const char *target)
+{
+	for (size_t i = 0; i < v->f->captures->n; i++) {
+		const struct capture *c = &v->f->captures->rows[i];
+
+		for (size_t k = 0; k < c->ntried && same_crash(r, c); k++)
+			if (same_target(c->tried[k], target))
+				return true;
+	}
+	return false;
+}
+
+/* Where a dump of it may lie that nothing here tells of: "ssh kdump@vault, nfs ..."; "". */
+static void find_unseen(const struct verdict *v, const struct receipt *r,
+			char ret[static RECEIPT_LINE_MAX])
+{
+	size_t used = 0;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < v->f->nunseen; i++) {
+		const char *name = v->f->unseen[i];
+
+		if (!was_given(r, name) || was_tried(v, r, name))
+			continue;
+		used += snprintf(ret + used, RECEIPT_LINE_MAX - used, "%s%s", used ? ", " : "",
+				 name);
+		if (used >= RECEIPT_LINE_MAX)
+			return;
+	}
+}
+
+/* Behind the sentence, whose end goes where both have no room. */
+static void add_doubt(struct receipt *r, const char *unseen)
+{
+	char tail[RECEIPT_LINE_MAX];
+	size_t n = snprintf(tail, sizeof(tail),
+			    "; whether a dump reached %.200s can only be seen there", unseen);
+	size_t at = strlen(r->summary);
+
+	if (at + n >= sizeof(r->summary))
+		at = sizeof(r->summary) - 1 - n;
+	memcpy(r->summary + at, tail, n + 1);
+}
+
+/* ---- crashes of which a target has something: the sentence ---- */
+
+static void say_captured(const struct verdict *v, struct receipt *r)
 {
 	const char *why = r->reason[0] ? r->reason : "no reason was given";
 	const char *where = r->ndumps ? r->dumps[0].path : "";
 	const char *stage = r->stage[0] ? r->stage : "unknown";
+	char unseen[RECEIPT_LINE_MAX] = "";
 
+	if (r->outcome == RECEIPT_PARTIAL || r->outcome == RECEIPT_FAILED)
+		find_unseen(v, r, unseen);
+	if (unseen[0] && r->outcome == RECEIPT_FAILED)
+		r->outcome = RECEIPT_UNKNOWN;
 	switch (r->outcome) {
 	case RECEIPT_CAPTURED:
 		SAY(r, "complete dump in %.300s%s%.180s", where, r->reason[0] ? "; " : "",
@@ -190,18 +259,22 @@ static void say_captured(struct receipt *r)
 		break;
 	default:
 		SAY(r,
-		    "no dump; the capture failed at stage '%.40s': %.160s; what was saved is in %.200s",
-		    stage, why, where);
+		    "no dump%s; the capture failed at stage '%.40s': %.160s; what was saved is in "
+		    "%.200s",
+		    unseen[0] ? " here" : "", stage, why, where);
 		break;
 	}
+	if (unseen[0])
+		add_doubt(r, unseen);
 }
 
 /* ---- boots of which no target has anything ---- */
 
 /* By what pstore has, and by what it has not. */
-static void judge_not_captured(const struct verdict *v, struct receipt *r, bool panic, bool record)
+static void judge_not_captured(const struct verdict *v, struct receipt *r, bool panic, bool record,
+			       const char *unseen)
 {
-	const char *unseen = v->f->unseen, *nomem = v->f->pstore->nomem;
+	const char *nomem = v->f->pstore->nomem;
 
 	if (v->f->pstore->governed[0] && record) {
 		r->outcome = RECEIPT_SMALL;
@@ -235,15 +308,15 @@ static void judge_not_captured(const struct verdict *v, struct receipt *r, bool 
 
 static void say_not_captured(const struct verdict *v, struct receipt *r, bool panic, bool record)
 {
-	const char *unseen = v->f->unseen;
 	const char *dog = v->f->watchdog_reset ? "; a watchdog has reset it" : "";
+	char unseen[RECEIPT_LINE_MAX];
 
-	judge_not_captured(v, r, panic, record);
+	find_unseen(v, r, unseen);
+	judge_not_captured(v, r, panic, record, unseen);
 	if (r->outcome == RECEIPT_SMALL)
 		SAY(r, "nothing but a panic record in pstore: %.300s", r->reason);
 	else if (r->outcome == RECEIPT_UNKNOWN)
-		SAY(r, "%.200s%s; whether a dump reached %.200s can only be seen there", r->reason,
-		    dog, unseen);
+		SAY(r, "%.200s%s", r->reason, dog);
 	else if (r->outcome == RECEIPT_NO_CAPTURE)
 		SAY(r,
 		    "%.160s: the capture kernel never came up, or died before it could say a "
@@ -256,6 +329,8 @@ static void say_not_captured(const struct verdict *v, struct receipt *r, bool pa
 		SAY(r,
 		    "%.200s: power loss, reset or hang, or a capture kernel that never came up%s",
 		    r->reason, dog);
+	if (r->outcome == RECEIPT_UNKNOWN)
+		add_doubt(r, unseen);
 }
 
 static void take_pstore(const struct pstore_found *p, struct receipt *r)
@@ -335,7 +410,7 @@ size_t verdict_reach(const struct verdict_facts *f, struct receipt ret[static VE
 	for (size_t i = 0; i < v.n; i++) {
 		if (v.rows[i].nomem && v.rows[i].outcome != RECEIPT_CAPTURED)
 			say_memory(&v.rows[i], "");
-		say_captured(&v.rows[i]);
+		say_captured(&v, &v.rows[i]);
 	}
 	// The log of the crash that was captured last, or of the capture of it.
 	if (v.n && !pstore_used) {

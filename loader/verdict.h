@@ -12,6 +12,7 @@
 
 #include "loader/armed.h"
 #include "loader/evidence.h"
+#include "loader/places.h"
 #include "loader/receipt.h"
 
 enum {
@@ -25,8 +26,9 @@ struct verdict_facts {
 	const struct pstore_found *pstore;
 	uint64_t now, boot_time; /* seconds since 1970; boot_time: of this boot, 0 unknown */
 	bool watchdog_reset;
-	/* Targets that cannot be seen from here, in words ("ssh kdump@vault, nfs ..."); "" */
-	const char *unseen;
+	/* Targets that cannot be seen from here, by the names of places: "ssh kdump@vault" */
+	const char (*unseen)[PLACES_TEXT_MAX];
+	size_t nunseen;
 };
 
 /* Fills @ret with one receipt a crash, oldest first; how many. */

@@ -445,6 +445,41 @@ static void test_elsewhere(void **state)
 	expect("captured", "complete dump in ssh kdump@vault: 10.0.0.7-x");
 }
 
+/* The whole dump may lie where nobody here can look, unless a manifest tells how it went there. */
+static void test_unseen(void **state)
+{
+	static const char both[] = "\"local /var/crash\", \"ssh kdump@vault\"";
+	static const char doubt[] =
+		"; whether a dump reached ssh kdump@vault can only be seen there";
+
+	(void)state;
+	put(CONFIG_FILE, "ssh kdump@vault\nfallback local /var/crash\n");
+	put_mark(both);
+	put(CRASH "/vmcore-dmesg.txt", "x");
+	expect("unknown", doubt);
+	assert_non_null(strstr(m.log, "no dump here; the capture failed at stage 'mini'"));
+	put("/var/crash/127.0.0.1-2026-11-21-04:00:00/vmcore-incomplete", "x");
+	expect("partial", doubt);
+	put("/var/crash/127.0.0.1-2026-11-21-05:00:00/manifest.json",
+	    "{\"status\": \"dmesg-only\", \"reason\": \"full\", \"attempts\": [{\"target\": \"local "
+	    "/var/crash\", \"status\": \"dmesg-only\", \"stage\": \"pages\"}]}");
+	expect("unknown", doubt);
+	put("/var/crash/127.0.0.1-2026-11-21-06:00:00/manifest.json",
+	    "{\"status\": \"incomplete\", \"reason\": \"full\", \"attempts\": [{\"target\": \"local "
+	    "/var/crash\", \"status\": \"incomplete\"}, {\"target\": \"ssh kdump@vault\", "
+	    "\"status\": \"nothing\", \"stage\": \"target\"}]}");
+	expect("partial", "full");
+	assert_null(strstr(m.log, "can only be seen there"));
+	// What was armed had no such target.
+	put("/var/crash/127.0.0.1-2026-11-21-07:00:00/vmcore-dmesg.txt", "x");
+	put_mark("\"local /var/crash\"");
+	expect("failed", "at stage 'mini'");
+	put("/var/crash/127.0.0.1-2026-11-21-08:00:00/vmcore", "x");
+	put_mark(both);
+	expect("captured", "complete dump");
+	assert_null(strstr(m.log, "can only be seen there"));
+}
+
 static void test_notify(void **state)
 {
 	char text[768], path[128];
@@ -509,6 +544,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_told_mark, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_elsewhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unseen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 	};
