@@ -28,6 +28,8 @@ enum {
 	RECORD_MAX = 4096, /* bytes of a panic record */
 	ATTEMPTS_MAX = 256, /* of a manifest */
 	CARDRESET = 0x0020, /* WDIOF_CARDRESET, linux/watchdog.h */
+	/* Parts of a log; what has more is none. Its crash directories are evidence of a receipt, too. */
+	PSTORE_PARTS_MAX = RECEIPT_EVIDENCE_MAX - RECEIPT_DUMPS_MAX,
 	PSTORE_STORING = 60, /* seconds that storing one log takes at most */
 };
 
@@ -329,7 +331,7 @@ static uint64_t record_time(const char *record)
  * The first line of a record of the kernel's log says why it was stored: "Panic#1 Part2"
  * (fs/pstore/platform.c, pstore_dump()). An "Oops" alone does not end a machine.
  */
-void evidence_read_pstore_text(struct pstore_found *p, const char *text)
+void evidence_read_pstore_text(struct pstore_log *p, const char *text)
 {
 	const char *record = strstr(text, PSTORE_RECORD_TITLE);
 	char line[RECEIPT_LINE_MAX];
@@ -361,15 +363,20 @@ void evidence_read_pstore_text(struct pstore_found *p, const char *text)
  */
 struct pstore_part {
 	char *text;
+	char evidence[RECEIPT_EVIDENCE_LEN];
 	char cause[24]; /* "Shutdown#1": of which storing it is a part; "": it does not say */
 	unsigned int number;
-	time_t time;
+	uint64_t time; /* when it was stored, seconds since 1970 */
+	unsigned int dir; /* in which it lies, where that tells logs apart */
 	unsigned int log; /* which parts are of one log */
 };
 
 struct pstore_parts {
+	const struct receipts *told;
 	struct pstore_part part[EVIDENCE_PSTORE_MAX];
-	size_t n; /* at most as many as there is evidence */
+	size_t n;
+	size_t bytes; /* of all */
+	unsigned int dirs; /* read so far */
 };
 
 static void parts_free(struct pstore_parts *parts)
@@ -378,54 +385,94 @@ static void parts_free(struct pstore_parts *parts)
 		free(parts->part[i].text);
 }
 
-static void add_part(struct pstore_parts *parts, char *text, time_t time)
+/*
+ * The number in the name of an EFI variable's file is (time * 100 + part) * 1000 + count
+ * (generate_id() in drivers/firmware/efi/efi-pstore.c). 0 for another name, and for what is no
+ * time of our days.
+ */
+static uint64_t time_of_name(const char *name)
 {
-	struct pstore_part *p = &parts->part[parts->n++];
+	enum { TIME_LEAST = 1000000000, TIME_END = INT32_MAX };
+	uint64_t t;
+
+	if (!starts_with(name, "dmesg-efi-") && !starts_with(name, "dmesg-efi_pstore-"))
+		return 0;
+	t = strtoull(strrchr(name, '-') + 1, NULL, 10) / 1000 / 100;
+	return t >= TIME_LEAST && t < TIME_END ? t : 0;
+}
+
+/* False when it was told or taken: its bytes count, for it may have been moved or copied. */
+static bool is_new(const struct pstore_parts *parts, const char *evidence)
+{
+	for (size_t i = 0; i < parts->n; i++)
+		if (strcmp(parts->part[i].evidence, evidence) == 0)
+			return false;
+	return !receipts_have(parts->told, evidence);
+}
+
+/*
+ * systemd-pstore(8) copies the files: their times are then those of the copies, and what is in EFI
+ * variables goes to a directory for each second, but of others each log has a directory.
+ */
+static void add_part(struct pstore_parts *parts, const char *name, unsigned int dir, time_t mtime,
+		     char *text, size_t size)
+{
+	struct pstore_part *p = &parts->part[parts->n];
+	uint64_t time = time_of_name(name);
 	char word[12];
 	unsigned int count;
 
-	*p = (struct pstore_part){.text = text, .time = time};
+	*p = (struct pstore_part){.text = text,
+				  .time = time	      ? time
+					  : mtime > 0 ? mtime
+						      : 0,
+				  .dir = time ? 0 : dir};
+	snprintf(p->evidence, sizeof(p->evidence), "pstore:%.200s:%08lx", name,
+		 crc32(0, (const Bytef *)text, size));
 	if (sscanf(text, "%11[A-Za-z]#%u Part%u\n", word, &count, &p->number) == 3)
 		snprintf(p->cause, sizeof(p->cause), "%s#%u", word, count);
+	if (!is_new(parts, p->evidence)) {
+		free(text);
+		return;
+	}
+	parts->n++;
+	parts->bytes += size;
 }
 
-/* systemd-pstore(8) moves the files, and some backends use their names again: the bytes count. */
-static void read_pstore_file(struct pstore_found *p, struct pstore_parts *parts, int at,
-			     const char *name, const struct receipts *told)
+static void read_pstore_file(struct pstore_parts *parts, int at, const char *name, unsigned int dir)
 {
 	CLEANUP_CLOSE int fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	CLEANUP_FREE char *text = malloc(EVIDENCE_PSTORE_SIZE_MAX + 1);
-	char *evidence = p->evidence[p->n];
 	struct stat st;
+	char *fit;
 	ssize_t n;
 
 	if (fd < 0 || !text || fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return;
 	n = io_read(fd, text, EVIDENCE_PSTORE_SIZE_MAX, NULL);
-	if (n <= 0)
+	if (n <= 0 || parts->bytes + n > EVIDENCE_PSTORE_TOTAL_MAX)
 		return;
-	text[n] = '\0';
-	snprintf(evidence, RECEIPT_EVIDENCE_LEN, "pstore:%.200s:%08lx", name,
-		 crc32(0, (const Bytef *)text, n));
-	if (receipts_have(told, evidence))
+	fit = realloc(text, n + 1);
+	if (!fit)
 		return;
-	p->n++;
-	add_part(parts, text, st.st_mtime);
+	fit[n] = '\0';
 	text = NULL;
+	add_part(parts, name, dir, st.st_mtime, fit, n);
 }
 
-static void read_pstore_dir(struct pstore_found *p, struct pstore_parts *parts, int at,
-			    const char *name, unsigned int depth, const struct receipts *told)
+static void read_pstore_dir(struct pstore_parts *parts, int at, const char *name,
+			    unsigned int depth)
 {
 	CLEANUP_DIR DIR *d = open_dir(at, name);
+	unsigned int dir = ++parts->dirs;
 	struct dirent *e;
 
-	for (int i = 0; d && i < ENTRIES_MAX && p->n < EVIDENCE_PSTORE_MAX && (e = readdir(d));
+	for (int i = 0; d && i < ENTRIES_MAX && parts->n < EVIDENCE_PSTORE_MAX && (e = readdir(d));
 	     i++) {
-		if (strncmp(e->d_name, "dmesg-", 6) == 0)
-			read_pstore_file(p, parts, dirfd(d), e->d_name, told);
+		if (starts_with(e->d_name, "dmesg-"))
+			read_pstore_file(parts, dirfd(d), e->d_name, dir);
 		else if (depth && e->d_name[0] != '.')
-			read_pstore_dir(p, parts, dirfd(d), e->d_name, depth - 1, told);
+			read_pstore_dir(parts, dirfd(d), e->d_name, depth - 1);
 	}
 }
 
@@ -448,7 +495,7 @@ static int by_log(const void *a, const void *b)
 static bool same_log(const struct pstore_parts *parts, unsigned int log,
 		     const struct pstore_part *part)
 {
-	bool found = false;
+	size_t found = 0;
 
 	for (size_t i = 0; i < parts->n; i++) {
 		const struct pstore_part *p = &parts->part[i];
@@ -456,11 +503,11 @@ static bool same_log(const struct pstore_parts *parts, unsigned int log,
 		if (p->log != log)
 			continue;
 		if (strcmp(p->cause, part->cause) != 0 || p->number == part->number ||
-		    part->time - p->time > PSTORE_STORING)
+		    p->dir != part->dir || part->time - p->time > PSTORE_STORING)
 			return false;
-		found = true;
+		found++;
 	}
-	return found;
+	return found && found < PSTORE_PARTS_MAX;
 }
 
 /* Tells which parts are of one log, and lays each log's in order. */
@@ -480,22 +527,28 @@ static void sort_parts(struct pstore_parts *parts)
 	qsort(parts->part, parts->n, sizeof(parts->part[0]), by_log);
 }
 
-static void read_logs(struct pstore_found *p, struct pstore_parts *parts)
+/* One log: the parts from @first on; where the next one begins. */
+static size_t read_log(struct pstore_found *p, const struct pstore_parts *parts, size_t first)
 {
-	sort_parts(parts);
-	for (size_t i = 0, end; i < parts->n; i = end) {
-		CLEANUP_FREE char *text = NULL;
-		size_t size = 1;
+	const struct pstore_part *part = parts->part;
+	struct pstore_log *log = &p->logs[p->n];
+	CLEANUP_FREE char *text = NULL;
+	size_t size = 1, end = first;
+	char *to;
 
-		for (end = i; end < parts->n && parts->part[end].log == parts->part[i].log; end++)
-			size += strlen(parts->part[end].text);
-		text = malloc(size);
-		if (!text)
-			return;
-		for (char *to = text; i < end; i++)
-			to = stpcpy(to, parts->part[i].text);
-		evidence_read_pstore_text(p, text);
+	for (; end < parts->n && part[end].log == part[first].log; end++) {
+		memcpy(p->evidence[end], part[end].evidence, RECEIPT_EVIDENCE_LEN);
+		size += strlen(part[end].text);
 	}
+	to = text = malloc(size);
+	if (!text)
+		return end;
+	for (size_t i = first; i < end; i++)
+		to = stpcpy(to, part[i].text);
+	*log = (struct pstore_log){.first = first, .n = end - first};
+	evidence_read_pstore_text(log, text);
+	p->n++;
+	return end;
 }
 
 void evidence_read_pstore(struct pstore_found *p, const char *root, const struct receipts *told)
@@ -503,15 +556,18 @@ void evidence_read_pstore(struct pstore_found *p, const char *root, const struct
 	CLEANUP_FREE struct pstore_parts *parts = calloc(1, sizeof(*parts));
 	char path[FACTS_PATH_MAX];
 
-	*p = (struct pstore_found){.n = 0};
+	p->n = 0;
 	if (!parts)
 		return;
+	parts->told = told;
 	if (!facts_path(path, sizeof(path), root, PSTORE_DIR, NULL))
-		read_pstore_dir(p, parts, AT_FDCWD, path, 0, told);
+		read_pstore_dir(parts, AT_FDCWD, path, 0);
 	// A directory a time, and in it perhaps one a record.
 	if (!facts_path(path, sizeof(path), root, PSTORE_ARCHIVE_DIR, NULL))
-		read_pstore_dir(p, parts, AT_FDCWD, path, 2, told);
-	read_logs(p, parts);
+		read_pstore_dir(parts, AT_FDCWD, path, 2);
+	sort_parts(parts);
+	for (size_t i = 0; i < parts->n;)
+		i = read_log(p, parts, i);
 	parts_free(parts);
 }
 

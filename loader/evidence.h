@@ -29,8 +29,9 @@ struct place;
 
 enum {
 	EVIDENCE_CAPTURES_MAX = 64, /* new ones at a time; the others follow the next time */
-	EVIDENCE_PSTORE_MAX = 48, /* files of pstore, the same; fewer than a receipt can name */
+	EVIDENCE_PSTORE_MAX = 512, /* files of pstore, the same */
 	EVIDENCE_PSTORE_SIZE_MAX = 256 << 10, /* bytes read of one */
+	EVIDENCE_PSTORE_TOTAL_MAX = 16 << 20, /* and of all */
 	EVIDENCE_TRIED_MAX = 32, /* names of targets taken from a manifest */
 	EVIDENCE_TRIED_LEN =
 		64, /* to which a manifest cuts them (collector/course.h), zero included */
@@ -69,15 +70,21 @@ struct captures {
 	struct capture rows[EVIDENCE_CAPTURES_MAX];
 };
 
-/* What pstore has that was not told yet. */
-struct pstore_found {
+/* One log of pstore, or what several of one crash say together. */
+struct pstore_log {
 	bool panic; /* a kernel panicked and wrote its log */
 	bool record; /* the capture kernel came up and wrote its panic record */
 	uint64_t crash_time; /* that the record says; 0 */
 	char panic_line[RECEIPT_LINE_MAX];
 	char nomem[RECEIPT_LINE_MAX]; /* what it had no room for; "" */
 	char governed[RECEIPT_LINE_MAX]; /* why crash_loop or kdump_pre wanted nothing saved; "" */
+	size_t first, n; /* its files, of those below; at most RECEIPT_EVIDENCE_MAX */
+};
+
+/* What pstore has that was not told yet, a log at a time, in the order in which they were stored. */
+struct pstore_found {
 	size_t n;
+	struct pstore_log logs[EVIDENCE_PSTORE_MAX];
 	char evidence[EVIDENCE_PSTORE_MAX][RECEIPT_EVIDENCE_LEN];
 };
 
@@ -97,7 +104,7 @@ void evidence_read_dir(struct capture *c, int at, const char *name, char nodenam
 void evidence_read_pstore(struct pstore_found *p, const char *root, const struct receipts *told);
 
 /* Takes in one log of pstore: its parts' files in order, those of the highest number first. */
-void evidence_read_pstore_text(struct pstore_found *p, const char *text);
+void evidence_read_pstore_text(struct pstore_log *p, const char *text);
 
 /* A watchdog says that it was the one that reset the machine. */
 bool evidence_watchdog_reset(const char *root);

@@ -12,6 +12,11 @@ struct verdict {
 	struct receipt *rows;
 	size_t n;
 	bool mark_used[ARMED_MAX];
+	size_t owner[EVIDENCE_PSTORE_MAX]; /* the row whose each log of pstore is */
+};
+
+enum {
+	SAME_TIME = 5, /* seconds that a log's time and a directory's may differ */
 };
 
 #define SAY(r, ...) snprintf((r)->summary, sizeof((r)->summary), __VA_ARGS__)
@@ -271,14 +276,14 @@ static void say_captured(const struct verdict *v, struct receipt *r)
 /* ---- boots of which no target has anything ---- */
 
 /* By what pstore has, and by what it has not. */
-static void judge_not_captured(const struct verdict *v, struct receipt *r, bool panic, bool record,
-			       const char *unseen)
+static void judge_not_captured(struct receipt *r, const struct pstore_log *log, const char *unseen)
 {
-	const char *nomem = v->f->pstore->nomem;
+	bool record = log->record, panic = log->panic;
+	const char *nomem = log->nomem;
 
-	if (v->f->pstore->governed[0] && record) {
+	if (log->governed[0] && record) {
 		r->outcome = RECEIPT_SMALL;
-		memcpy(r->reason, v->f->pstore->governed, sizeof(r->reason));
+		memcpy(r->reason, log->governed, sizeof(r->reason));
 	} else if (record && nomem[0]) {
 		// It came to no target.
 		r->outcome = RECEIPT_FAILED;
@@ -306,13 +311,14 @@ static void judge_not_captured(const struct verdict *v, struct receipt *r, bool 
 		say_memory(r, panic ? "" : "if it was a crash, ");
 }
 
-static void say_not_captured(const struct verdict *v, struct receipt *r, bool panic, bool record)
+static void say_not_captured(const struct verdict *v, struct receipt *r,
+			     const struct pstore_log *log)
 {
 	const char *dog = v->f->watchdog_reset ? "; a watchdog has reset it" : "";
 	char unseen[RECEIPT_LINE_MAX];
 
 	find_unseen(v, r, unseen);
-	judge_not_captured(v, r, panic, record, unseen);
+	judge_not_captured(r, log, unseen);
 	if (r->outcome == RECEIPT_SMALL)
 		SAY(r, "nothing but a panic record in pstore: %.300s", r->reason);
 	else if (r->outcome == RECEIPT_UNKNOWN)
@@ -333,55 +339,121 @@ static void say_not_captured(const struct verdict *v, struct receipt *r, bool pa
 		add_doubt(r, unseen);
 }
 
-static void take_pstore(const struct pstore_found *p, struct receipt *r)
+static void add_marks(struct verdict *v)
 {
-	copy_if_empty(r->panic, sizeof(r->panic), p->panic_line);
-	if (!r->crash_time)
-		r->crash_time = p->crash_time;
-	for (size_t i = 0; i < p->n; i++)
-		receipt_add_evidence(r, p->evidence[i]);
-}
-
-static void add_marks(struct verdict *v, bool *pstore_used)
-{
-	const struct pstore_found *p = v->f->pstore;
-	size_t last = v->f->nmarks;
-
-	for (size_t i = 0; i < v->f->nmarks; i++) {
-		if (!v->mark_used[i])
-			last = i;
-	}
 	for (size_t i = 0; i < v->f->nmarks; i++) {
 		struct receipt *r = &v->rows[v->n];
-		// What lies in pstore is of the last boot that ended so, unless it is told already.
-		bool mine = i == last && !*pstore_used;
 
 		if (v->mark_used[i])
 			continue;
 		*r = (struct receipt){.not_before = v->f->marks[i].time,
 				      .not_after = v->f->boot_time};
 		take_mark(v, r, i);
-		if (mine) {
-			take_pstore(p, r);
-			*pstore_used = true;
-		}
-		say_not_captured(v, r, mine && p->panic, mine && p->record);
 		v->n++;
 	}
+}
+
+/* ---- pstore ---- */
+
+/* The last boot that was armed before @time; "" when there is none. */
+static const char *boot_before(const struct verdict *v, uint64_t time)
+{
+	const char *boot_id = "";
+
+	for (size_t i = 0; i < v->f->nmarks; i++)
+		if (v->f->marks[i].time <= time)
+			boot_id = v->f->marks[i].boot_id;
+	return boot_id;
+}
+
+/* The row of the crash that @log is of, as its record says when that was; v->n: it does not. */
+static size_t row_of(const struct verdict *v, const struct pstore_log *log)
+{
+	uint64_t t = log->record ? log->crash_time : 0;
+	const char *boot_id = boot_before(v, t);
+	size_t found = v->n;
+
+	for (size_t i = 0; i < v->n && t; i++) {
+		const struct receipt *r = &v->rows[i];
+
+		if ((r->crash_time > t ? r->crash_time - t : t - r->crash_time) <= SAME_TIME)
+			return i;
+		if (boot_id[0] && strcmp(r->boot_id, boot_id) == 0)
+			found = i;
+	}
+	return found;
+}
+
+/*
+ * What does not say is of the last of @ncaptured crashes, or of the capture of it, else of the
+ * last boot that ended so; where there is none, of one that had no capture kernel of ours.
+ */
+static void give_logs(struct verdict *v, size_t ncaptured)
+{
+	size_t last = ncaptured ? ncaptured - 1 : v->n ? v->n - 1 : 0;
+
+	for (size_t i = 0; i < v->f->pstore->n; i++) {
+		v->owner[i] = row_of(v, &v->f->pstore->logs[i]);
+		if (v->owner[i] == v->n)
+			v->owner[i] = last;
+	}
+}
+
+static void add_log(struct pstore_log *sum, const struct pstore_log *log)
+{
+	sum->panic = sum->panic || log->panic;
+	sum->record = sum->record || log->record;
+	if (!sum->crash_time)
+		sum->crash_time = log->crash_time;
+	copy_if_empty(sum->panic_line, sizeof(sum->panic_line), log->panic_line);
+	copy_if_empty(sum->nomem, sizeof(sum->nomem), log->nomem);
+	copy_if_empty(sum->governed, sizeof(sum->governed), log->governed);
+}
+
+/*
+ * The logs of row @k, whole ones, the latest first, as long as its evidence can name them. @sum:
+ * what they say together; the kernel that crashed came before the one that captured it.
+ */
+static void take_logs(const struct verdict *v, size_t k, struct pstore_log *sum)
+{
+	const struct pstore_found *p = v->f->pstore;
+	struct receipt *r = &v->rows[k];
+	size_t room = RECEIPT_EVIDENCE_MAX - r->nevidence, from = p->n;
+
+	*sum = (struct pstore_log){.n = 0};
+	for (; from; from--) {
+		size_t n = v->owner[from - 1] == k ? p->logs[from - 1].n : 0;
+
+		if (n > room)
+			break;
+		room -= n;
+	}
+	for (size_t i = from; i < p->n; i++) {
+		const struct pstore_log *log = &p->logs[i];
+
+		if (v->owner[i] != k)
+			continue;
+		add_log(sum, log);
+		for (size_t j = 0; j < log->n; j++)
+			receipt_add_evidence(r, p->evidence[log->first + j]);
+	}
+	copy_if_empty(r->panic, sizeof(r->panic), sum->panic_line);
+	if (!r->crash_time)
+		r->crash_time = sum->crash_time;
 }
 
 /* A panic in a boot that had no capture kernel of ours. */
 static void add_unarmed(struct verdict *v)
 {
-	const struct pstore_found *p = v->f->pstore;
 	struct receipt *r = &v->rows[v->n];
+	struct pstore_log sum;
 
-	if (!p->panic && !p->record)
-		return;
 	*r = (struct receipt){.outcome = RECEIPT_NOT_ARMED, .not_after = v->f->boot_time};
-	take_pstore(p, r);
-	if (p->record)
-		say_not_captured(v, r, p->panic, true);
+	take_logs(v, v->n, &sum);
+	if (!sum.panic && !sum.record)
+		return;
+	if (sum.record)
+		say_not_captured(v, r, &sum);
 	else
 		SAY(r,
 		    "a panic is in pstore; no capture kernel was loaded by lifeboat in that boot");
@@ -402,23 +474,28 @@ static void say_test(struct receipt *r)
 size_t verdict_reach(const struct verdict_facts *f, struct receipt ret[static VERDICTS_MAX])
 {
 	struct verdict v = {.f = f, .rows = ret};
-	bool pstore_used = !f->pstore->n;
+	struct pstore_log sum;
+	size_t ncaptured;
 
 	take_captures(&v);
 	qsort(v.rows, v.n, sizeof(*v.rows), oldest_first);
 	match_marks(&v);
+	ncaptured = v.n;
+	add_marks(&v);
+	give_logs(&v, ncaptured);
 	for (size_t i = 0; i < v.n; i++) {
-		if (v.rows[i].nomem && v.rows[i].outcome != RECEIPT_CAPTURED)
-			say_memory(&v.rows[i], "");
-		say_captured(&v, &v.rows[i]);
+		struct receipt *r = &v.rows[i];
+
+		take_logs(&v, i, &sum);
+		if (i >= ncaptured) {
+			say_not_captured(&v, r, &sum);
+			continue;
+		}
+		if (r->nomem && r->outcome != RECEIPT_CAPTURED)
+			say_memory(r, "");
+		say_captured(&v, r);
 	}
-	// The log of the crash that was captured last, or of the capture of it.
-	if (v.n && !pstore_used) {
-		take_pstore(f->pstore, &v.rows[v.n - 1]);
-		pstore_used = true;
-	}
-	add_marks(&v, &pstore_used);
-	if (!pstore_used)
+	if (!v.n)
 		add_unarmed(&v);
 	for (size_t i = 0; i < v.n; i++) {
 		v.rows[i].told_time = f->now;

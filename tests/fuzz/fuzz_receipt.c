@@ -31,9 +31,9 @@ static void check_receipt(struct json_object *o)
 
 static void check_pstore(const char *text)
 {
-	static struct pstore_found p;
+	static struct pstore_log p;
 
-	p = (struct pstore_found){.n = 0};
+	p = (struct pstore_log){.n = 0};
 	evidence_read_pstore_text(&p, text);
 	FUZZ_CHECK(strlen(p.panic_line) < sizeof(p.panic_line));
 }

@@ -370,7 +370,7 @@ static void put_part(const char *name, time_t time, const char *text)
 	const struct timespec t[2] = {{.tv_sec = time}, {.tv_sec = time}};
 	char path[300], file[700];
 
-	snprintf(path, sizeof(path), "/sys/fs/pstore/%s", name);
+	snprintf(path, sizeof(path), "%s%s", name[0] == '/' ? "" : "/sys/fs/pstore/", name);
 	put(path, text);
 	snprintf(file, sizeof(file), "%s%s", m.root, path);
 	assert_int_equal(utimensat(AT_FDCWD, file, t, 0), 0);
@@ -395,6 +395,110 @@ static void test_pstore_parts(void **state)
 	says("2026-11-22 01:20:05  failed");
 	receipts();
 	assert_int_equal(m.logged, 1);
+}
+
+/* The record of a crash at "2026-11-21 @clock UTC", as the capture kernel's log has it. */
+static void put_record(const char *name, const char *clock, const char *panic)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "Shutdown#1 Part1\n<6>[ 2.0] Lifeboat panic record\n<6>[ 2.0] time: 2026-11-21 %s "
+		 "UTC\n<6>[ 2.0] panic: %s\n",
+		 clock, panic);
+	put_part(name, CRASH_T, text);
+}
+
+/* Several crashes before anybody asked: each record is of the crash of its time. */
+static void test_pstore_crashes(void **state)
+{
+	CLEANUP_FREE char *first = NULL, *second = NULL;
+	char path[128];
+
+	(void)state;
+	put("/var/crash/127.0.0.1-2026-11-21-02:00:00/vmcore", "x");
+	put("/var/crash/127.0.0.1-2026-11-21-03:00:00/vmcore", "x");
+	put_record("dmesg-erst-1", "03:00:02", "the second");
+	put_record("dmesg-erst-2", "01:59:58", "the first");
+	// Of a boot that was armed at 02:44:59, and one behind both dumps.
+	put_mark("\"local /var/crash\"");
+	put(ARMED_DIR "/bbbbbbbb-bbbb-cccc-dddd-eeeeeeeeeeee",
+	    "{\"time\": 1795230600, \"release\": \"6.1.0-other\"}");
+	put(ARMED_DIR "/cccccccc-bbbb-cccc-dddd-eeeeeeeeeeee",
+	    "{\"time\": 1795233000, \"release\": \"6.1.0-last\"}");
+	put_record("dmesg-erst-3", "03:20:30", "the third");
+	receipts();
+	assert_int_equal(m.logged, 4);
+	says("2026-11-21 03:20:30  failed");
+	says("panic: the third");
+	says("<");
+	snprintf(path, sizeof(path), "%s" RECEIPT_DIR "/2026-11-21-02:00:00.json", m.root);
+	assert_int_equal(io_read_file(path, 8192, &first, NULL, NULL), 0);
+	assert_non_null(strstr(first, "\"panic\": \"the first\""));
+	assert_non_null(strstr(first, "pstore:dmesg-erst-2:"));
+	assert_null(strstr(first, "pstore:dmesg-erst-1:"));
+	snprintf(path, sizeof(path), "%s" RECEIPT_DIR "/2026-11-21-03:00:00.json", m.root);
+	assert_int_equal(io_read_file(path, 8192, &second, NULL, NULL), 0);
+	assert_non_null(strstr(second, "\"panic\": \"the second\""));
+	assert_null(strstr(second, "pstore:dmesg-erst-3:"));
+}
+
+/* More files than a receipt can name: it names whole logs, the latest ones. */
+static void test_pstore_many(void **state)
+{
+	unsigned int found = 0;
+	struct err err;
+	char name[64], text[160];
+
+	(void)state;
+	put_mark("\"local /var/crash\"");
+	for (unsigned int log = 0; log < 8; log++) {
+		for (unsigned int part = 1; part <= 10; part++) {
+			snprintf(name, sizeof(name), "dmesg-efi-%u", log * 10 + part);
+			snprintf(text, sizeof(text), "Shutdown#1 Part%u\n<6>[ 2.0] %s %u%s\n", part,
+				 part == 10 && log == 7	 ? "Lifeboat panic record"
+				 : part == 9 && log == 7 ? "panic: Fatal exception"
+							 : "x",
+				 log,
+				 part == 10 && log == 7
+					 ? "\n<6>[ 2.0] time: 2026-11-21 03:44:59 UTC"
+					 : "");
+			put_part(name, CRASH_T - 86400 * (8 - log), text);
+		}
+	}
+	expect("failed", "panic: Fatal exception 7");
+	says("2026-11-21 03:44:59  failed");
+	assert_int_equal(run(command_receipts, "--json", &err), 0);
+	for (const char *at = m.out; (at = strstr(at, "\"pstore:dmesg-efi-")); at++, found++)
+		assert_true(strtoul(at + strlen("\"pstore:dmesg-efi-"), NULL, 10) > 20);
+	assert_int_equal(found, 60);
+}
+
+/* systemd-pstore(8) has copied them, so that all have one time: the names and directories tell. */
+static void test_pstore_copied(void **state)
+{
+	static const char dir[] = "/var/lib/systemd/pstore";
+	char name[128];
+
+	(void)state;
+	put_mark("\"local /var/crash\"");
+	// (time * 100 + part) * 1000 + count
+	snprintf(name, sizeof(name), "%s/1795232710/001/dmesg-efi_pstore-179523271001001", dir);
+	put_part(name, CRASH_T + 86400, "Shutdown#1 Part1\n<6>[ 2.0] panic: Fatal exception\n");
+	snprintf(name, sizeof(name), "%s/1795232709/001/dmesg-efi_pstore-179523270903001", dir);
+	put_part(name, CRASH_T + 86400,
+		 "Shutdown#1 Part3\n<6>[ 2.0] Lifeboat panic record\n"
+		 "<6>[ 2.0] time: 2026-11-21 03:44:59 UTC\n");
+	snprintf(name, sizeof(name), "%s/1795146310/001/dmesg-efi_pstore-179514631002001", dir);
+	put_part(name, CRASH_T + 86400, "Shutdown#1 Part2\n<6>[ 2.0] panic: of another log\n");
+	expect("failed", "panic: Fatal exception");
+	put_mark("\"local /var/crash\"");
+	snprintf(name, sizeof(name), "%s/1/dmesg-erst-7", dir);
+	put_part(name, CRASH_T + 86400, "Shutdown#1 Part2\n<6>[ 2.0] panic: of another log\n");
+	snprintf(name, sizeof(name), "%s/2/dmesg-erst-8", dir);
+	put_part(name, CRASH_T + 86400, "Shutdown#1 Part3\n<6>[ 2.0] Lifeboat panic record\n");
+	expect("failed", "at stage 'target'");
+	assert_null(strstr(m.log, "of another log"));
 }
 
 /* Marks of several boots, told by their ids where there are some, else by their times. */
@@ -539,6 +643,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unclean, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pstore, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pstore_parts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pstore_crashes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pstore_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pstore_copied, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_of_a_test, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
