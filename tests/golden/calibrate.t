@@ -173,12 +173,20 @@ exec "$calibrate" "\$@" --modules-dir "$modules" --mkinitrd "$mkinitrd"
 END
 chmod 755 programs/lifeboat-calibrate
 
+# A user's namespace is what makes others root, and is not to be had in a chroot.
+own=(unshare --mount)
+[[ $(id -u) = 0 ]] || own+=(--map-root-user)
+
+# Where the memory of this machine lies is not told, as to anybody but root: it has its part in the sum.
+sed 's/[0-9a-f]*-[0-9a-f]* :/00000000-00000000 :/' /proc/iomem > iomem
+
 # lifeboat WORD...: with its state in the directory state.
 lifeboat()
 {
 	code=0
-	NEED=64 ALIVE=0 PATH=$work/bin:$PATH unshare -rm bash -c 'mount -t tmpfs tmpfs /var/lib &&
-		mkdir /var/lib/lifeboat && mount --bind state /var/lib/lifeboat && exec "$@"' \
+	NEED=64 ALIVE=0 PATH=$work/bin:$PATH "${own[@]}" bash -c 'mount -t tmpfs tmpfs /var/lib &&
+		mkdir /var/lib/lifeboat && mount --bind state /var/lib/lifeboat &&
+		mount --bind iomem /proc/iomem && exec "$@"' \
 		lifeboat programs/lifeboat --config target.conf "$@" > answer 2> said || code=$?
 	cat answer >> said
 }
