@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -102,14 +103,43 @@ static int read_machine(struct kexecload *l, const char *root, struct err *err)
 	return corehdr_build(&p->corehdr, root, &p->iomem, err);
 }
 
+/* All of the plain file @fd; the caller frees. */
+static int read_opened(int fd, const char *path, size_t max, char **ret, size_t *size_ret,
+		       struct err *err)
+{
+	CLEANUP_FREE char *data = NULL;
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "%s", path);
+	if ((uint64_t)st.st_size > max)
+		return err_set(err, ERR_LIMIT, "%s: longer than %zu bytes", path, max);
+	data = malloc(st.st_size + 1);
+	if (!data)
+		return err_set(err, ERR_NOMEM, "%s: no memory for its %zu bytes", path,
+			       (size_t)st.st_size);
+	n = io_pread(fd, data, st.st_size, 0, err);
+	if (n < 0) {
+		err_prepend(err, "%s", path);
+		return n;
+	}
+	if (n != st.st_size)
+		return err_set(err, ERR_CORRUPT, "%s: its size changes while it is read", path);
+	*size_ret = n;
+	*ret = STEAL_PTR(data);
+	return 0;
+}
+
 static int read_files(struct kexecload_parts *p, const struct kexecload_request *req,
 		      struct err *err)
 {
-	int rc = io_read_file(req->kernel_path, KERNEL_SIZE_MAX, &p->kernel_file, &p->kernel_size,
-			      err);
+	int rc = read_opened(req->kernel_fd, req->kernel_path, KERNEL_SIZE_MAX, &p->kernel_file,
+			     &p->kernel_size, err);
 
 	if (!rc)
-		rc = io_read_file(req->initrd_path, INITRD_MAX, &p->initrd, &p->initrd_size, err);
+		rc = read_opened(req->initrd_fd, req->initrd_path, INITRD_MAX, &p->initrd,
+				 &p->initrd_size, err);
 	if (rc)
 		return rc;
 	rc = kernel_parse(&p->kernel, (uint8_t *)p->kernel_file, p->kernel_size, err);

@@ -38,7 +38,8 @@ typedef long kexecload_call(uint64_t entry, size_t n, const struct kexecload_seg
 kexecload_call kexecload_syscall;
 
 struct kexecload_request {
-	const char *kernel_path, *initrd_path; /* as they really are, for reading and messages */
+	int kernel_fd, initrd_fd; /* plain files, read from their start wherever they stand */
+	const char *kernel_path, *initrd_path; /* for messages */
 	const char *cmdline; /* elfcorehdr= is added */
 	const char *running_cmdline; /* of the running kernel: where its serial console is */
 	bool five_levels; /* it runs with page tables of five levels, and is left in that mode */

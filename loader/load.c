@@ -95,19 +95,16 @@ static int call_segments(struct load *l, const char *why, const struct kexecfile
 			 struct err *err)
 {
 	const struct loadplan *p = l->plan;
-	char kernel[FACTS_PATH_MAX], initrd[FACTS_PATH_MAX];
-	struct kexecload_request req = {.kernel_path = kernel,
-					.initrd_path = initrd,
+	struct kexecload_request req = {.kernel_fd = p->kernel_fd,
+					.initrd_fd = p->initrd_fd,
+					.kernel_path = p->kernel.path,
+					.initrd_path = p->initrd.path,
 					.cmdline = p->cmdline,
 					.running_cmdline = p->running,
 					.five_levels = p->facts.five_levels};
 	struct kexecload *s = &l->segments;
-	int rc = facts_path(kernel, sizeof(kernel), l->ctx->root, p->kernel.path, err);
+	int rc = kexecload_prepare(s, l->ctx->root, &req, err);
 
-	if (!rc)
-		rc = facts_path(initrd, sizeof(initrd), l->ctx->root, p->initrd.path, err);
-	if (!rc)
-		rc = kexecload_prepare(s, l->ctx->root, &req, err);
 	if (rc)
 		return rc;
 	if (kexecload_run(s, l->ctx->kexec_load))

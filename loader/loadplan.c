@@ -63,18 +63,13 @@ int loadplan_facts(struct loadplan *p, const struct context *ctx, struct err *er
 	return rc == ERR_NOTFOUND ? 0 : rc;
 }
 
-/* What runs as root when this kernel dies must be root's. */
-static int check_image(const struct image *img, const struct context *ctx, struct err *err)
-{
-	return trust_file(ctx->root, img->path, err);
-}
-
 int loadplan_kernel(struct loadplan *p, const struct context *ctx, struct err *err)
 {
 	int rc = image_open_kernel(&p->kernel, ctx->root, p->config.kernel, p->facts.release,
 				   &p->kernel_fd, err);
 
-	return rc ? rc : check_image(&p->kernel, ctx, err);
+	// What runs as root when this kernel dies must be root's.
+	return rc ? rc : trust_opened(p->kernel_fd, p->kernel.path, err);
 }
 
 int loadplan_initrd(struct loadplan *p, const struct context *ctx, struct err *err)
@@ -84,7 +79,7 @@ int loadplan_initrd(struct loadplan *p, const struct context *ctx, struct err *e
 				   err);
 
 	if (!rc)
-		rc = check_image(&p->initrd, ctx, err);
+		rc = trust_opened(p->initrd_fd, p->initrd.path, err);
 	if (rc)
 		return rc;
 	return facts_check_reservation(&p->facts, p->kernel.memory + p->initrd.memory, err);

@@ -2,7 +2,8 @@
 #include "loader/trust.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,37 +25,79 @@ static int look(const char *root, const char *path, struct stat *st, struct err 
 		       : err_sys(err, "%s", path);
 }
 
-/* The same of a file that is root's, or the caller's. */
-static int look_at_ours(const char *root, const char *path, struct stat *st, struct err *err)
+static int check_owner(const struct stat *st, const char *path, struct err *err)
 {
-	int rc = look(root, path, st, err);
-
-	if (rc || st->st_uid == 0 || st->st_uid == geteuid())
-		return rc;
+	if (st->st_uid == 0 || st->st_uid == geteuid())
+		return 0;
 	return err_set(err, ERR_USAGE, "%s: belongs to user %u: run `chown root %s`", path,
 		       st->st_uid, path);
+}
+
+static int check_file(const struct stat *st, const char *path, struct err *err)
+{
+	int rc = check_owner(st, path, err);
+
+	if (rc)
+		return rc;
+	if (S_ISREG(st->st_mode) && st->st_mode & (S_IWGRP | S_IWOTH))
+		return err_set(err, ERR_USAGE,
+			       "%s: others than its owner may write to it (mode %04o): run `chmod "
+			       "go-w %s`",
+			       path, st->st_mode & 07777, path);
+	return 0;
 }
 
 int trust_file(const char *root, const char *path, struct err *err)
 {
 	struct stat st;
-	int rc = look_at_ours(root, path, &st, err);
+	int rc = look(root, path, &st, err);
 
-	if (rc)
-		return rc;
-	if (S_ISREG(st.st_mode) && st.st_mode & (S_IWGRP | S_IWOTH))
-		return err_set(err, ERR_USAGE,
-			       "%s: others than its owner may write to it (mode %04o): run `chmod "
-			       "go-w %s`",
-			       path, st.st_mode & 07777, path);
+	return rc ? rc : check_file(&st, path, err);
+}
+
+/* Whoever may write to a directory above may have another file there at the next load. */
+static int check_way(int fd, const char *path, struct err *err)
+{
+	char link[32], real[FACTS_PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, real, sizeof(real) - 1);
+	if (n < 0)
+		return err_sys(err, "%s: where it is", path);
+	real[n] = '\0';
+	for (char *end; (end = strrchr(real, '/')) && end != real;) {
+		*end = '\0';
+		if (stat(real, &st) < 0)
+			return err_sys(err, "%s", real);
+		if (st.st_mode & S_IWOTH && !(st.st_mode & S_ISVTX))
+			return err_set(err, ERR_USAGE,
+				       "%s: anybody may put another file in its place, since %s "
+				       "is open to all (mode %04o): run `chmod o-w %s`",
+				       path, real, st.st_mode & 07777, real);
+	}
 	return 0;
+}
+
+int trust_opened(int fd, const char *path, struct err *err)
+{
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "%s", path);
+	rc = check_file(&st, path, err);
+	return rc ? rc : check_way(fd, path, err);
 }
 
 int trust_secret(const char *root, const char *path, struct err *err)
 {
 	struct stat st;
-	int rc = look_at_ours(root, path, &st, err);
+	int rc = look(root, path, &st, err);
 
+	if (!rc)
+		rc = check_owner(&st, path, err);
 	if (rc)
 		return rc;
 	if (st.st_mode & 077)

@@ -14,7 +14,13 @@ struct err;
  */
 int trust_file(const char *root, const char *path, struct err *err);
 
-/* The same of a file or directory that nobody else may even read. */
+/*
+ * The same of the file that is open as @fd, whatever has become of its name @path since; nor may
+ * everybody write to a directory above it, but one with the sticky bit.
+ */
+int trust_opened(int fd, const char *path, struct err *err);
+
+/* As trust_file(), of a file or directory that nobody else may even read. */
 int trust_secret(const char *root, const char *path, struct err *err);
 
 #endif

@@ -2,11 +2,13 @@
 /* Segments of a machine laid out in a directory: elfcorehdr, map of memory, boot_params, digests. */
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -50,6 +52,7 @@ static struct machine {
 	uint64_t entry;
 	size_t n;
 	bool five_levels; /* the running kernel has them */
+	bool renames; /* other files take their names after they were opened */
 } m;
 
 static void put_bytes(const char *path, const void *data, size_t size)
@@ -105,17 +108,36 @@ static int teardown(void **state)
 	return tree_remove(m.root);
 }
 
+static int open_file(const char *path)
+{
+	char full[128];
+	int fd;
+
+	snprintf(full, sizeof(full), "%s%s", m.root, path);
+	fd = open(full, O_RDONLY);
+	assert_true(fd >= 0);
+	return fd;
+}
+
 static int prepare(struct kexecload *l, struct err *err)
 {
-	char kernel[128], initrd[128];
-	struct kexecload_request req = {.kernel_path = kernel,
-					.initrd_path = initrd,
+	CLEANUP_CLOSE int kernel = open_file("/k"), initrd = open_file("/i");
+	struct kexecload_request req = {.kernel_fd = kernel,
+					.initrd_fd = initrd,
+					.kernel_path = "/k",
+					.initrd_path = "/i",
 					.cmdline = "root=/dev/x",
 					.running_cmdline = "quiet console=tty0 console=ttyS1,9600",
 					.five_levels = m.five_levels};
 
-	snprintf(kernel, sizeof(kernel), "%s/k", m.root);
-	snprintf(initrd, sizeof(initrd), "%s/i", m.root);
+	// What was opened is what was found well: whatever bears its name by now is not.
+	if (m.renames) {
+		assert_true(tree_drop(m.root, "/k") && tree_drop(m.root, "/i"));
+		put("/k", "not what was opened");
+		put("/i", "nor this");
+	}
+	// Where the files stand is the caller's.
+	lseek(kernel, 7, SEEK_SET);
 	return kexecload_prepare(l, m.root, &req, err);
 }
 
@@ -352,6 +374,21 @@ static void test_no_room(void **state)
 	fails(ERR_UNSUPPORTED, "cannot lie above 4 GiB");
 }
 
+static void test_files_are_those_opened(void **state)
+{
+	struct kexecload l;
+	struct err err = {0};
+
+	(void)state;
+	m.renames = true;
+	if (prepare(&l, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(segment(&l, "kernel")->size, KERNEL_SIZE - 1024);
+	assert_int_equal(segment(&l, "initrd")->size, 9);
+	assert_memory_equal(segment(&l, "initrd")->data, "an initrd", 9);
+	kexecload_deinit(&l);
+}
+
 /* What the crash leaves on stays on: a kernel that knows four levels cannot be entered then. */
 static void test_five_levels(void **state)
 {
@@ -427,6 +464,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_machine_is_not_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_files_are_those_opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_five_levels, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_areas, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_map, setup, teardown),

@@ -2,6 +2,7 @@
 /* lifeboat's commands on a machine laid out in a directory, with a system call of the test's. */
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,6 +22,7 @@
 #include "loader/cmdline.h"
 #include "loader/command.h"
 #include "loader/state.h"
+#include "loader/trust.h"
 #include "tests/lib/mknewc.h"
 #include "tests/lib/tree.h"
 
@@ -285,6 +287,14 @@ static void test_files_of_others(void **state)
 	fails(command_load, ERR_USAGE, ".img: others than its owner may write to it");
 	set_mode("/var/lib/lifeboat/initrd-" RELEASE ".img", 0600);
 	succeeds(command_load);
+	// Nor to where they are, unless nobody can take away what is another's there.
+	set_mode("/boot", 0777);
+	fails(command_load, ERR_USAGE, "vmlinuz-" RELEASE ": anybody may put another file in its");
+	set_mode("/boot", 01777);
+	set_mode("/var/lib", 0757);
+	fails(command_load, ERR_USAGE, "/var/lib is open to all (mode 0757): run `chmod o-w ");
+	set_mode("/var/lib", 0775);
+	succeeds(command_load);
 	if (geteuid() != 0)
 		return;
 	char full[512];
@@ -292,6 +302,26 @@ static void test_files_of_others(void **state)
 	snprintf(full, sizeof(full), "%s%s", m.root, CONFIG_FILE);
 	assert_int_equal(chown(full, 1234, 1234), 0);
 	fails(command_load, ERR_USAGE, CONFIG_FILE ": belongs to user 1234");
+}
+
+/* Judged is what was opened, not what bears its name later. */
+static void test_opened_file_of_others(void **state)
+{
+	CLEANUP_CLOSE int fd = -1;
+	char full[512];
+	struct err err = {0};
+
+	(void)state;
+	put("/k", "of others");
+	set_mode("/k", 0666);
+	snprintf(full, sizeof(full), "%s/k", m.root);
+	fd = open(full, O_RDONLY);
+	assert_true(fd >= 0);
+	drop("/k");
+	put("/k", "ours");
+	assert_int_equal(trust_file(m.root, "/k", NULL), 0);
+	assert_int_equal(trust_opened(fd, "/k", &err), ERR_USAGE);
+	assert_non_null(strstr(err.msg, "/k: others than its owner may write to it (mode 0666)"));
 }
 
 static void test_machine_is_not_ready(void **state)
@@ -745,6 +775,7 @@ int main(void)
 		TEST(test_load_unload),
 		TEST(test_lock),
 		TEST(test_files_of_others),
+		TEST(test_opened_file_of_others),
 		TEST(test_files_of_newer_kernels),
 		TEST(test_machine_is_not_ready),
 		TEST(test_images),
