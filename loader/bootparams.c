@@ -87,6 +87,8 @@ static int add_range(struct e820_map *map, const struct iomem_range *r, uint64_t
 			rc = add(map, hole_start, hole_end, E820_RESERVED, err);
 		return rc || !hole ? rc : add(map, hole_end, r->end, E820_RAM, err);
 	}
+	if (strcmp(r->name, IOMEM_CMA) == 0)
+		return add(map, r->start, r->end, E820_RAM, err);
 	for (size_t i = 0; i < ARRAY_SIZE(kept) && !rc; i++)
 		if (strcmp(r->name, kept[i].name) == 0)
 			rc = add(map, r->start, r->end, kept[i].type, err);

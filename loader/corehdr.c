@@ -245,8 +245,8 @@ static bool next_hole(const struct build *b, uint64_t start, uint64_t end, struc
 	for (size_t i = 0; i < b->iomem->n; i++) {
 		const struct iomem_range *r = &b->iomem->ranges[i];
 
-		if (strcmp(r->name, "Crash kernel") == 0 && r->end > start &&
-		    r->start < hole->start)
+		if ((strcmp(r->name, "Crash kernel") == 0 || strcmp(r->name, IOMEM_CMA) == 0) &&
+		    r->end > start && r->start < hole->start)
 			*hole = (struct range){.start = r->start, .end = r->end};
 	}
 	return hole->start < end;

@@ -2,6 +2,7 @@
 #include "loader/iomem.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 enum {
 	INDENT = 2, /* spaces a level, r_show() in kernel/resource.c */
+	CMA_SIZE_MAX = 64 << 10,
 };
 
 /* 1: a range; 0: none of interest; -1: no line of this file. */
@@ -72,6 +74,56 @@ int iomem_parse(struct iomem *m, const char *text, struct err *err)
 	return 0;
 }
 
+/* One line of crash_cma_ranges_show() in kernel/kexec_core.c, "start-end", the end inclusive. */
+static int parse_cma(struct iomem_range *r, const char *line, size_t len, struct err *err)
+{
+	unsigned long long start, end;
+	int n = 0;
+
+	if (sscanf(line, "%llx-%llx%n", &start, &end, &n) != 2 || (size_t)n != len || end < start ||
+	    end == UINT64_MAX)
+		return err_set(err, ERR_CORRUPT,
+			       "crash_cma_ranges: expected 'start-end', found '%.*s'",
+			       (int)(len < 80 ? len : 80), line);
+	*r = (struct iomem_range){.start = start, .end = end + 1, .depth = 1, .name = IOMEM_CMA};
+	return 0;
+}
+
+/* Kernels before 6.19 have the file elsewhere, or not at all. */
+static int add_cma(struct iomem *m, const char *root, struct err *err)
+{
+	static const char *const names[] = {"/sys/kernel/kexec/crash_cma_ranges",
+					    "/sys/kernel/kexec_crash_cma_ranges"};
+	CLEANUP_FREE char *text = NULL;
+	struct iomem_range *grown;
+	char path[FACTS_PATH_MAX];
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names) && !text; i++)
+		if (facts_path(path, sizeof(path), root, names[i], NULL) ||
+		    io_read_file(path, CMA_SIZE_MAX, &text, NULL, NULL))
+			text = NULL;
+	if (!text || !count_lines(text))
+		return 0;
+	grown = realloc(m->ranges, (m->n + count_lines(text)) * sizeof(*grown));
+	if (!grown)
+		return err_set(err, ERR_NOMEM, "crash_cma_ranges: no memory for them");
+	m->ranges = grown;
+	for (const char *line = text, *end; (end = strchr(line, '\n')) && !rc; line = end + 1) {
+		rc = parse_cma(&grown[m->n], line, end - line, err);
+		m->n += !rc;
+	}
+	return rc;
+}
+
+static bool has_addresses(const struct iomem *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->ranges[i].end > 1)
+			return true;
+	return false;
+}
+
 int iomem_read(struct iomem *m, const char *root, struct err *err)
 {
 	CLEANUP_FREE char *text = NULL;
@@ -84,12 +136,15 @@ int iomem_read(struct iomem *m, const char *root, struct err *err)
 		rc = iomem_parse(m, text, err);
 	if (rc)
 		return rc;
-	for (size_t i = 0; i < m->n; i++)
-		if (m->ranges[i].end > 1)
-			return 0;
-	iomem_free(m);
-	errno = EPERM;
-	return err_sys(err, "/proc/iomem shows no addresses; run it as root");
+	if (has_addresses(m)) {
+		rc = add_cma(m, root, err);
+	} else {
+		errno = EPERM;
+		rc = err_sys(err, "/proc/iomem shows no addresses; run it as root");
+	}
+	if (rc)
+		iomem_free(m);
+	return rc;
 }
 
 void iomem_free(struct iomem *m)

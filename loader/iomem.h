@@ -17,6 +17,12 @@ enum {
 	IOMEM_NAME_MAX = 48,
 };
 
+/*
+ * What crashkernel=SIZE,cma gave (6.17): memory of the running kernel that the capture kernel uses as
+ * its own, and that is in no dump. It is not in /proc/iomem, but in a file of its own.
+ */
+#define IOMEM_CMA "Crash kernel CMA"
+
 struct iomem_range {
 	uint64_t start, end; /* [start, end) */
 	unsigned int depth; /* 0: not inside another */
@@ -24,7 +30,7 @@ struct iomem_range {
 };
 
 struct iomem {
-	struct iomem_range *ranges; /* owned, in the order of the file */
+	struct iomem_range *ranges; /* owned, in the order of the file, IOMEM_CMA behind them */
 	size_t n;
 };
 
@@ -34,7 +40,7 @@ struct iomem {
  */
 int iomem_parse(struct iomem *m, const char *text, struct err *err);
 
-/* From the file below @root. ERR_SYS also when it shows zeros only, as it does to who is not root. */
+/* From the files below @root. ERR_SYS also when it shows zeros only, as it does to who is not root. */
 int iomem_read(struct iomem *m, const char *root, struct err *err);
 
 void iomem_free(struct iomem *m);

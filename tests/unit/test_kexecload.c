@@ -237,6 +237,54 @@ static void test_bootparams(void **state)
 	kexecload_deinit(&l);
 }
 
+/* Memory of the running kernel that the capture kernel has as its own, and no dump. */
+static void check_cma(const char *path)
+{
+	const uint8_t *p, *e;
+	struct kexecload l;
+	struct err err = {0};
+	unsigned int found = 0;
+
+	put(path, "08000000-0bffffff\n100000000-10c7fffff\n");
+	if (prepare(&l, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(l.ranges, 4);
+	p = (const uint8_t *)segment(&l, "elfcorehdr")->data + sizeof(Elf64_Ehdr) + 3 * 56;
+	check_phdr(p, PT_LOAD, 0x100000, 0x8000000 - 0x100000);
+	check_phdr(p + 56, PT_LOAD, 0xc000000, 0x20000000 - 0xc000000);
+	check_phdr(p + 112, PT_LOAD, 0x28000000, 0x3ffda000 - 0x28000000);
+	check_phdr(p + 168, PT_LOAD, 0x10c800000, 0x1c0000000 - 0x10c800000);
+	e = (const uint8_t *)segment(&l, "boot_params")->data;
+	assert_int_equal(e[0x1e8], 10);
+	for (int i = 0; i < 10; i++) {
+		const uint8_t *entry = e + 0x2d0 + i * 20;
+
+		found += load_le32(entry + 16) == E820_RAM &&
+			 ((load_le64(entry) == 0x8000000 && load_le64(entry + 8) == 0x4000000) ||
+			  (load_le64(entry) == 0x100000000 && load_le64(entry + 8) == 0xc800000));
+	}
+	assert_int_equal(found, 2);
+	// The segments go where all of the memory is the capture kernel's.
+	for (size_t i = 0; i < l.segments.n; i++)
+		assert_true(l.segments.list[i].start >= 0x20000000 &&
+			    l.segments.list[i].start < 0x28000000);
+	kexecload_deinit(&l);
+}
+
+static void test_cma(void **state)
+{
+	(void)state;
+	check_cma("/sys/kernel/kexec_crash_cma_ranges");
+	check_cma("/sys/kernel/kexec/crash_cma_ranges");
+	put("/sys/kernel/kexec/crash_cma_ranges", "100000000\n");
+	fails(ERR_CORRUPT, "crash_cma_ranges: expected 'start-end', found '100000000'");
+	put("/sys/kernel/kexec/crash_cma_ranges", "10c7fffff-100000000\n");
+	fails(ERR_CORRUPT, "crash_cma_ranges: expected 'start-end'");
+	// None: the file is empty, and is the one that holds.
+	put("/sys/kernel/kexec/crash_cma_ranges", "");
+	test_corehdr(state);
+}
+
 static void check_region(const struct kexecload *l, const struct purgatory_region *r)
 {
 	const struct segment *s = segment(l, r->name);
@@ -459,6 +507,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_corehdr, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bootparams, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cma, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_purgatory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hotplug, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_call, setup, teardown),
