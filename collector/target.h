@@ -137,6 +137,12 @@ int target_small_memory(const char *name, int *fd_ret, struct err *err);
 /* mkdir -p with mode 0700 for what is made, and the names of that are durable. */
 int target_make_dir(const char *path, struct err *err);
 
+/*
+ * The options with which a file system of @fstype is mounted for a dump. Of btrfs it is the whole, whatever
+ * its default subvolume: paths on it are from the top, as lifeboat-mkinitrd finds them (btrfs(5)).
+ */
+const char *target_mount_options(const char *fstype);
+
 /* Waits for a block device that @where names and finds its node. Of rows for devices. */
 int target_find_device(struct target *t, struct err *err);
 

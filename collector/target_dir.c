@@ -34,14 +34,19 @@ enum {
 	ENTRIES_MAX = 1 << 16,
 };
 
-/* Owners and modes are made up where a file system keeps none: nobody but root has any business there. */
-static const char *mount_options(const char *fstype)
+const char *target_mount_options(const char *fstype)
 {
-	static const char *const modeless[] = {"vfat", "msdos", "exfat", "ntfs3"};
+	static const struct {
+		const char *fstype, *options;
+	} rows[] = {
+		// Owners and modes are made up where there are none: nobody but root has business there.
+		{"vfat", "umask=0077"},	 {"msdos", "umask=0077"}, {"exfat", "umask=0077"},
+		{"ntfs3", "umask=0077"}, {"btrfs", "subvolid=5"},
+	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(modeless); i++) {
-		if (strcmp(fstype, modeless[i]) == 0)
-			return "umask=0077";
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strcmp(fstype, rows[i].fstype) == 0)
+			return rows[i].options;
 	}
 	return "";
 }
@@ -53,7 +58,8 @@ static int mount_device(struct target *t, struct err *err)
 	if (rc)
 		return rc;
 	if (mount(t->device, t->mount_point, t->conf->fstype,
-		  MS_NOATIME | MS_NODEV | MS_NOSUID | MS_NOEXEC, mount_options(t->conf->fstype))) {
+		  MS_NOATIME | MS_NODEV | MS_NOSUID | MS_NOEXEC,
+		  target_mount_options(t->conf->fstype))) {
 		// What a device says whose medium is write-protected.
 		if (errno == EROFS || errno == EACCES)
 			return err_set(err, ERR_SYS, "%s is read-only: no dump can go there",

@@ -141,7 +141,8 @@ const char *places_look_only(const char *fstype)
 		{"ext3", "noload"},
 		{"ext4", "noload"},
 		{"xfs", "norecovery"},
-		{"btrfs", "rescue=nologreplay"},
+		// The whole, as the collector mounts it.
+		{"btrfs", "rescue=nologreplay,subvolid=5"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

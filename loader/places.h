@@ -46,7 +46,8 @@ void places_release(struct places *p);
 
 /*
  * The options with which a file system of @fstype is mounted to be read only: its journal stays as
- * it is, too (ext4(5), xfs(5), btrfs(5)), for another machine may have it in use.
+ * it is, too (ext4(5), xfs(5), btrfs(5)), for another machine may have it in use. Of btrfs it is the whole,
+ * whatever its default subvolume.
  */
 const char *places_look_only(const char *fstype);
 

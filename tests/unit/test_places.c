@@ -16,7 +16,7 @@ static void test_journal_stays(void **state)
 	assert_string_equal(places_look_only("ext4"), "noload");
 	assert_string_equal(places_look_only("ext3"), "noload");
 	assert_string_equal(places_look_only("xfs"), "norecovery");
-	assert_string_equal(places_look_only("btrfs"), "rescue=nologreplay");
+	assert_string_equal(places_look_only("btrfs"), "rescue=nologreplay,subvolid=5");
 	// What has none knows no such word.
 	assert_string_equal(places_look_only("ext2"), "");
 	assert_string_equal(places_look_only("vfat"), "");

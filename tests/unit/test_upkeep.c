@@ -207,6 +207,15 @@ static void test_clock(void **state)
 	assert_false(there(p, OWN, now - 30 * DAY));
 }
 
+/* What a dump's file system is mounted with. */
+static void test_mount_options(void **state)
+{
+	(void)state;
+	assert_string_equal(target_mount_options("vfat"), "umask=0077");
+	assert_string_equal(target_mount_options("btrfs"), "subvolid=5");
+	assert_string_equal(target_mount_options("ext4"), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +223,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fleet, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_watched, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
+		cmocka_unit_test(test_mount_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
