@@ -109,7 +109,7 @@ check_is 'ext4 without does not' ext4 "$(loads)"
 has fs/btrfs/btrfs
 printf _BHRfS_M | dd of=image bs=1 seek=65600 conv=notrunc status=none
 for devices_of in 1 2; do
-	printf "\\$devices_of" | dd of=image bs=1 seek=65672 conv=notrunc status=none
+	printf '%b' "\\0$devices_of" | dd of=image bs=1 seek=65672 conv=notrunc status=none
 	blockdev --flushbufs "$loop"
 	build "btrfs $loop"
 	ended $((devices_of - 1)) "btrfs on so many devices: $devices_of"
