@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The checks of the targets, a line for each: room, keys, and whether another machine answers. */
+/*
+ * The checks of the targets, a line for each: room, keys, and whether another machine answers. And
+ * whether what the configuration says of repeated crashes and older dumps means any of them.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -241,4 +244,35 @@ void check_targets(struct checkup *c)
 	places_release(&l->places);
 	if (c->network && reach_store(&l->reaches, c->ctx->root, &why))
 		fprintf(c->ctx->diag, "lifeboat: status: note: that cannot be kept: %s\n", why.msg);
+}
+
+/* A directory of crashes that the capture kernel can look into: collector/upkeep.h. */
+static bool keeps_history(const struct config_target *t)
+{
+	return t->kind != CONFIG_TARGET_SSH && t->kind != CONFIG_TARGET_RAW;
+}
+
+void check_upkeep(struct checkup *c)
+{
+	const struct config *conf = &c->plan->config;
+	bool removes = conf->keep_dumps || conf->keep_bytes || conf->keep_days;
+
+	if (c->config_err.code) {
+		check_fail(c, NULL, "%s", c->config_err.msg);
+		return;
+	}
+	for (size_t i = 0; i < conf->ntargets; i++) {
+		if (!keeps_history(&conf->targets[i]))
+			continue;
+		check_ok(c, "repeated crashes and older dumps can be seen on a target");
+		return;
+	}
+	if (removes)
+		check_warn(c, "remove them where the dumps go: `lifeboat-receive --keep`, or a job",
+			   "keep_dumps, keep_bytes and keep_days do nothing: older dumps cannot be "
+			   "seen on ssh and raw");
+	else if (conf->crash_loop_count)
+		check_ok(c, "crash_loop does nothing: ssh and raw keep no history of crashes");
+	else
+		check_ok(c, "nothing is asked for");
 }

@@ -114,7 +114,7 @@ check_run check_network;
 check_run check_cpus, check_memory, check_vmcoreinfo;
 
 /* ---- where it goes: check_targets.c ---- */
-check_run check_targets;
+check_run check_targets, check_upkeep;
 
 /* ---- what leads there, and what can still be changed: check_kernelrules.c ---- */
 check_run check_triggers, check_reload;

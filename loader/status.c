@@ -26,16 +26,17 @@ static const struct check {
 	const char *name;
 	check_run *run;
 } checks[] = {
-	{"reserved", check_reserved}, {"need", check_need},
-	{"loaded", check_loaded},     {"record", check_record},
-	{"config", check_config},     {"kernel", check_kernel},
-	{"initrd", check_initrd},     {"cmdline", check_cmdline},
-	{"image", check_image},	      {"cpus", check_cpus},
-	{"memory", check_memory},     {"vmcoreinfo", check_vmcoreinfo},
-	{"network", check_network},   {"target", check_targets},
-	{"triggers", check_triggers}, {"reload", check_reload},
-	{"files", check_files},	      {"rehearsal", check_rehearsal},
-	{"test", check_test},	      {"receipts", check_receipts},
+	{"reserved", check_reserved},	{"need", check_need},
+	{"loaded", check_loaded},	{"record", check_record},
+	{"config", check_config},	{"kernel", check_kernel},
+	{"initrd", check_initrd},	{"cmdline", check_cmdline},
+	{"image", check_image},		{"cpus", check_cpus},
+	{"memory", check_memory},	{"vmcoreinfo", check_vmcoreinfo},
+	{"network", check_network},	{"target", check_targets},
+	{"upkeep", check_upkeep},	{"triggers", check_triggers},
+	{"reload", check_reload},	{"files", check_files},
+	{"rehearsal", check_rehearsal}, {"test", check_test},
+	{"receipts", check_receipts},
 };
 
 struct wishes {

@@ -775,6 +775,16 @@ static void ssh_failed(void)
 	ssh_reached("failed", 5);
 }
 
+static void ssh_keeps(void)
+{
+	put(CONFIG_FILE, SSH_CONF "keep_dumps 3\n");
+}
+
+static void ssh_keeps_here_too(void)
+{
+	put(CONFIG_FILE, SSH_CONF "keep_dumps 3\nfallback ext4 /dev/lifeboat-is-not-there\n");
+}
+
 static void ssh_old(void)
 {
 	ssh_reached("ok", 30 * 86400);
@@ -1118,6 +1128,10 @@ static const struct scenario {
 	{nfs_rehearsed, "target 1", "ok", "so it was; the last rehearsal wrote to it"},
 	{nfs_listens, "target 1", "warn", "so it was; only the port was tried"},
 	{bad_config, "target", "fail", "pfad: no such key"},
+	{ssh_known, "upkeep", "ok", "crash_loop does nothing"},
+	{ssh_keeps, "upkeep", "warn", "keep_dumps, keep_bytes and keep_days do nothing"},
+	{ssh_keeps_here_too, "upkeep", "ok", "can be seen on a target"},
+	{bad_config, "upkeep", "fail", "pfad: no such key"},
 	{oops_goes_on, "triggers", "warn", "no dump, and the machine goes on: an oops, "},
 	{detectors_off, "triggers", "warn",
 	 "no dump of a task that hangs (hung_task_timeout_secs is 0), a soft lockup "
@@ -1225,7 +1239,7 @@ static void test_each_line_has_one(void **state)
 			fail_msg("nothing makes this fail: %.*s", (int)strcspn(s, "\n"), s);
 		lines++;
 	}
-	assert_int_equal(lines, 20);
+	assert_int_equal(lines, 21);
 }
 
 /* ---- the other forms of the answer ---- */
