@@ -5,8 +5,9 @@
  *
  *   codecs VMCORE [CODEC[:LEVEL]...]
  *
- * Takes up to SAMPLE pages of those that level 31 keeps, evenly spread, pages of zeros apart,
- * and prints a line a codec: CPU microseconds a page (the least of a few rounds, in which the
+ * Takes up to SAMPLE pages of those that level 31 keeps, evenly spread, without those that repeat
+ * one word, which the collector packs once and copies, and says how many such pages there were but
+ * for zeros. It prints a line a codec: CPU microseconds a page (the least of a few rounds, in which the
  * codecs take turns), the bytes they become, and the ratio. Pages that do not shrink count as
  * they are, as in a dump.
  */
@@ -17,6 +18,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "collector/constant.h"
 #include "collector/pipeline.h"
 #include "collector/plan.h"
 #include "vmcore/codec.h"
@@ -41,6 +43,7 @@ struct run {
 struct bench {
 	uint8_t *pages;
 	size_t npages, page_size;
+	size_t nconstant; /* of one value, but not of zeros: not among the pages */
 	uint8_t *out;
 	size_t room;
 	struct run runs[RUNS_MAX];
@@ -69,9 +72,12 @@ static void read_pages(struct bench *b, const struct kmem *km, const struct plan
 		uint8_t *page = b->pages + b->npages * b->page_size;
 
 		if (i % step == 0 &&
-		    !vmcore_read(km->vc, pfn << km->page_shift, page, b->page_size, NULL) &&
-		    !page_is_zero(page, b->page_size))
-			b->npages++;
+		    !vmcore_read(km->vc, pfn << km->page_shift, page, b->page_size, NULL)) {
+			bool constant = page_is_constant(page, b->page_size);
+
+			b->npages += !constant;
+			b->nconstant += constant && !page_is_zero(page, b->page_size);
+		}
 		pfn = bitmap_next(&plan->kept, pfn + 1, plan->max_pfn);
 	}
 }
@@ -136,8 +142,8 @@ static void compress_all(struct bench *b, struct run *r)
 
 static void print(const struct bench *b)
 {
-	printf("%zu pages of %zu bytes\n%-10s %8s %12s %6s\n", b->npages, b->page_size, "codec",
-	       "us/page", "bytes", "ratio");
+	printf("%zu pages of %zu bytes, %zu of one value apart\n%-10s %8s %12s %6s\n", b->npages,
+	       b->page_size, b->nconstant, "codec", "us/page", "bytes", "ratio");
 	for (size_t i = 0; i < b->nruns; i++) {
 		const struct run *r = &b->runs[i];
 		char name[32];
