@@ -141,7 +141,8 @@ static int dir_make_dir(struct target *t, const char *name, struct err *err)
 	struct err why = {0};
 	int rc = make_named(t, name, err);
 
-	if (!rc || !strchr(name, ':') || strlen(name) >= sizeof(plain))
+	// A base that has all of them knows colons.
+	if (!rc || rc == ERR_LIMIT || !strchr(name, ':') || strlen(name) >= sizeof(plain))
 		return rc;
 	// It may be one that does not know colons; if not, the first failure is the one to tell.
 	strcpy(plain, name);
