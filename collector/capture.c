@@ -168,7 +168,9 @@ static void make_record(struct capture *c, const char *trouble)
 
 static uint64_t crash_time(const struct capture *c)
 {
-	return c->in.km.crashtime ? c->in.km.crashtime : c->job->time;
+	uint64_t said = c->in.km.crashtime;
+
+	return said && said <= CRASHDIR_TIME_LAST ? said : (uint64_t)c->job->time;
 }
 
 /* Tells what the directory of this crash is called; what was in another one does not count. */

@@ -8,14 +8,12 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 
-#define TIME_LAST UINT64_C(253402300799) /* 9999-12-31 23:59:59 */
-
 static const char host_bytes[] =
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:%-";
 
 void crashdir_stamp(char buf[static CRASHDIR_STAMP_LEN + 1], uint64_t time)
 {
-	time_t t = time < TIME_LAST ? time : TIME_LAST;
+	time_t t = time < CRASHDIR_TIME_LAST ? time : CRASHDIR_TIME_LAST;
 	struct tm tm = {0};
 
 	gmtime_r(&t, &tm);

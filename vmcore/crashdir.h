@@ -14,6 +14,8 @@
 
 struct err;
 
+#define CRASHDIR_TIME_LAST UINT64_C(253402300799) /* 9999-12-31 23:59:59: no later one has a name */
+
 #define CRASHDIR_LOCAL_HOST "127.0.0.1"
 
 /* In the order in which they are made. */

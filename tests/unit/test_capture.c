@@ -169,26 +169,38 @@ static void test_unsure(void **state)
 	}
 }
 
-/* A kernel that does not say when it crashed: now. One that says nonsense: that. */
-static void test_crash_time(void **state)
+/* Whether a directory under @base has the name of a second in [@from, @to]. */
+static bool is_named(const struct place *p, const char *base, time_t from, time_t to)
 {
-	const struct place *p = *state;
-	time_t before = time(NULL), after;
-	bool found = false;
-
-	assert_int_equal(capture(p, KERNEL "key CRASHTIME=0\n", "/now"), EXIT_COMPLETE);
-	after = time(NULL);
-	for (time_t t = before; t <= after; t++) {
-		char name[PATH_MAX_];
+	for (time_t t = from; t <= to; t++) {
+		char format[PATH_MAX_], name[PATH_MAX_];
 		struct tm tm;
 
-		strftime(name, sizeof(name), "/now/127.0.0.1-%Y-%m-%d-%H:%M:%S", gmtime_r(&t, &tm));
-		found |= mode_of(p, name) == (S_IFDIR | 0700);
+		snprintf(format, sizeof(format), "%s/127.0.0.1-%%Y-%%m-%%d-%%H:%%M:%%S", base);
+		strftime(name, sizeof(name), format, gmtime_r(&t, &tm));
+		if (mode_of(p, name) == (S_IFDIR | 0700))
+			return true;
 	}
-	assert_true(found);
-	assert_int_equal(capture(p, KERNEL "key CRASHTIME=9223372036854775807\n", "/odd"),
-			 EXIT_COMPLETE);
-	assert_int_equal(mode_of(p, "/odd/127.0.0.1-9223372036854775807"), S_IFDIR | 0700);
+	return false;
+}
+
+/* A kernel that does not say when it crashed, or a time that no directory can be named by: now. */
+static void test_crash_time(void **state)
+{
+	static const char *const said[] = {"0", "253402300800", "9223372036854775807"};
+	const struct place *p = *state;
+
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		char kernel[512], base[32];
+		time_t before = time(NULL);
+
+		snprintf(kernel, sizeof(kernel), "%skey CRASHTIME=%s\n", KERNEL, said[i]);
+		snprintf(base, sizeof(base), "/now%zu", i);
+		assert_int_equal(capture(p, kernel, base), EXIT_COMPLETE);
+		assert_true(is_named(p, base, before, time(NULL)));
+	}
+	assert_int_equal(capture(p, KERNEL "key CRASHTIME=253402300799\n", "/last"), EXIT_COMPLETE);
+	assert_true(is_named(p, "/last", 253402300799, 253402300799));
 }
 
 /* When all names of a second are taken, nothing that is there is touched. */
