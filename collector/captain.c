@@ -31,6 +31,7 @@
 #include "collector/manifest.h"
 #include "collector/oom.h"
 #include "collector/orphans.h"
+#include "collector/pstore.h"
 #include "collector/watch.h"
 #include "collector/watchdog.h"
 #include "vmcore/config.h"
@@ -582,6 +583,18 @@ static void say_attempts(const struct captain *c)
 	}
 }
 
+/* The next boot may not see the target that has the dump. */
+static void tell_next_boot(const struct captain *c)
+{
+	char line[ERR_MSG_MAX];
+	struct pstore pstore;
+	struct err err = {0};
+	size_t len = c->appliance ? course_tell(c->attempts, c->n, line, sizeof(line)) : 0;
+
+	if (len && pstore_put("", line, len, &pstore, &err) && err.code != ERR_NOTFOUND)
+		log_line(c->log, LOG_ERROR, "warning: %s", err.msg);
+}
+
 static bool needs_network(const struct config *f)
 {
 	for (size_t t = 0; t < f->ntargets; t++)
@@ -740,6 +753,7 @@ int captain_run(const struct config *config, const char *input, bool appliance, 
 	try_all(c);
 	report_all(c);
 	say_attempts(c);
+	tell_next_boot(c);
 	return captain_end(c, course_exit_code(&c->course, c->attempts, c->n), log);
 }
 

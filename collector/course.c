@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/course.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -217,6 +218,23 @@ int course_exit_code(const struct course *c, const struct attempt *a, size_t n)
 		if (!is_replaced(a, n, i) && a[i].status > best)
 			best = a[i].status;
 	return best >= MANIFEST_MINI ? EXIT_INCOMPLETE : EXIT_FAILED;
+}
+
+size_t course_tell(const struct attempt *a, size_t n, char *buf, size_t room)
+{
+	const struct attempt *best = NULL;
+	size_t len;
+
+	for (size_t i = 0; i < n; i++)
+		if (a[i].rung != COURSE_CONSOLE && !is_replaced(a, n, i) &&
+		    (!best || a[i].status > best->status))
+			best = &a[i];
+	if (!best)
+		return 0;
+	len = snprintf(buf, room, COURSE_TELL "%s on %s%s%s%s%.160s\n",
+		       manifest_status_name(best->status), best->name, best->dir[0] ? " in " : "",
+		       best->dir, best->reason[0] ? ": " : "", best->reason);
+	return len < room ? len : 0;
 }
 
 const char *outcome_name(enum outcome outcome)

@@ -91,6 +91,16 @@ unsigned int course_done(const struct course *c, const struct attempt *attempts,
 /* What all of it came to: enum exit_code (action.h). */
 int course_exit_code(const struct course *c, const struct attempt *attempts, size_t n);
 
+/* What begins the line of course_tell(); `lifeboat receipts` looks for it in pstore. */
+#define COURSE_TELL "Lifeboat capture: "
+
+/*
+ * The best that is on a target, or why there is nothing, as a line with its end in @room bytes at
+ * @buf, for the next boot to find where it cannot see that target: "Lifeboat capture: complete on
+ * ssh kdump@vault in 10.0.0.7-2026-11-21-03:44:59". Its length; 0 when no target was tried.
+ */
+size_t course_tell(const struct attempt *attempts, size_t n, char *buf, size_t room);
+
 /* "complete", "no room", ...; "all", "less", "tiers", "console": for manifest and messages. */
 const char *outcome_name(enum outcome outcome);
 const char *course_rung_name(enum rung_of_course rung);

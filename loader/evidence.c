@@ -328,6 +328,21 @@ static uint64_t record_time(const char *record)
 }
 
 /*
+ * Of the lines of the capture kernel itself, "<7>[    5.123456] Lifeboat capture: ...", the last: the
+ * dead kernel's, which stand in the panic record, have a second time behind the first.
+ */
+static void take_told(struct pstore_log *p, const char *text)
+{
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		size_t len = strcspn(line += *line == '\n', "\n");
+		const char *said = memmem(line, len, "] ", 2);
+
+		if (said && starts_with(said + 2, EVIDENCE_TOLD))
+			line_behind(said, EVIDENCE_TOLD, p->told, sizeof(p->told));
+	}
+}
+
+/*
  * The first line of a record of the kernel's log says why it was stored: "Panic#1 Part2"
  * (fs/pstore/platform.c, pstore_dump()). An "Oops" alone does not end a machine.
  */
@@ -351,6 +366,8 @@ void evidence_read_pstore_text(struct pstore_log *p, const char *text)
 		snprintf(p->governed, sizeof(p->governed), EVIDENCE_GOVERNED "%.400s", line);
 	if (!p->governed[0] && line_behind(text, EVIDENCE_REFUSED, line, sizeof(line)))
 		snprintf(p->governed, sizeof(p->governed), EVIDENCE_REFUSED "%.400s", line);
+	take_told(p, text);
+	p->record = p->record || p->told[0];
 	if (p->panic && !p->panic_line[0])
 		line_behind(text, "Kernel panic - not syncing: ", p->panic_line,
 			    sizeof(p->panic_line));

@@ -26,6 +26,8 @@ struct place;
 #define EVIDENCE_REFUSED "kdump_pre: no dump is wanted: "
 /* What begins the line of a capture kernel that had no room for its initrd (collector/boot.h). */
 #define EVIDENCE_NO_MEMORY "out of memory in the capture kernel: "
+/* What begins the last line of a capture kernel: what is where (collector/course.h). */
+#define EVIDENCE_TOLD "Lifeboat capture: "
 
 enum {
 	EVIDENCE_CAPTURES_MAX = 64, /* new ones at a time; the others follow the next time */
@@ -78,6 +80,7 @@ struct pstore_log {
 	char panic_line[RECEIPT_LINE_MAX];
 	char nomem[RECEIPT_LINE_MAX]; /* what it had no room for; "" */
 	char governed[RECEIPT_LINE_MAX]; /* why crash_loop or kdump_pre wanted nothing saved; "" */
+	char told[RECEIPT_LINE_MAX]; /* "complete on ssh kdump@vault in DIR": its last word; "" */
 	size_t first, n; /* its files, of those below; at most RECEIPT_EVIDENCE_MAX */
 };
 

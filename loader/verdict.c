@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "loader/verdict.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,51 @@ static void find_unseen(const struct verdict *v, const struct receipt *r,
 	}
 }
 
+/* Whether @log says that there is @what ("complete on ") on a target that cannot be seen. */
+static bool is_told(const struct verdict *v, const struct pstore_log *log, const char *what)
+{
+	size_t n = strlen(what);
+
+	if (strncmp(log->told, what, n) != 0)
+		return false;
+	for (size_t i = 0; i < v->f->nunseen; i++) {
+		size_t len = strnlen(v->f->unseen[i], EVIDENCE_TRIED_LEN - 1);
+		const char *end = log->told + n + len;
+
+		// Where it can be seen it would have been found.
+		if (len && strncmp(log->told + n, v->f->unseen[i], len) == 0 &&
+		    (!*end || strncmp(end, " in ", 4) == 0 || strncmp(end, ": ", 2) == 0))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The capture kernel's last word makes @r better than what can be seen from here; its sentence
+ * is made then.
+ */
+static bool is_better_told(const struct verdict *v, struct receipt *r, const struct pstore_log *log)
+{
+	bool complete = is_told(v, log, "complete on ");
+	enum receipt_outcome outcome = complete ? RECEIPT_CAPTURED : RECEIPT_PARTIAL;
+	const char *status = complete ? "complete" : "incomplete", *why;
+	char where[RECEIPT_LINE_MAX];
+
+	if (!complete && !is_told(v, log, "incomplete on "))
+		return false;
+	if (r->ndumps && r->outcome <= outcome)
+		return false;
+	r->outcome = outcome;
+	why = strstr(log->told, ": ");
+	snprintf(where, sizeof(where), "%.*s", (int)(why ? why - log->told : INT_MAX), log->told);
+	r->stage[0] = '\0';
+	snprintf(r->reason, sizeof(r->reason), "%s", why ? why + 2 : "");
+	add_dump(r, true, where + strlen(status) + strlen(" on "), status);
+	SAY(r, "%s dump on %.200s%s%.180s (as the capture kernel said in pstore)", status,
+	    r->dumps[0].path, why ? ": " : "", r->reason);
+	return true;
+}
+
 /* Behind the sentence, whose end goes where both have no room. */
 static void add_doubt(struct receipt *r, const char *unseen)
 {
@@ -240,14 +286,17 @@ static void add_doubt(struct receipt *r, const char *unseen)
 
 /* ---- crashes of which a target has something: the sentence ---- */
 
-static void say_captured(const struct verdict *v, struct receipt *r)
+static void say_captured(const struct verdict *v, struct receipt *r, const struct pstore_log *log)
 {
 	const char *why = r->reason[0] ? r->reason : "no reason was given";
 	const char *where = r->ndumps ? r->dumps[0].path : "";
 	const char *stage = r->stage[0] ? r->stage : "unknown";
 	char unseen[RECEIPT_LINE_MAX] = "";
 
-	if (r->outcome == RECEIPT_PARTIAL || r->outcome == RECEIPT_FAILED)
+	if (is_better_told(v, r, log))
+		return;
+	// Where it had its last word, nothing else is to be found.
+	if (!log->told[0] && (r->outcome == RECEIPT_PARTIAL || r->outcome == RECEIPT_FAILED))
 		find_unseen(v, r, unseen);
 	if (unseen[0] && r->outcome == RECEIPT_FAILED)
 		r->outcome = RECEIPT_UNKNOWN;
@@ -290,10 +339,12 @@ static void judge_not_captured(struct receipt *r, const struct pstore_log *log, 
 		snprintf(r->stage, sizeof(r->stage), "boot of the capture kernel");
 		snprintf(r->reason, sizeof(r->reason), "%.300s", nomem);
 	} else if (record) {
-		r->outcome = unseen[0] ? RECEIPT_UNKNOWN : RECEIPT_FAILED;
+		r->outcome = unseen[0] && !log->told[0] ? RECEIPT_UNKNOWN : RECEIPT_FAILED;
 		snprintf(r->stage, sizeof(r->stage), "target");
 		snprintf(r->reason, sizeof(r->reason),
-			 "the capture kernel left its panic record in pstore, and nothing here");
+			 "the capture kernel left its panic record in pstore, and nothing here%s"
+			 "%.300s",
+			 log->told[0] ? "; it said: " : "", log->told);
 	} else if (panic) {
 		r->outcome = RECEIPT_NO_CAPTURE;
 		snprintf(r->stage, sizeof(r->stage), "boot of the capture kernel");
@@ -317,6 +368,8 @@ static void say_not_captured(const struct verdict *v, struct receipt *r,
 	const char *dog = v->f->watchdog_reset ? "; a watchdog has reset it" : "";
 	char unseen[RECEIPT_LINE_MAX];
 
+	if (is_better_told(v, r, log))
+		return;
 	find_unseen(v, r, unseen);
 	judge_not_captured(r, log, unseen);
 	if (r->outcome == RECEIPT_SMALL)
@@ -329,7 +382,7 @@ static void say_not_captured(const struct verdict *v, struct receipt *r,
 		    "word%s%s%.160s",
 		    r->reason, dog, unseen[0] ? "; not seen from here: " : "", unseen);
 	else if (r->outcome == RECEIPT_FAILED)
-		SAY(r, "no dump; the capture failed at stage '%.40s': %.200s%s", r->stage,
+		SAY(r, "no dump; the capture failed at stage '%.40s': %.380s%s", r->stage,
 		    r->reason, dog);
 	else
 		SAY(r,
@@ -434,6 +487,9 @@ static void take_logs(const struct verdict *v, size_t k, struct pstore_log *sum)
 		if (v->owner[i] != k)
 			continue;
 		add_log(sum, log);
+		// Another crash's would make a dump of nothing.
+		if (k < v->n && row_of(v, log) == k)
+			copy_if_empty(sum->told, sizeof(sum->told), log->told);
 		for (size_t j = 0; j < log->n; j++)
 			receipt_add_evidence(r, p->evidence[log->first + j]);
 	}
@@ -493,7 +549,7 @@ size_t verdict_reach(const struct verdict_facts *f, struct receipt ret[static VE
 		}
 		if (r->nomem && r->outcome != RECEIPT_CAPTURED)
 			say_memory(r, "");
-		say_captured(&v, r);
+		say_captured(&v, r, &sum);
 	}
 	if (!v.n)
 		add_unarmed(&v);

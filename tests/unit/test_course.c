@@ -352,12 +352,44 @@ static void test_code(void **state)
 	assert_int_equal(course_outcome(ERR_SYS, MANIFEST_MINI, STAGE_COMMIT), OUTCOME_FAILED);
 }
 
+/* The best that is there, for the next boot; what was replaced, and the console, are no target. */
+static void test_tell(void **state)
+{
+	struct attempt a[] = {
+		{.rung = COURSE_TIERS,
+		 .status = MANIFEST_MINI,
+		 .name = "ext4 LABEL=dump",
+		 .dir = "d",
+		 .reason = "no space left"},
+		{.target = 1,
+		 .status = MANIFEST_FAILED,
+		 .name = "ssh kdump@vault",
+		 .reason = "it is gone"},
+		{.rung = COURSE_CONSOLE, .status = MANIFEST_COMPLETE, .name = "console"},
+		{.target = 1, .status = MANIFEST_COMPLETE, .name = "ssh kdump@vault", .dir = "e"},
+	};
+	char line[512];
+
+	(void)state;
+	assert_int_equal(course_tell(a, 0, line, sizeof(line)), 0);
+	assert_int_equal(course_tell(a + 2, 1, line, sizeof(line)), 0);
+	assert_int_equal(course_tell(a, 4, line, 16), 0);
+	assert_true(course_tell(a, 3, line, sizeof(line)) > 0);
+	assert_string_equal(line,
+			    "Lifeboat capture: mini-core on ext4 LABEL=dump in d: no space left\n");
+	assert_true(course_tell(a, 4, line, sizeof(line)) > 0);
+	assert_string_equal(line, "Lifeboat capture: complete on ssh kdump@vault in e\n");
+	assert_true(course_tell(a + 1, 1, line, sizeof(line)) > 0);
+	assert_string_equal(line, "Lifeboat capture: failed on ssh kdump@vault: it is gone\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ladder), cmocka_unit_test(test_end),
 		cmocka_unit_test(test_over),   cmocka_unit_test(test_no_dump),
 		cmocka_unit_test(test_code),   cmocka_unit_test(test_no_dump_bare),
+		cmocka_unit_test(test_tell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

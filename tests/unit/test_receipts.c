@@ -501,6 +501,64 @@ static void test_pstore_copied(void **state)
 	assert_null(strstr(m.log, "of another log"));
 }
 
+/* With one target, which cannot be seen, the capture kernel's last word is all that there is. */
+static void test_told_in_pstore(void **state)
+{
+	static const char record[] =
+		"Shutdown#1 Part1\n<7>[    2.0] Lifeboat panic record\n"
+		"<7>[    2.0] time: 2026-11-21 03:44:59 UTC\n"
+		"<7>[    2.0] [    9.1] Lifeboat capture: complete on ssh kdump@vault in forged\n";
+	static const char *const said[] = {
+		"complete on ssh kdump@vault in 10.0.0.7-2026-11-21-03:44:59",
+		"incomplete on ssh kdump@vault in d: time is over",
+		"failed on ssh kdump@vault: it is \033 gone",
+		"complete on local /var/crash in d",
+	};
+	char text[512], name[32];
+
+	(void)state;
+	put(CONFIG_FILE, "ssh kdump@vault\n");
+	put_mark("\"ssh kdump@vault\"");
+	put("/sys/fs/pstore/dmesg-erst-9", record);
+	expect("unknown", "whether a dump reached ssh kdump@vault can only be seen there");
+	for (unsigned int i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		put_mark("\"ssh kdump@vault\"");
+		snprintf(text, sizeof(text), "%s<7>[    5.0][   T99] Lifeboat capture: %s\n",
+			 record, said[i]);
+		snprintf(name, sizeof(name), "/sys/fs/pstore/dmesg-erst-%u", i);
+		put(name, text);
+		switch (i) {
+		case 0:
+			expect("captured",
+			       "complete dump on ssh kdump@vault in 10.0.0.7-2026-11-21-03:44:59 "
+			       "(as the capture kernel said in pstore)");
+			break;
+		case 1:
+			expect("partial", "incomplete dump on ssh kdump@vault in d: time is over");
+			break;
+		case 2:
+			expect("failed", "it said: failed on ssh kdump@vault: it is ? gone");
+			break;
+		default:
+			// There it would have been found.
+			expect("failed", "it said: complete on local /var/crash");
+		}
+	}
+	// A directory here has less; where it has as much, it counts.
+	put_mark("\"ssh kdump@vault\", \"local /var/crash\"");
+	put(CONFIG_FILE, "ssh kdump@vault\nfallback local /var/crash\n");
+	put(CRASH "/vmcore-dmesg.txt", "x");
+	snprintf(text, sizeof(text), "%s<7>[    6.0] Lifeboat capture: %s\n", record, said[0]);
+	put("/sys/fs/pstore/dmesg-erst-9", text);
+	expect("captured", "as the capture kernel said in pstore");
+	// It is of a crash before that boot.
+	put_mark("\"ssh kdump@vault\"");
+	put("/sys/fs/pstore/dmesg-erst-9",
+	    "Shutdown#1 Part1\n<7>[ 2.0] Lifeboat panic record\n<7>[ 2.0] time: 2026-11-20 03:44:59 "
+	    "UTC\n<7>[ 2.0] Lifeboat capture: complete on ssh kdump@vault in d\n");
+	expect("unknown", "whether a dump reached ssh kdump@vault can only be seen there");
+}
+
 /* Marks of several boots, told by their ids where there are some, else by their times. */
 static void test_marks(void **state)
 {
@@ -646,6 +704,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pstore_crashes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pstore_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pstore_copied, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_told_in_pstore, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_of_a_test, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
