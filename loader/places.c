@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/cursor.h"
 #include "base/err.h"
 #include "base/io.h"
 
@@ -151,6 +152,16 @@ const char *places_look_only(const char *fstype)
 	return "";
 }
 
+bool places_needs_replay(const char *device)
+{
+	enum { SUPER = 1024, MAGIC_AT = 0x38, MAGIC = 0xef53, INCOMPAT_AT = 0x60, RECOVER = 4 };
+	CLEANUP_CLOSE int fd = open(device, O_RDONLY | O_CLOEXEC);
+	unsigned char super[INCOMPAT_AT + 4];
+
+	return fd >= 0 && pread(fd, super, sizeof(super), SUPER) == sizeof(super) &&
+	       load_le16(super + MAGIC_AT) == MAGIC && load_le32(super + INCOMPAT_AT) & RECOVER;
+}
+
 /* The mounts of this process are its own from here on; where it was is kept. */
 static int leave_home(struct places *p)
 {
@@ -190,6 +201,7 @@ static bool mount_to_look(struct places *p, struct place *place, const char *dev
 	}
 	p->nmounted++;
 	place->mounted = true;
+	place->unplayed = places_needs_replay(device);
 	return true;
 }
 

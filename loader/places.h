@@ -29,6 +29,7 @@ struct place {
 	char device[FACTS_PATH_MAX]; /* of a raw target; "" */
 	char trouble[PLACES_TEXT_MAX]; /* why there is neither; "" where that is as it should be */
 	bool mounted; /* here, by places_find() */
+	bool unplayed; /* ... and its journal has what cannot be seen so */
 };
 
 struct places {
@@ -53,6 +54,12 @@ const char *places_look_only(const char *fstype);
 
 /* The type of the file system of device @dev, if it is mounted below @root: "ext4". */
 bool places_fstype(const char *root, dev_t dev, char *ret, size_t size);
+
+/*
+ * Whether the journal of the ext3 or ext4 on @device has to be replayed (needs_recovery in its super
+ * block, Documentation/filesystems/ext4/super.rst), as behind a machine that was reset.
+ */
+bool places_needs_replay(const char *device);
 
 /* The block device that @where (a path, LABEL=, UUID= ...) means: ERR_NOTFOUND, ERR_USAGE. */
 int places_device(const char *where, char *ret, size_t size, struct err *err);

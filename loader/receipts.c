@@ -64,7 +64,12 @@ static void look_at_places(struct look *l, const struct context *ctx)
 				p->trouble);
 		if (p->dir[0] || p->device[0])
 			evidence_add_captures(&l->captures, p, &l->told, un.nodename);
-		else
+		if (p->unplayed)
+			fprintf(ctx->diag,
+				"lifeboat: receipts: note: target %s was not unmounted, and what its "
+				"journal holds is seen only when it is mounted again\n",
+				p->name);
+		if (p->unplayed || (!p->dir[0] && !p->device[0]))
 			add_unseen(l, p->name);
 	}
 	places_release(&l->places);
