@@ -240,17 +240,19 @@ cat > cmdline << 'END'
 usb_storage.quirks=3:4:u x="q usb.no=1 z" usb-storage.flag usb.a=* usb.b="c d" "usb.e=f g" usb.h=i -- usb.j=k
 END
 {
-	echo 'tell() { echo "$*"; }'
-	sed -n '/^parameters()/,/^}/ { s,/proc/cmdline,cmdline,; p }' "$OLDPWD/initrd/init"
+	echo 'tell() { echo "$*" >&2; }'
+	for name in read_words spell find_parameters; do
+		sed -n "/^$name()/,/^}/ { s,/proc/cmdline,cmdline,; p }" "$OLDPWD/initrd/init"
+	done
 	# shellcheck disable=SC2016 # it is for the other shell
-	echo 'parameters "$1"'
+	echo 'set -f; read_words; find_parameters "$1"; echo $parameters'
 } > parameters
 busybox=$(command -v busybox)
 mkdir applets
-for applet in sed grep; do ln -s "$busybox" "applets/$applet"; done
+ln -s "$busybox" applets/sed
 parameters()
 {
-	PATH=$PWD/applets "$busybox" sh parameters "/lib/modules/$1" 2> said | paste -s -d ' '
+	PATH=$PWD/applets "$busybox" sh parameters "/lib/modules/$1" 2> said
 }
 check_is 'init finds them by either spelling' 'quirks=3:4:u flag' "$(parameters usb-storage.ko)"
 check_is 'and none of another module, or behind --' 'a=* h=i' "$(parameters usb.ko)"
