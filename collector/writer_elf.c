@@ -12,10 +12,12 @@
 #include "base/cursor.h"
 #include "base/err.h"
 #include "collector/block.h"
+#include "collector/constant.h"
 #include "collector/notes.h"
 #include "collector/plan.h"
 #include "collector/sink.h"
 #include "collector/writer.h"
+#include "vmcore/dumpopts.h"
 #include "vmcore/kmem.h"
 #include "vmcore/vmcore.h"
 
@@ -113,6 +115,23 @@ static int cut_range(struct writer *w, const struct vmcore_range *r, struct err 
 	return rc;
 }
 
+/*
+ * Where the data of the kernel image ends that would end at @end: pages of zeros are cut off there,
+ * as makedumpfile does, though the same memory, which goes on behind it, has them.
+ */
+static paddr_t trim_text(const struct writer *w, paddr_t from, paddr_t end)
+{
+	const size_t size = w->conf.plan->page_size;
+	CLEANUP_FREE uint8_t *page = malloc(size);
+
+	if (!page || !(w->conf.plan->effective_level & DUMP_LEVEL_ZERO) || end % size)
+		return end;
+	while (end - from >= size && !vmcore_read(w->conf.km->vc, end - size, page, size, NULL) &&
+	       page_is_zero(page, size))
+		end -= size;
+	return end;
+}
+
 /* The parts of the kernel image, by the addresses it runs at. */
 static int cut_text(struct writer *w, struct err *err)
 {
@@ -124,7 +143,9 @@ static int cut_text(struct writer *w, struct err *err)
 		const struct segment *s = &w->segs[i];
 		paddr_t from = s->paddr > info->text_paddr ? s->paddr : info->text_paddr;
 		paddr_t to = s->paddr + s->memsz < text_end ? s->paddr + s->memsz : text_end;
-		paddr_t data_end = s->paddr + s->filesz < to ? s->paddr + s->filesz : to;
+		paddr_t data_end = s->paddr + s->filesz < to ? s->paddr + s->filesz
+				   : to == text_end	     ? trim_text(w, from, to)
+							     : to;
 		struct segment seg = {
 			.paddr = from,
 			.vaddr = info->text_vaddr + (from - info->text_paddr),

@@ -23,6 +23,12 @@ done
 	printf 'load paddr=0x100000000 size=4K count=66000 stride=1M\n'
 } > "$work/many.txt"
 mkcore "$work/many.txt" "$work/many"
+{
+	printf 'load paddr=0x1000000 size=0x520000 vaddr=0xffffffff81000000\n'
+	cat tests/golden/collect/machine.core
+	printf 'data 0x1530000 le64 0x1234\n'
+} > "$work/image.txt"
+mkcore "$work/image.txt" "$work/image"
 cd "$work" || exit 1
 
 makedumpfile()
@@ -91,6 +97,20 @@ ok 'nor within a gap' lacks_page elf $((0x220a << 12))
 ok 'nor are its neighbours' lacks_page elf $((0x2200 << 12))
 ok 'an offline page is not there' lacks_page elf $((0x230a << 12))
 ok 'a page that is memory in part is' has_page elf $((0xb000100))
+
+# load_of FILE VADDR: bytes of data and of memory of the PT_LOAD there.
+load_of()
+{
+	readelf -lW "$1" | awk -v at="$2" '$1 == "LOAD" && $3 == at { print $5, $6 }'
+}
+
+run -f -E -d 1 image elf
+check_is 'the kernel image ends before its last pages of zeros' '0x311000 0x320000' \
+	"$(load_of elf 0xffffffff81200000)"
+check_is 'the memory that it is in goes on' '0x500000 0x600000' "$(load_of elf 0xffff888001200000)"
+ok 'it has only bytes of the core' "$elfcmp" --within elf image
+run -f -E -d 0 image elf
+check_is 'where zeros are kept it has them' '0x520000 0x520000' "$(load_of elf 0xffffffff81000000)"
 
 run -f -E -d 0 many elf
 ended 0 '-E with 66000 segments'
